@@ -1,0 +1,94 @@
+// A key-value plugin written with this SDK. Any go-plugin host can run it: the
+// examples beside it, or HashiCorp's own in Go.
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "examples/proto/kv.grpc.pb.h"
+#include "goplugin/server.h"
+
+namespace {
+
+// One line of hclog's JSON on stderr becomes a log entry of the host, with its
+// level. Keys of the store need no JSON escapes: see IsKey.
+void Log(const char* level, const char* message, const std::string& key) {
+  const std::string now = absl::FormatTime("%Y-%m-%dT%H:%M:%E6S%Ez",
+                                           absl::Now(), absl::UTCTimeZone());
+  std::fprintf(stderr,
+               "{\"@level\":\"%s\",\"@module\":\"kv\",\"@message\":\"%s\","
+               "\"@timestamp\":\"%s\",\"key\":\"%s\"}\n",
+               level, message, now.c_str(), key.c_str());
+}
+
+// A key becomes part of a file's name, and must not lead out of the directory.
+bool IsKey(const std::string& key) {
+  return !key.empty() && key.size() <= 200 &&
+         std::all_of(key.begin(), key.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+         });
+}
+
+grpc::Status BadKey() {
+  return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
+                      "a key is 1 to 200 letters, digits, '_', '-' or '.'");
+}
+
+grpc::Status FileError(const std::string& what) {
+  const bool missing = errno == ENOENT;
+  return grpc::Status(
+      missing ? grpc::StatusCode::NOT_FOUND : grpc::StatusCode::INTERNAL,
+      what + ": " + std::strerror(errno));
+}
+
+// Keeps each key in a file kv_KEY of the working directory. gRPC calls it from
+// many threads; the file system does the rest.
+class KvService final : public proto::KV::Service {
+ public:
+  grpc::Status Put(grpc::ServerContext*, const proto::PutRequest* request,
+                   proto::Empty*) override {
+    if (!IsKey(request->key())) return BadKey();
+    Log("info", "put", request->key());
+    // What a plugin prints reaches the host as well, over GRPCStdio.
+    std::printf("storing %s\n", request->key().c_str());
+    const std::string path = "kv_" + request->key();
+    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    file << request->value() << "\n\nWritten from plugin_cpp";
+    file.close();
+    return file ? grpc::Status::OK : FileError("put " + path);
+  }
+
+  grpc::Status Get(grpc::ServerContext*, const proto::GetRequest* request,
+                   proto::GetResponse* response) override {
+    if (!IsKey(request->key())) return BadKey();
+    const std::string path = "kv_" + request->key();
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+      grpc::Status error = FileError("get " + path);
+      Log("warn", "no such key", request->key());
+      return error;
+    }
+    response->mutable_value()->assign(std::istreambuf_iterator<char>(file), {});
+    Log("debug", "get", request->key());
+    return grpc::Status::OK;
+  }
+};
+
+}  // namespace
+
+int main() {
+  KvService kv;
+  goplugin::ServeOptions options;
+  // The host must hold the same two values.
+  options.magic_cookie_key = "BASIC_PLUGIN";
+  options.magic_cookie_value = "hello";
+  options.services = {{1, {&kv}}};
+  return goplugin::Serve(options);
+}

@@ -1,0 +1,141 @@
+#include "goplugin/internal/channel/channel.h"
+
+#include <arpa/inet.h>
+#include <grpc/grpc.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <netinet/in.h>
+
+#include <climits>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+#include "goplugin/endpoint.h"
+
+namespace goplugin::internal {
+namespace {
+
+struct IntegerArgument {
+  const char* name;
+  int value;
+};
+
+constexpr int kMiB = 1024 * 1024;
+
+// Each of these is here because of something that went wrong without it.
+constexpr IntegerArgument kArguments[] = {
+    // The host's http_proxy must not come between host and plugin.
+    {GRPC_ARG_ENABLE_HTTP_PROXY, 0},
+    // A global pool makes a restarted plugin at the same address wait out the
+    // backoff of its predecessor.
+    {GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1},
+    // Go's limit: a long Go error travels in a header, and with gRPC's own 8 KiB
+    // arrives as a bare reset.
+    {GRPC_ARG_MAX_METADATA_SIZE, 16 * kMiB},
+    // Messages of any size: plugins answer with megabytes.
+    {GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1},
+    {GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1},
+    // A listener that comes up a moment after the line is reached at once, not
+    // after the default second.
+    {GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20},
+    {GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 500},
+    {GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500},
+    // An idle channel would drop a connection that some plugins accept only
+    // once.
+    {GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, INT_MAX},
+    // The retry filter costs every small call, and a plugin that is gone is not
+    // coming back at this address.
+    {GRPC_ARG_ENABLE_RETRIES, 0},
+};
+
+// Characters that end a URI's path or begin an escape in it.
+bool MustEscape(char c) {
+  return c == '%' || c == '#' || c == '?' || !absl::ascii_isgraph(c);
+}
+
+std::string PercentEncode(absl::string_view path) {
+  std::string encoded;
+  for (const char c : path) {
+    if (MustEscape(c)) {
+      absl::StrAppendFormat(&encoded, "%%%02X", static_cast<unsigned char>(c));
+    } else {
+      encoded.push_back(c);
+    }
+  }
+  return encoded;
+}
+
+bool IsIpv4(const std::string& host) {
+  in_addr address;
+  return inet_pton(AF_INET, host.c_str(), &address) == 1;
+}
+
+bool HasArgument(const grpc_channel_args& arguments, absl::string_view name) {
+  for (size_t i = 0; i < arguments.num_args; ++i) {
+    if (name == arguments.args[i].key) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string ChannelTarget(const Endpoint& endpoint) {
+  const std::string& address = endpoint.address;
+  if (endpoint.network == Endpoint::Network::kUnix) {
+    return absl::StrCat("unix:", PercentEncode(address));
+  }
+  if (absl::StartsWith(address, "[")) {
+    return absl::StrCat("ipv6:", PercentEncode(address));
+  }
+  const std::string host = address.substr(0, address.rfind(':'));
+  return absl::StrCat(IsIpv4(host) ? "ipv4:" : "dns:///", address);
+}
+
+grpc::ChannelArguments MergeChannelArguments(
+    const grpc::ChannelArguments& callers, const std::string& server_name) {
+  grpc::ChannelArguments merged = callers;
+  grpc_channel_args given;
+  callers.SetChannelArgs(&given);
+  for (const IntegerArgument& argument : kArguments) {
+    if (!HasArgument(given, argument.name)) {
+      merged.SetInt(argument.name, argument.value);
+    }
+  }
+  if (!server_name.empty() &&
+      !HasArgument(given, GRPC_SSL_TARGET_NAME_OVERRIDE_ARG)) {
+    merged.SetSslTargetNameOverride(server_name);
+  }
+  if (!HasArgument(given, GRPC_ARG_DEFAULT_AUTHORITY)) {
+    // gRPC would send the escaped socket path, which Go servers refuse.
+    merged.SetString(GRPC_ARG_DEFAULT_AUTHORITY,
+                     server_name.empty() ? "localhost" : server_name);
+  }
+  return merged;
+}
+
+std::shared_ptr<grpc::Channel> CreatePluginChannel(
+    const Endpoint& endpoint,
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    const grpc::ChannelArguments& arguments,
+    InterceptorFactories interceptors) {
+  if (interceptors.empty()) {
+    return grpc::CreateCustomChannel(ChannelTarget(endpoint), credentials,
+                                     arguments);
+  }
+  return grpc::experimental::CreateCustomChannelWithInterceptors(
+      ChannelTarget(endpoint), credentials, arguments, std::move(interceptors));
+}
+
+std::shared_ptr<grpc::Channel> CreateShutDownChannel() {
+  // It connects only when a call is made, and then finds nothing.
+  return grpc::CreateChannel("unix:/nonexistent/plugin-is-shut-down",
+                             grpc::InsecureChannelCredentials());
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,42 @@
+#ifndef GOPLUGIN_INTERNAL_CHANNEL_CHANNEL_H_
+#define GOPLUGIN_INTERNAL_CHANNEL_CHANNEL_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/support/client_interceptor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "goplugin/endpoint.h"
+
+namespace goplugin::internal {
+
+// The gRPC target that names `endpoint`: "unix:/run/a%23b", "ipv4:127.0.0.1:1",
+// "dns:///host:1".
+std::string ChannelTarget(const Endpoint& endpoint);
+
+// The caller's arguments, and ours where the caller has none of that name.
+// `server_name` is the name to verify and to send as :authority under TLS;
+// empty without TLS.
+grpc::ChannelArguments MergeChannelArguments(
+    const grpc::ChannelArguments& callers, const std::string& server_name);
+
+using InterceptorFactories = std::vector<
+    std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>;
+
+// A channel with a connection of its own, not yet connected. Never null.
+std::shared_ptr<grpc::Channel> CreatePluginChannel(
+    const Endpoint& endpoint,
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    const grpc::ChannelArguments& arguments, InterceptorFactories interceptors);
+
+// A channel whose calls fail with UNAVAILABLE: what a client that was shut down
+// hands out.
+std::shared_ptr<grpc::Channel> CreateShutDownChannel();
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_CHANNEL_CHANNEL_H_

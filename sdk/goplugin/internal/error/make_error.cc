@@ -1,0 +1,97 @@
+#include "goplugin/internal/error/make_error.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/cord.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/error/reason_table.h"
+#include "goplugin/wire/error_details.pb.h"
+
+namespace goplugin::internal {
+namespace {
+
+// How much of the stderr tail a message repeats; the payload has all of it.
+constexpr size_t kTailInMessage = 2048;
+
+void ToWire(const ExitStatus& status, wire::ExitStatus* message) {
+  switch (status.kind) {
+    case ExitStatus::Kind::kUnknown:
+      message->set_kind(wire::ExitStatus::UNKNOWN);
+      break;
+    case ExitStatus::Kind::kExited:
+      message->set_kind(wire::ExitStatus::EXITED);
+      break;
+    case ExitStatus::Kind::kSignalled:
+      message->set_kind(wire::ExitStatus::SIGNALLED);
+      break;
+  }
+  message->set_value(status.value);
+  message->set_core_dumped(status.core_dumped);
+}
+
+std::string Serialize(const ErrorDetails& details) {
+  wire::ErrorDetails message;
+  message.set_reason(ReasonName(details.reason));
+  message.set_message(details.what);
+  message.set_hint(details.hint);
+  for (const std::string& fact : details.evidence) message.add_evidence(fact);
+  if (details.exit_status.has_value()) {
+    ToWire(*details.exit_status, message.mutable_exit_status());
+  }
+  message.set_panic(details.panic);
+  message.set_stderr_tail(details.stderr_tail);
+  return message.SerializeAsString();
+}
+
+absl::string_view LastBytes(absl::string_view text, size_t count) {
+  return text.size() <= count ? text : text.substr(text.size() - count);
+}
+
+std::string Message(const ErrorDetails& details) {
+  std::string text = details.what;
+  for (const std::string& fact : details.evidence) {
+    absl::StrAppend(&text, "; ", fact);
+  }
+  if (details.exit_status.has_value()) {
+    absl::StrAppend(&text, "; ", details.exit_status->ToString());
+  }
+  if (!details.hint.empty()) absl::StrAppend(&text, "; hint: ", details.hint);
+  if (!details.stderr_tail.empty()) {
+    absl::StrAppend(&text, "; last stderr:\n",
+                    LastBytes(details.stderr_tail, kTailInMessage));
+  }
+  return text;
+}
+
+}  // namespace
+
+absl::Status MakeError(ErrorDetails details) {
+  absl::Status status(ReasonCode(details.reason), Message(details));
+  status.SetPayload(kErrorDetailsUrl, absl::Cord(Serialize(details)));
+  return status;
+}
+
+absl::Status MakeError(Reason reason, std::string what, std::string hint) {
+  ErrorDetails details;
+  details.reason = reason;
+  details.what = std::move(what);
+  details.hint = std::move(hint);
+  return MakeError(std::move(details));
+}
+
+std::string Quote(absl::string_view text, size_t max_bytes) {
+  if (text.size() <= max_bytes) {
+    return absl::StrCat("\"", absl::CHexEscape(text), "\"");
+  }
+  const size_t half = max_bytes / 2;
+  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, half)), "\" ... ",
+                      text.size() - 2 * half, " bytes left out ... \"",
+                      absl::CHexEscape(text.substr(text.size() - half)), "\"");
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,103 @@
+#ifndef GOPLUGIN_INTERNAL_HANDSHAKE_LINE_READER_H_
+#define GOPLUGIN_INTERNAL_HANDSHAKE_LINE_READER_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "goplugin/internal/handshake/handshake_response.h"
+#include "goplugin/internal/handshake/noise.h"
+
+namespace goplugin::internal {
+
+// Finds the handshake line in what a plugin writes to its stdout, however the
+// bytes are cut and whatever a wrapper script or a library prints before it.
+//
+// A line that starts with digits and '|' is a candidate. One that parses is the
+// line. One in which only the core version is off ends the search at once with
+// that error. Any other is odd: the search goes on, and if nothing better comes
+// its error is the one reported. All other lines are noise, and so is every
+// line longer than kMaxLineBytes.
+//
+// Costs: linear in the bytes fed, and at most kMaxLineBytes of an unfinished
+// line, 4 KiB of quoted noise, and the noise not yet taken.
+//
+// Thread safety: none.
+class HandshakeReader {
+ public:
+  static constexpr size_t kMaxLineBytes = 64 * 1024;
+
+  enum class State {
+    kSearching,
+    kCandidate,  // an odd candidate is kept: after 1 s without output, the
+                 // caller ends the search with Finish(End::kSilence)
+    kDone,       // result() holds the response or the error
+  };
+  // Why there will be nothing more to read, or no more time for it.
+  enum class End { kEndOfFile, kExited, kDeadline, kSilence };
+
+  explicit HandshakeReader(HandshakePolicy policy);
+
+  // Takes the next bytes. When kDone, the bytes after the line are kept for
+  // TakeRest.
+  State Feed(absl::string_view bytes);
+
+  // Ends the search. A last line without a newline counts at kEndOfFile and
+  // kExited. kSilence means something only in kCandidate; in kSearching it is
+  // ignored. Otherwise the state is kDone afterwards.
+  State Finish(End end);
+
+  State state() const { return state_; }
+
+  // True when the line was found and is usable.
+  bool has_response() const { return result_.ok(); }
+
+  // The response or the error; meaningful when kDone. The evidence quotes the
+  // line and the noise. Besides ParseHandshakeLine's errors: kHandshakeTimeout
+  // at kDeadline, kExitedEarly at kEndOfFile and kExited. Exit status, stderr
+  // and the time waited are for the caller to add.
+  const absl::StatusOr<HandshakeResponse>& result() const { return result_; }
+
+  // The bytes after the line, which are the plugin's ordinary stdout.
+  std::string TakeRest();
+
+  // The bytes before the line that were not taken before: ordinary stdout as
+  // well. A caller that wants all of it takes it after every Feed and Finish;
+  // of what is left lying, the last 64 KiB are kept.
+  std::string TakeNoise();
+
+  // What came before the line, for an error's text: the first and the last
+  // 2 KiB, and how much was left out between them.
+  std::string noise() const { return noise_.Summary(); }
+
+ private:
+  void AppendToLine(absl::string_view piece);
+  void AbandonOverlongLine(absl::string_view unread);
+  void EndLine();
+  // Judges line_; true when the search is over.
+  bool Consider();
+  void KeepCandidateError(absl::Status error);
+  void AddNoise(absl::string_view bytes);
+  void Done(absl::StatusOr<HandshakeResponse> result);
+  absl::Status WithNoise(const absl::Status& error) const;
+  absl::Status NoLineError(End end, bool newline_missing) const;
+
+  const HandshakePolicy policy_;
+  State state_ = State::kSearching;
+  absl::StatusOr<HandshakeResponse> result_;
+  // The unfinished line; empty while the rest of an overlong one is skipped.
+  std::string line_;
+  bool skipping_ = false;
+  // OK until a candidate is kept.
+  absl::Status candidate_error_;
+  Noise noise_;
+  std::string untaken_noise_;
+  std::string rest_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_HANDSHAKE_LINE_READER_H_

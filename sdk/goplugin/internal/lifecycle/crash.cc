@@ -1,0 +1,97 @@
+#include "goplugin/internal/lifecycle/crash.h"
+
+#include <csignal>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "goplugin/error.h"
+#include "goplugin/exit_status.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/rpc/health.h"
+
+namespace goplugin::internal {
+namespace {
+
+std::string CrashHint(const ExitStatus& status, bool has_panic) {
+  if (has_panic) {
+    return "the plugin panicked: a bug in it, which the panic text locates";
+  }
+  switch (status.kind) {
+    case ExitStatus::Kind::kUnknown:
+      return "the exit status was taken by this host (it ignores SIGCHLD, or "
+             "waits for any child); see the plugin's last words on stderr";
+    case ExitStatus::Kind::kExited:
+      return status.value == 0
+                 ? "the plugin ended by itself and without an error; it should "
+                   "serve until it is asked to shut down"
+                 : "the plugin gave up by itself; its last words on stderr say "
+                   "why";
+    case ExitStatus::Kind::kSignalled:
+      break;
+  }
+  switch (status.value) {
+    case SIGKILL:
+      return "something killed it: the kernel when memory ran out (see its "
+             "log), a container's limit, or a person";
+    case SIGTERM:
+    case SIGINT:
+    case SIGHUP:
+      return "somebody sent it that signal; nobody did through this client";
+    default:
+      return "a bug in the plugin; its stderr, or a core file, says more";
+  }
+}
+
+}  // namespace
+
+absl::Status CrashError(const std::string& path, pid_t pid,
+                        const ExitStatus& status, const PluginOutput& output) {
+  ErrorDetails details;
+  details.reason = Reason::kCrashed;
+  details.what = absl::StrCat("the plugin ", path, " ended unasked");
+  details.evidence = {absl::StrCat("pid ", pid)};
+  details.exit_status = status;
+  output.AddEvidence(details);
+  details.hint = CrashHint(status, !details.panic.empty());
+  return MakeError(std::move(details));
+}
+
+absl::Status WithCall(const absl::Status& error, const grpc::Status& call) {
+  ErrorDetails details = GetErrorDetails(error).value_or(ErrorDetails());
+  details.evidence.push_back(
+      absl::StrCat("the call: ", DescribeGrpcStatus(call)));
+  return MakeError(std::move(details));
+}
+
+absl::Status CallError(const grpc::Status& call) {
+  ErrorDetails details;
+  details.reason = Reason::kUnknown;
+  details.what = "the call failed and the plugin lives";
+  details.evidence = {DescribeGrpcStatus(call)};
+  details.hint = "this is the plugin's own answer, or the call's deadline";
+  const absl::Status error = MakeError(std::move(details));
+  // The call's code tells more than the reason's.
+  absl::Status status(static_cast<absl::StatusCode>(call.error_code()),
+                      error.message());
+  error.ForEachPayload(
+      [&status](absl::string_view url, const absl::Cord& payload) {
+        status.SetPayload(url, payload);
+      });
+  return status;
+}
+
+bool MayMeanExit(const grpc::Status& call) {
+  switch (call.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE:
+    case grpc::StatusCode::UNKNOWN:
+    case grpc::StatusCode::INTERNAL:
+    case grpc::StatusCode::CANCELLED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace goplugin::internal

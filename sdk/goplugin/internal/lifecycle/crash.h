@@ -1,0 +1,30 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_CRASH_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_CRASH_H_
+
+#include <grpcpp/support/status.h>
+#include <sys/types.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "goplugin/exit_status.h"
+#include "goplugin/internal/lifecycle/plugin_output.h"
+
+namespace goplugin::internal {
+
+// The report of an exit that nobody asked for: kCrashed, with the last words.
+absl::Status CrashError(const std::string& path, pid_t pid,
+                        const ExitStatus& status, const PluginOutput& output);
+
+// `error` with what a failed call said as one more piece of evidence.
+absl::Status WithCall(const absl::Status& error, const grpc::Status& call);
+
+// A failed call of a plugin that lives: the call's own code, kUnknown.
+absl::Status CallError(const grpc::Status& call);
+
+// Whether a call may have failed because the plugin is gone.
+bool MayMeanExit(const grpc::Status& call);
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_CRASH_H_

@@ -1,0 +1,299 @@
+#include "goplugin/internal/lifecycle/launch.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/channel/channel.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/lifecycle/channel_security.h"
+#include "goplugin/internal/lifecycle/options_check.h"
+#include "goplugin/internal/process/socket_sweep.h"
+
+namespace goplugin::internal {
+namespace {
+
+// After an odd candidate for the handshake line, this much silence ends the
+// search.
+constexpr absl::Duration kSilence = absl::Seconds(1);
+// After the end of stdout the exit usually follows, and tells more.
+constexpr absl::Duration kExitAfterStdoutEnd = absl::Milliseconds(500);
+
+HandshakePolicy PolicyOf(const ClientOptions& options) {
+  HandshakePolicy policy;
+  policy.protocol_versions = options.handshake.protocol_versions;
+  policy.networks = options.networks;
+  return policy;
+}
+
+// A socket that is not there yet may come; anything else at its path never
+// becomes one.
+absl::Status CheckAnnounced(const Endpoint& endpoint) {
+  if (endpoint.network != Endpoint::Network::kUnix) return absl::OkStatus();
+  struct stat file;
+  if (stat(endpoint.address.c_str(), &file) != 0 && errno == ENOENT) {
+    return absl::OkStatus();
+  }
+  return CheckUnixSocket(endpoint.address);
+}
+
+std::string Rounded(absl::Duration duration) {
+  return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(1)));
+}
+
+}  // namespace
+
+Launch::Launch(Runtime& runtime, Command command,
+               ClientOptions options, std::vector<std::string> inherited,
+               std::shared_ptr<PluginOutput> output,
+               std::shared_ptr<CallbackQueue> callbacks, Stopwatch stopwatch)
+    : runtime_(runtime),
+      command_(std::move(command)),
+      options_(std::move(options)),
+      inherited_(std::move(inherited)),
+      output_(std::move(output)),
+      callbacks_(std::move(callbacks)),
+      stopwatch_(stopwatch),
+      deadline_(runtime_.loop()),
+      notice_(runtime_.loop()),
+      quiet_(runtime_.loop()),
+      reader_(PolicyOf(options_)) {}
+
+void Launch::Start(Done done) {
+  done_ = std::move(done);
+  const absl::Status usable = CheckOptions(command_, options_);
+  if (!usable.ok()) return Fail(usable);
+  deadline_.Start(stopwatch_.Remaining(options_.start_timeout),
+                  [this] { FinishReading(HandshakeReader::End::kDeadline); });
+  notice_.Start(options_.slow_start_notice, [this] { OnSlowStart(); });
+  spawning_ = true;
+  runtime_.spawner().Post([self = shared_from_this()]() mutable {
+    absl::StatusOr<SpawnedPlugin> spawned =
+        SpawnPlugin(self->command_, self->options_, self->inherited_);
+    // Handed on, not shared: timers must be destroyed on the loop.
+    EventLoop& loop = self->runtime_.loop();
+    loop.Post(
+        [self = std::move(self), spawned = std::move(spawned)]() mutable {
+          self->OnSpawned(std::move(spawned));
+        });
+  });
+}
+
+void Launch::Cancel() {
+  if (over_) return;
+  Fail(MakeError(Reason::kCancelled, "the launch was cancelled",
+                 "LaunchOperation::Cancel was called by this host"));
+}
+
+void Launch::OnSpawned(absl::StatusOr<SpawnedPlugin> spawned) {
+  spawning_ = false;
+  if (!spawned.ok()) {
+    if (over_) return ConcludeFailure();
+    return Fail(spawned.status());
+  }
+  plugin_.files = PluginFiles(std::move(spawned->directory));
+  key_pair_ = std::move(spawned->key_pair);
+  PluginProcess::Callbacks callbacks;
+  callbacks.on_stdout = [this](absl::string_view bytes) { OnStdout(bytes); };
+  callbacks.on_stdout_end = [this] { OnStdoutEnd(); };
+  callbacks.on_stderr = [this](absl::string_view bytes) {
+    output_->OnStderr(bytes);
+  };
+  callbacks.on_exit = [this](ExitStatus /*status*/) { OnExit(); };
+  plugin_.process = std::make_unique<PluginProcess>(
+      runtime_.loop(), std::move(spawned->child), std::move(callbacks));
+  if (over_) return plugin_.process->Signal(SIGKILL);
+  Report(LaunchPhase::kStarted, &plugin_.timings.spawn);
+}
+
+void Launch::OnStdout(absl::string_view bytes) {
+  if (!reading()) return output_->OnStdout(bytes);
+  AfterReading(reader_.Feed(bytes));
+}
+
+void Launch::AfterReading(HandshakeReader::State state) {
+  // What is not the line is ordinary output.
+  output_->OnStdout(reader_.TakeNoise());
+  switch (state) {
+    case HandshakeReader::State::kSearching:
+      return;
+    case HandshakeReader::State::kCandidate:
+      quiet_.Start(kSilence, [this] {
+        FinishReading(HandshakeReader::End::kSilence);
+      });
+      return;
+    case HandshakeReader::State::kDone:
+      output_->OnStdout(reader_.TakeRest());
+      if (!reader_.has_response()) return Fail(reader_.result().status());
+      OnLine(*reader_.result());
+  }
+}
+
+void Launch::FinishReading(HandshakeReader::End end) {
+  if (reading()) AfterReading(reader_.Finish(end));
+}
+
+void Launch::OnStdoutEnd() {
+  if (!reading()) return;
+  quiet_.Start(kExitAfterStdoutEnd, [this] {
+    FinishReading(HandshakeReader::End::kEndOfFile);
+  });
+}
+
+void Launch::OnExit() {
+  output_->FinishStderr();
+  if (over_) return ConcludeLater();
+  FinishReading(HandshakeReader::End::kExited);
+  // A plugin may print its line and die: then the line was found just now, or
+  // long ago.
+  if (over_) return;
+  Fail(MakeError(Reason::kExitedEarly,
+                 "the plugin ended after its handshake line, before it was "
+                 "ready",
+                 "see its last words on stderr; its server may have failed to "
+                 "start"));
+}
+
+void Launch::OnSlowStart() {
+  output_->Note(
+      LogLevel::kWarn,
+      absl::StrCat("the plugin ", command_.path,
+                   " has not printed its handshake line after ",
+                   Rounded(stopwatch_.Elapsed()), "; waiting up to ",
+                   absl::FormatDuration(options_.start_timeout),
+                   " for it (pid ",
+                   plugin_.process == nullptr ? 0 : plugin_.process->pid(),
+                   ")"));
+}
+
+void Launch::OnLine(const HandshakeResponse& response) {
+  deadline_.Cancel();
+  notice_.Cancel();
+  quiet_.Cancel();
+  plugin_.response = response;
+  const absl::Status announced = CheckAnnounced(response.endpoint);
+  if (!announced.ok()) return Fail(announced);
+  plugin_.files.Remember(response.endpoint);
+  Report(LaunchPhase::kLine, &plugin_.timings.line);
+  Connect(response);
+}
+
+void Launch::Connect(const HandshakeResponse& response) {
+  absl::StatusOr<ChannelSecurity> security =
+      ChooseSecurity(options_.tls, key_pair_, response);
+  if (!security.ok()) return Fail(security.status());
+  if (!security->uses_tls && options_.tls.mode == TlsMode::kAutoMtlsIfOffered) {
+    output_->Note(LogLevel::kInfo,
+                  "the plugin announced no certificate: the connection has no "
+                  "TLS");
+  }
+  plugin_.channel = CreatePluginChannel(
+      response.endpoint, security->credentials,
+      MergeChannelArguments(options_.channel_arguments, security->server_name),
+      options_.interceptors ? options_.interceptors() : InterceptorFactories());
+  plugin_.uses_tls = security->uses_tls;
+
+  ConnectTarget target;
+  target.endpoint = response.endpoint;
+  target.channel = plugin_.channel;
+  target.uses_tls = security->uses_tls;
+  target.announced = std::move(security->announced);
+  connector_ = std::make_shared<Connector>(
+      runtime_, std::move(target),
+      [this](const absl::Status& status, Connector::Serving serving) {
+        OnConnected(status, serving);
+      });
+  connector_->Start(stopwatch_.Remaining(options_.start_timeout));
+}
+
+void Launch::OnConnected(const absl::Status& status,
+                         Connector::Serving serving) {
+  if (!status.ok()) return Fail(status);
+  if (serving == wire::HealthCheckResponse::NOT_SERVING) {
+    output_->Note(LogLevel::kWarn,
+                  "the plugin is reachable, but its health service says "
+                  "NOT_SERVING");
+  }
+  over_ = true;
+  plugin_.files.Remember(plugin_.response.endpoint);
+  Report(LaunchPhase::kConnected, &plugin_.timings.connect);
+  Report(LaunchPhase::kReady, &plugin_.timings.ready);
+  std::move(done_)(std::move(plugin_));
+}
+
+void Launch::Fail(const absl::Status& status) {
+  over_ = true;
+  deadline_.Cancel();
+  notice_.Cancel();
+  quiet_.Cancel();
+  failure_ = WithEvidence(status);
+  plugin_.files.Remember(plugin_.response.endpoint);
+  if (connector_ != nullptr) {
+    connector_->set_on_idle([this] { ConcludeLater(); });
+    connector_->Cancel();
+  }
+  if (plugin_.process != nullptr) plugin_.process->Signal(SIGKILL);
+  deadline_.Start(options_.shutdown.kill_timeout, [this] {
+    gave_up_ = true;
+    ConcludeFailure();
+  });
+  ConcludeLater();
+}
+
+// Not at once: the caller may be a callback of what is destroyed then.
+void Launch::ConcludeLater() {
+  runtime_.loop().Post([self = shared_from_this()] {
+    self->ConcludeFailure();
+  });
+}
+
+void Launch::ConcludeFailure() {
+  if (done_ == nullptr) return;
+  const bool running = plugin_.process != nullptr &&
+                       !plugin_.process->exit_status().has_value();
+  const bool connecting = connector_ != nullptr && connector_->busy();
+  if (spawning_ || connecting || (running && !gave_up_)) return;
+  deadline_.Cancel();
+  // The last words may have come after the failure.
+  const absl::Status failure = WithEvidence(failure_);
+  plugin_ = ReadyPlugin();
+  std::move(done_)(failure);
+}
+
+absl::Status Launch::WithEvidence(const absl::Status& status) const {
+  ErrorDetails details = GetErrorDetails(status).value_or(ErrorDetails());
+  if (failure_.ok()) {
+    if (plugin_.process != nullptr) {
+      details.evidence.push_back(absl::StrCat("plugin ", command_.path,
+                                              ", pid ",
+                                              plugin_.process->pid()));
+      // Not the SIGKILL that follows a failure.
+      details.exit_status = plugin_.process->exit_status();
+    }
+    details.evidence.push_back(
+        absl::StrCat("after ", Rounded(stopwatch_.Elapsed())));
+  }
+  output_->AddEvidence(details);
+  return MakeError(std::move(details));
+}
+
+void Launch::Report(LaunchPhase phase, absl::Duration* timing) {
+  *timing = stopwatch_.Elapsed();
+  if (options_.on_phase == nullptr) return;
+  callbacks_->Post([report = options_.on_phase, phase, time = *timing] {
+    report(phase, time);
+  });
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,107 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_LAUNCH_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_LAUNCH_H_
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "goplugin/client_options.h"
+#include "goplugin/command.h"
+#include "goplugin/exit_status.h"
+#include "goplugin/internal/handshake/handshake_response.h"
+#include "goplugin/internal/handshake/line_reader.h"
+#include "goplugin/internal/lifecycle/connector.h"
+#include "goplugin/internal/lifecycle/plugin_files.h"
+#include "goplugin/internal/lifecycle/plugin_output.h"
+#include "goplugin/internal/lifecycle/plugin_process.h"
+#include "goplugin/internal/lifecycle/runtime.h"
+#include "goplugin/internal/lifecycle/spawn_plugin.h"
+#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/tls/certificate.h"
+
+namespace goplugin::internal {
+
+// A plugin that is ready: what a launch hands over.
+struct ReadyPlugin {
+  std::unique_ptr<PluginProcess> process;
+  PluginFiles files;
+  HandshakeResponse response;
+  std::shared_ptr<grpc::Channel> channel;
+  bool uses_tls = false;
+  LaunchTimings timings;
+};
+
+// The way from a command to a ready plugin:
+//   spawn -> handshake line -> security -> channel -> connected
+// or, from anywhere on it, to an error that is told once everything that was
+// started is gone. Lives on the loop's thread, in a shared_ptr.
+class Launch : public std::enable_shared_from_this<Launch> {
+ public:
+  using Done = absl::AnyInvocable<void(absl::StatusOr<ReadyPlugin>) &&>;
+
+  // `runtime` outlives it. `stopwatch` runs since the caller's call. `inherited` is the host's
+  // environment at that time.
+  Launch(Runtime& runtime, Command command,
+         ClientOptions options, std::vector<std::string> inherited,
+         std::shared_ptr<PluginOutput> output,
+         std::shared_ptr<CallbackQueue> callbacks, Stopwatch stopwatch);
+
+  // `done` is called once, never from inside Start.
+  void Start(Done done);
+  // Ends in kCancelled, unless it has ended.
+  void Cancel();
+
+ private:
+  void OnSpawned(absl::StatusOr<SpawnedPlugin> spawned);
+  void OnStdout(absl::string_view bytes);
+  void OnStdoutEnd();
+  void OnExit();
+  void OnSlowStart();
+  void AfterReading(HandshakeReader::State state);
+  void FinishReading(HandshakeReader::End end);
+  void OnLine(const HandshakeResponse& response);
+  void Connect(const HandshakeResponse& response);
+  void OnConnected(const absl::Status& status, Connector::Serving serving);
+  void Fail(const absl::Status& status);
+  void ConcludeLater();
+  void ConcludeFailure();
+  absl::Status WithEvidence(const absl::Status& status) const;
+  void Report(LaunchPhase phase, absl::Duration* timing);
+  bool reading() const { return !over_ && connector_ == nullptr; }
+
+  Runtime& runtime_;
+  const Command command_;
+  const ClientOptions options_;
+  const std::vector<std::string> inherited_;
+  const std::shared_ptr<PluginOutput> output_;
+  const std::shared_ptr<CallbackQueue> callbacks_;
+  const Stopwatch stopwatch_;
+  Done done_;
+  // For the handshake: the whole, the notice, and the wait that follows an odd
+  // candidate or the end of stdout. Afterwards: for the exit after SIGKILL.
+  Timer deadline_;
+  Timer notice_;
+  Timer quiet_;
+
+  HandshakeReader reader_;
+  absl::optional<KeyPair> key_pair_;
+  std::shared_ptr<Connector> connector_;
+  ReadyPlugin plugin_;
+
+  bool spawning_ = false;
+  bool over_ = false;
+  bool gave_up_ = false;
+  absl::Status failure_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_LAUNCH_H_

@@ -1,0 +1,163 @@
+#include "goplugin/internal/lifecycle/options_check.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "goplugin/client_options.h"
+#include "goplugin/command.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/tls/manual_tls.h"
+
+namespace goplugin::internal {
+namespace {
+
+constexpr absl::Duration kLongestWait = absl::Hours(24);
+
+absl::Status BadOption(absl::string_view field, std::string fact,
+                       std::string hint) {
+  ErrorDetails details;
+  details.reason = Reason::kOptions;
+  details.what = absl::StrCat("the option ", field, " can't be used");
+  details.evidence = {std::move(fact)};
+  details.hint = std::move(hint);
+  return MakeError(std::move(details));
+}
+
+bool HasNul(absl::string_view text) {
+  return text.find('\0') != absl::string_view::npos;
+}
+
+bool IsVariableName(absl::string_view name) {
+  return !name.empty() && !HasNul(name) &&
+         name.find('=') == absl::string_view::npos;
+}
+
+absl::Status CheckCommand(const Command& command) {
+  if (command.path.empty()) {
+    return BadOption("Command::path", "it is empty",
+                     "give the path of the plugin's program");
+  }
+  if (HasNul(command.path) || HasNul(command.working_directory)) {
+    return BadOption("Command::path", "a path holds a NUL byte",
+                     "remove the NUL byte");
+  }
+  for (const std::string& argument : command.args) {
+    if (HasNul(argument)) {
+      return BadOption("Command::args",
+                       absl::StrCat(Quote(argument), " holds a NUL byte"),
+                       "arguments end at a NUL byte; remove it");
+    }
+  }
+  for (const auto& [name, value] : command.env) {
+    if (!IsVariableName(name) || HasNul(value)) {
+      return BadOption("Command::env",
+                       absl::StrCat("the variable ", Quote(name)),
+                       "names are not empty and hold neither '=' nor NUL; "
+                       "values hold no NUL");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckHandshake(const HandshakeConfig& handshake) {
+  if (!IsVariableName(handshake.magic_cookie_key)) {
+    return BadOption("handshake.magic_cookie_key",
+                     Quote(handshake.magic_cookie_key),
+                     "set it to the environment variable that the plugin "
+                     "checks; the plugin's documentation names it");
+  }
+  if (handshake.magic_cookie_value.empty() ||
+      HasNul(handshake.magic_cookie_value)) {
+    return BadOption("handshake.magic_cookie_value",
+                     Quote(handshake.magic_cookie_value),
+                     "set it to the value that the plugin expects");
+  }
+  if (handshake.protocol_versions.empty()) {
+    return BadOption("handshake.protocol_versions", "it is empty",
+                     "list the application protocol versions this host can "
+                     "use, {1} if there was only ever one");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckWait(absl::string_view field, absl::Duration wait,
+                       absl::Duration least) {
+  if (wait >= least && wait <= kLongestWait) return absl::OkStatus();
+  return BadOption(field, absl::FormatDuration(wait),
+                   absl::StrCat("give a time from ", absl::FormatDuration(least),
+                                " to ", absl::FormatDuration(kLongestWait)));
+}
+
+absl::Status CheckWaits(const ClientOptions& options) {
+  const ShutdownOptions& shutdown = options.shutdown;
+  struct Row {
+    const char* field;
+    absl::Duration wait;
+    absl::Duration least;
+  };
+  const Row rows[] = {
+      {"start_timeout", options.start_timeout, absl::Milliseconds(1)},
+      {"shutdown.rpc_timeout", shutdown.rpc_timeout, absl::ZeroDuration()},
+      {"shutdown.exit_timeout", shutdown.exit_timeout, absl::ZeroDuration()},
+      {"shutdown.terminate_timeout", shutdown.terminate_timeout,
+       absl::ZeroDuration()},
+      {"shutdown.kill_timeout", shutdown.kill_timeout, absl::ZeroDuration()},
+  };
+  for (const Row& row : rows) {
+    absl::Status status = CheckWait(row.field, row.wait, row.least);
+    if (!status.ok()) return status;
+  }
+  if (options.slow_start_notice <= absl::ZeroDuration()) {
+    return BadOption("slow_start_notice",
+                     absl::FormatDuration(options.slow_start_notice),
+                     "give a time above zero, or InfiniteDuration for never");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTransport(const ClientOptions& options) {
+  if (options.networks.empty()) {
+    return BadOption("networks", "it is empty",
+                     "allow at least one of unix and tcp");
+  }
+  if (options.min_port < 1 || options.max_port > 65535 ||
+      options.min_port > options.max_port) {
+    return BadOption("min_port",
+                     absl::StrCat("ports ", options.min_port, " to ",
+                                  options.max_port),
+                     "give a range within 1 to 65535");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTls(const TlsOptions& tls) {
+  if (tls.mode == TlsMode::kManual) {
+    return ValidateManualTls({tls.root_certificates, tls.certificate_chain,
+                              tls.private_key, tls.server_name});
+  }
+  if (tls.root_certificates.empty() && tls.certificate_chain.empty() &&
+      tls.private_key.empty() && tls.server_name.empty()) {
+    return absl::OkStatus();
+  }
+  return BadOption("tls", "certificates or a name are set, but not used",
+                   "set tls.mode to TlsMode::kManual, or leave them empty");
+}
+
+}  // namespace
+
+absl::Status CheckOptions(const Command& command,
+                          const ClientOptions& options) {
+  absl::Status status = CheckCommand(command);
+  if (status.ok()) status = CheckHandshake(options.handshake);
+  if (status.ok()) status = CheckWaits(options);
+  if (status.ok()) status = CheckTransport(options);
+  if (status.ok()) status = CheckTls(options.tls);
+  return status;
+}
+
+}  // namespace goplugin::internal

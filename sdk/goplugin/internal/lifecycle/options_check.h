@@ -1,0 +1,16 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_OPTIONS_CHECK_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_OPTIONS_CHECK_H_
+
+#include "absl/status/status.h"
+#include "goplugin/client_options.h"
+#include "goplugin/command.h"
+
+namespace goplugin::internal {
+
+// The one place where what a caller gives is judged. Errors are kOptions; the
+// evidence names the field. Nothing is looked up in the system here.
+absl::Status CheckOptions(const Command& command, const ClientOptions& options);
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_OPTIONS_CHECK_H_

@@ -1,0 +1,42 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_PLUGIN_FILES_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_PLUGIN_FILES_H_
+
+#include <memory>
+#include <utility>
+
+#include "absl/types/optional.h"
+#include "goplugin/endpoint.h"
+#include "goplugin/internal/process/socket_directory.h"
+#include "goplugin/internal/process/socket_sweep.h"
+
+namespace goplugin::internal {
+
+// What a plugin leaves on the disk: the sockets in the directory that was made
+// for it, and the one that a plugin which ignores that directory put elsewhere.
+// Swept when this object goes, which must not be before the plugin is gone.
+class PluginFiles {
+ public:
+  PluginFiles() = default;
+  explicit PluginFiles(std::unique_ptr<SocketDirectory> directory)
+      : directory_(std::move(directory)) {}
+  PluginFiles(PluginFiles&&) = default;
+  PluginFiles& operator=(PluginFiles&&) = default;
+  ~PluginFiles() {
+    if (announced_.has_value()) UnlinkIfSame(*announced_);
+  }
+
+  // Remembers the socket at `endpoint`, if there is one now.
+  void Remember(const Endpoint& endpoint) {
+    if (endpoint.network != Endpoint::Network::kUnix || announced_.has_value())
+      return;
+    announced_ = IdentifySocket(endpoint.address);
+  }
+
+ private:
+  std::unique_ptr<SocketDirectory> directory_;
+  absl::optional<SocketIdentity> announced_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_PLUGIN_FILES_H_

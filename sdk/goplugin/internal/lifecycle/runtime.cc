@@ -1,0 +1,80 @@
+#include "goplugin/internal/lifecycle/runtime.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <list>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "goplugin/internal/loop/sdk_thread.h"
+
+namespace goplugin::internal {
+namespace {
+
+// How long a destructor waits for callbacks that still run.
+constexpr absl::Duration kCallbackGrace = absl::Seconds(1);
+
+struct Reaper {
+  std::thread thread;
+  std::atomic<bool> finished{false};
+};
+
+struct Registry {
+  absl::Mutex mutex;
+  std::weak_ptr<Runtime> current ABSL_GUARDED_BY(mutex);
+  pid_t process ABSL_GUARDED_BY(mutex) = 0;
+  std::list<Reaper> reapers ABSL_GUARDED_BY(mutex);
+};
+
+// Never destroyed: a client may be a static object of the host, and end later
+// than any static of ours.
+Registry& TheRegistry() {
+  static auto* registry = new Registry;
+  return *registry;
+}
+
+}  // namespace
+
+std::shared_ptr<Runtime> Runtime::Acquire() {
+  Registry& registry = TheRegistry();
+  absl::MutexLock lock(&registry.mutex);
+  if (registry.process != getpid()) {
+    registry.process = getpid();
+    registry.current.reset();
+    // Threads of the parent's, which can't be joined here.
+    new std::list<Reaper>(std::move(registry.reapers));
+    registry.reapers.clear();
+  }
+  registry.reapers.remove_if([](Reaper& reaper) {
+    if (!reaper.finished) return false;
+    reaper.thread.join();
+    return true;
+  });
+  std::shared_ptr<Runtime> runtime = registry.current.lock();
+  if (runtime == nullptr) {
+    runtime = std::shared_ptr<Runtime>(new Runtime, &Runtime::Release);
+    registry.current = runtime;
+  }
+  return runtime;
+}
+
+void Runtime::Release(Runtime* runtime) {
+  if (!OnSdkThread() && runtime->callbacks_.WaitUntilIdle(kCallbackGrace)) {
+    delete runtime;
+    return;
+  }
+  Registry& registry = TheRegistry();
+  absl::MutexLock lock(&registry.mutex);
+  Reaper& reaper = registry.reapers.emplace_back();
+  reaper.thread = StartSdkThread("goplugin-reap", [runtime, &reaper] {
+    delete runtime;
+    reaper.finished = true;
+  });
+}
+
+}  // namespace goplugin::internal

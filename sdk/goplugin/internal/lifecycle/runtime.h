@@ -1,0 +1,44 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_RUNTIME_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_RUNTIME_H_
+
+#include <memory>
+
+#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/worker.h"
+#include "goplugin/internal/rpc/call_queue.h"
+
+namespace goplugin::internal {
+
+// The SDK's threads, as many for one plugin as for a thousand. The first client
+// starts them, and whoever drops the last reference joins them.
+//
+// Dropped on one of these threads, or while a user's callback is stuck, the
+// joining is left to a thread of its own, which a later Acquire joins.
+class Runtime {
+ public:
+  // Thread-safe. In a forked child it starts anew: the parent's threads do not
+  // exist there.
+  static std::shared_ptr<Runtime> Acquire();
+
+  EventLoop& loop() { return loop_; }
+  CallbackPool& callbacks() { return callbacks_; }
+  Worker& spawner() { return spawner_; }
+  CallQueue& calls() { return calls_; }
+
+ private:
+  Runtime() = default;
+  ~Runtime() = default;
+  static void Release(Runtime* runtime);
+
+  // In this order: callbacks are timed by the loop, and the spawner and the
+  // calls report to it.
+  EventLoop loop_;
+  CallbackPool callbacks_{loop_};
+  Worker spawner_{"goplugin-spawn"};
+  CallQueue calls_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_RUNTIME_H_

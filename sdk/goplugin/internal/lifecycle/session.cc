@@ -1,0 +1,336 @@
+#include "goplugin/internal/lifecycle/session.h"
+
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/channel/channel.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/lifecycle/crash.h"
+#include "goplugin/internal/loop/sdk_thread.h"
+#include "goplugin/internal/rpc/health.h"
+#include "goplugin/internal/rpc/stdio_stream.h"
+
+namespace goplugin::internal {
+namespace {
+
+// For the last stdio data of a process that is gone. Its end of the connection
+// is closed, so the stream's end is near.
+constexpr absl::Duration kStdioAfterExit = absl::Milliseconds(500);
+// How long a failed call waits for the exit that may have caused it.
+constexpr absl::Duration kExplainWait = absl::Seconds(1);
+
+std::vector<std::string> CopyEnvironment() {
+  std::vector<std::string> copy;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    copy.emplace_back(*entry);
+  }
+  return copy;
+}
+
+OutputSinks SinksOf(const ClientOptions& options) {
+  OutputSinks sinks;
+  sinks.log = options.log_sink;
+  sinks.stderr_raw = options.stderr_sink;
+  sinks.stdio = options.stdio_sink;
+  return sinks;
+}
+
+std::shared_ptr<CallbackQueue> MakeQueue(Runtime& runtime,
+                                         const ClientOptions& options) {
+  return std::make_shared<CallbackQueue>(
+      runtime.callbacks(), [sink = options.log_sink](size_t dropped) {
+        if (sink == nullptr) return;
+        sink->Log(PluginOutput::SdkEntry(
+            LogLevel::kWarn,
+            absl::StrCat(dropped,
+                         " entries of logs or output were dropped: this sink "
+                         "is slower than the plugin")));
+      });
+}
+
+StdioChunk::Stream StreamOf(const wire::StdioData& data) {
+  return data.channel() == wire::StdioData::STDERR ? StdioChunk::Stream::kStderr
+                                                   : StdioChunk::Stream::kStdout;
+}
+
+}  // namespace
+
+std::shared_ptr<Session> Session::Create(Command command,
+                                         ClientOptions options) {
+  return std::shared_ptr<Session>(
+      new Session(std::move(command), std::move(options)));
+}
+
+Session::Session(Command command, ClientOptions options)
+    : owner_(getpid()),
+      command_(std::move(command)),
+      options_(std::move(options)),
+      inherited_(CopyEnvironment()),
+      runtime_(Runtime::Acquire()),
+      callbacks_(MakeQueue(*runtime_, options_)),
+      state_(std::make_shared<SessionState>()),
+      output_(std::make_shared<PluginOutput>(SinksOf(options_), callbacks_)) {
+  state_->set_channel(CreateShutDownChannel());
+}
+
+void Session::Start(absl::AnyInvocable<void(absl::Status) &&> launched) {
+  self_ = shared_from_this();
+  launched_ = std::move(launched);
+  runtime_->loop().Post([this] {
+    launch_ = std::make_shared<Launch>(*runtime_, command_, options_,
+                                       inherited_, output_, callbacks_,
+                                       stopwatch_);
+    launch_->Start([this](absl::StatusOr<ReadyPlugin> plugin) {
+      OnLaunched(std::move(plugin));
+    });
+  });
+}
+
+void Session::CancelLaunch() {
+  runtime_->loop().Post([self = shared_from_this()] {
+    if (self->launch_ != nullptr) self->launch_->Cancel();
+  });
+}
+
+void Session::PostCallback(absl::AnyInvocable<void()> callback) {
+  callbacks_->Post(std::move(callback));
+}
+
+void Session::OnLaunched(absl::StatusOr<ReadyPlugin> plugin) {
+  if (plugin.ok()) {
+    Live(*std::move(plugin));
+    // Not while it calls.
+    runtime_->loop().Post([self = shared_from_this()] {
+      self->launch_.reset();
+    });
+    std::move(launched_)(absl::OkStatus());
+    return;
+  }
+  Leave([launched = std::move(launched_), status = plugin.status()]() mutable {
+    std::move(launched)(status);
+  });
+}
+
+void Session::Live(ReadyPlugin plugin) {
+  plugin_ = std::move(plugin);
+  PluginProcess::Callbacks callbacks;
+  callbacks.on_stdout = [this](absl::string_view bytes) {
+    output_->OnStdout(bytes);
+  };
+  callbacks.on_stdout_end = [] {};
+  callbacks.on_stderr = [this](absl::string_view bytes) {
+    output_->OnStderr(bytes);
+  };
+  callbacks.on_exit = [this](ExitStatus status) { OnProcessExit(status); };
+  plugin_.process->set_callbacks(std::move(callbacks));
+  state_->response = plugin_.response;
+  state_->timings = plugin_.timings;
+  state_->pid = plugin_.process->pid();
+  state_->uses_tls = plugin_.uses_tls;
+  state_->set_channel(plugin_.channel);
+  StartStdio();
+}
+
+void Session::StartStdio() {
+  stdio_open_ = true;
+  StdioCallbacks callbacks;
+  callbacks.on_data = [output = output_](const wire::StdioData& data) {
+    output->OnStdio(StreamOf(data), data.data());
+  };
+  // The session does not end before this was called.
+  callbacks.on_end = [this](const grpc::Status& /*status*/) {
+    runtime_->loop().Post([this] { OnStdioEnd(); });
+  };
+  stdio_ = StartStdioStream(runtime_->calls(), plugin_.channel,
+                            std::move(callbacks));
+}
+
+void Session::BeginShutdown() {
+  if (state_->ended()) return;
+  runtime_->loop().Post([self = shared_from_this()] {
+    self->StartLadder(/*kill=*/false);
+  });
+}
+
+void Session::BeginKill() {
+  if (state_->ended()) return;
+  runtime_->loop().Post([self = shared_from_this()] {
+    self->StartLadder(/*kill=*/true);
+  });
+}
+
+void Session::StartLadder(bool kill) {
+  if (exited_) return;
+  if (ladder_ == nullptr) {
+    ShutdownLadder::Callbacks callbacks;
+    callbacks.drop_channel = [this] { DropChannel(); };
+    callbacks.on_idle = [this] { FinishIfIdle(); };
+    callbacks.give_up = [this] {
+      exited_ = true;
+      ladder_->Stop();
+      FinishIfIdle();
+    };
+    ladder_ = std::make_shared<ShutdownLadder>(*runtime_, options_.shutdown,
+                                               *plugin_.process,
+                                               std::move(callbacks));
+    if (!kill) ladder_->Start(plugin_.channel);
+  }
+  if (kill) ladder_->Kill();
+}
+
+void Session::DropChannel() {
+  state_->set_channel(CreateShutDownChannel());
+  stdio_.Cancel();
+  plugin_.channel.reset();
+}
+
+void Session::OnProcessExit(ExitStatus status) {
+  exited_ = true;
+  output_->FinishStderr();
+  state_->SetExited(status);
+  if (ladder_ != nullptr) ladder_->Stop();
+  if (stdio_open_) {
+    stdio_deadline_ = std::make_unique<Timer>(runtime_->loop());
+    stdio_deadline_->Start(kStdioAfterExit, [this] { stdio_.Cancel(); });
+  }
+  FinishIfIdle();
+}
+
+void Session::OnStdioEnd() {
+  stdio_open_ = false;
+  FinishIfIdle();
+}
+
+void Session::FinishIfIdle() {
+  if (!exited_ || self_ == nullptr) return;
+  if (ladder_ != nullptr && ladder_->busy()) return;
+  if (stdio_open_) {
+    // After a SIGKILL without effect nothing ends by itself.
+    if (!plugin_.process->exit_status().has_value()) stdio_.Cancel();
+    return;
+  }
+  Finish();
+}
+
+void Session::Finish() {
+  SessionState::End end;
+  end.exit_status = plugin_.process->exit_status().value_or(ExitStatus());
+  if (ladder_ == nullptr) {
+    end.exit_error = CrashError(command_.path, plugin_.process->pid(),
+                                end.exit_status, *output_);
+    end.result = end.exit_error;
+  } else {
+    end.result = ladder_->result();
+  }
+  DropChannel();
+  plugin_.files = PluginFiles();
+  state_->SetEnd(std::move(end), *callbacks_);
+  Leave([state = state_] { state->NotifyEnded(); });
+}
+
+void Session::Leave(absl::AnyInvocable<void() &&> last) {
+  runtime_->loop().Post(
+      [self = std::move(self_), last = std::move(last)]() mutable {
+        self->launch_.reset();
+        self->ladder_.reset();
+        self->stdio_deadline_.reset();
+        self->plugin_ = ReadyPlugin();
+        self.reset();
+        std::move(last)();
+      });
+}
+
+absl::StatusOr<ExitStatus> Session::WaitForExit(absl::Duration timeout) const {
+  absl::Status status = CheckMayBlock();
+  if (!status.ok()) return status;
+  if (state_->WaitForExit(timeout)) return *state_->exit_status();
+  return MakeError(Reason::kTimeout,
+                   absl::StrCat("the plugin still runs after ",
+                                absl::FormatDuration(timeout)),
+                   "wait longer, or end it with Shutdown or Kill");
+}
+
+void Session::OnExit(SessionState::ExitCallback callback) {
+  state_->OnExit(std::move(callback), *callbacks_);
+}
+
+void Session::OnEnd(SessionState::EndCallback callback) {
+  state_->OnEnd(std::move(callback), *callbacks_);
+}
+
+absl::Status Session::WaitForEnd() {
+  state_->WaitForEnd(absl::InfiniteDuration());
+  return state_->end()->result;
+}
+
+bool Session::WaitForEnd(absl::Duration timeout) {
+  return state_->WaitForEnd(timeout);
+}
+
+absl::Status Session::Ping(absl::Duration timeout) {
+  absl::Status status = CheckMayBlock();
+  if (!status.ok()) return status;
+  struct Answer {
+    absl::Notification arrived;
+    grpc::Status status;
+    wire::HealthCheckResponse::ServingStatus serving =
+        wire::HealthCheckResponse::UNKNOWN;
+  };
+  Answer answer;
+  CheckHealth(runtime_->calls(), state_->channel(), timeout,
+              [&answer](const grpc::Status& status,
+                        wire::HealthCheckResponse::ServingStatus serving) {
+                answer.status = status;
+                answer.serving = serving;
+                answer.arrived.Notify();
+              });
+  // gRPC ends the call at its deadline.
+  answer.arrived.WaitForNotification();
+  if (MayMeanExit(answer.status)) {
+    state_->WaitForEnd(kExplainWait);
+    if (state_->end().has_value()) return Explain(answer.status);
+  }
+  return HealthError(answer.status, answer.serving);
+}
+
+absl::Status Session::Explain(const grpc::Status& call) const {
+  if (call.ok()) return absl::OkStatus();
+  absl::Status status = CheckMayBlock();
+  if (!status.ok()) return status;
+  if (MayMeanExit(call)) state_->WaitForEnd(kExplainWait);
+  const absl::optional<SessionState::End> end = state_->end();
+  if (!end.has_value()) return CallError(call);
+  if (!end->exit_error.ok()) return WithCall(end->exit_error, call);
+  return WithCall(MakeError(Reason::kShutDown, "the client was shut down",
+                            "make no calls after Shutdown or Kill"),
+                  call);
+}
+
+bool Session::forked() const { return getpid() != owner_; }
+
+absl::Status Session::CheckMayBlock() const {
+  if (forked()) {
+    return MakeError(
+        Reason::kForked, "this client belongs to the parent process",
+        "a forked child must launch plugins of its own, or exec first");
+  }
+  if (OnSdkThread()) {
+    return MakeError(
+        Reason::kWrongThread,
+        "a blocking method was called from a callback of this library",
+        "use the Async variant, or call it from a thread of your own");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,121 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_SESSION_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_SESSION_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/support/status.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/client_options.h"
+#include "goplugin/command.h"
+#include "goplugin/endpoint.h"
+#include "goplugin/exit_status.h"
+#include "goplugin/internal/lifecycle/launch.h"
+#include "goplugin/internal/lifecycle/plugin_output.h"
+#include "goplugin/internal/lifecycle/runtime.h"
+#include "goplugin/internal/lifecycle/session_state.h"
+#include "goplugin/internal/lifecycle/shutdown_ladder.h"
+#include "goplugin/internal/lifecycle/stopwatch.h"
+
+namespace goplugin::internal {
+
+// One client's whole life: the launch, the time in between, the end. What the
+// loop's thread owns is here; what other threads see of it is in SessionState.
+//
+// A session keeps itself alive from Start until the plugin is gone. The methods
+// are thread-safe; those that wait answer kWrongThread on the SDK's own threads,
+// and kForked in a forked child.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  static std::shared_ptr<Session> Create(Command command,
+                                         ClientOptions options);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // `launched` runs on the loop's thread, and must not block: OK when the plugin
+  // is ready, else once nothing of it is left.
+  void Start(absl::AnyInvocable<void(absl::Status) &&> launched);
+  void CancelLaunch();
+
+  // Runs `callback` as a user's callback, after those before it.
+  void PostCallback(absl::AnyInvocable<void()> callback);
+
+  // After a launch that went well; constant from then on.
+  const HandshakeResponse& response() const { return state_->response; }
+  const LaunchTimings& timings() const { return state_->timings; }
+  pid_t pid() const { return state_->pid; }
+  bool uses_tls() const { return state_->uses_tls; }
+
+  std::shared_ptr<grpc::Channel> channel() const { return state_->channel(); }
+  absl::optional<ExitStatus> exit_status() const {
+    return state_->exit_status();
+  }
+  absl::StatusOr<ExitStatus> WaitForExit(absl::Duration timeout) const;
+  void OnExit(SessionState::ExitCallback callback);
+  absl::Status Ping(absl::Duration timeout);
+  absl::Status Explain(const grpc::Status& status) const;
+
+  // Start the end; no-ops when it has begun.
+  void BeginShutdown();
+  void BeginKill();
+  // Waits for an end that has begun.
+  absl::Status WaitForEnd();
+  bool WaitForEnd(absl::Duration timeout);
+  void OnEnd(SessionState::EndCallback callback);
+
+  // OK where a blocking method may be called.
+  absl::Status CheckMayBlock() const;
+  bool forked() const;
+
+ private:
+  Session(Command command, ClientOptions options);
+
+  // On the loop's thread, as everything below.
+  void OnLaunched(absl::StatusOr<ReadyPlugin> plugin);
+  void Live(ReadyPlugin plugin);
+  void StartStdio();
+  void StartLadder(bool kill);
+  void DropChannel();
+  void OnProcessExit(ExitStatus status);
+  void OnStdioEnd();
+  void FinishIfIdle();
+  void Finish();
+  // Lets go of the session, then runs `last`. What drops the last reference
+  // joins the threads, so it should be the waiting caller, not the loop.
+  void Leave(absl::AnyInvocable<void() &&> last);
+
+  const pid_t owner_;
+  const Stopwatch stopwatch_;
+  const Command command_;
+  const ClientOptions options_;
+  // The host's environment when the client was made.
+  const std::vector<std::string> inherited_;
+  // Declared before what runs on its threads.
+  const std::shared_ptr<Runtime> runtime_;
+  const std::shared_ptr<CallbackQueue> callbacks_;
+  const std::shared_ptr<SessionState> state_;
+
+  std::shared_ptr<Session> self_;
+  std::shared_ptr<PluginOutput> output_;
+  std::shared_ptr<Launch> launch_;
+  absl::AnyInvocable<void(absl::Status) &&> launched_;
+  ReadyPlugin plugin_;
+  std::shared_ptr<ShutdownLadder> ladder_;
+  CallHandle stdio_;
+  bool stdio_open_ = false;
+  bool exited_ = false;
+  std::unique_ptr<Timer> stdio_deadline_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_SESSION_H_

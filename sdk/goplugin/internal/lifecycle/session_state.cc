@@ -1,0 +1,115 @@
+#include "goplugin/internal/lifecycle/session_state.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/exit_status.h"
+#include "goplugin/internal/loop/callback_pool.h"
+
+namespace goplugin::internal {
+
+std::shared_ptr<grpc::Channel> SessionState::channel() const {
+  absl::MutexLock lock(&mutex_);
+  return channel_;
+}
+
+void SessionState::set_channel(std::shared_ptr<grpc::Channel> channel) {
+  absl::MutexLock lock(&mutex_);
+  // Swapped, so that the old one is destroyed by the caller's argument, after
+  // the lock.
+  channel_.swap(channel);
+}
+
+void SessionState::SetExited(ExitStatus status) {
+  absl::MutexLock lock(&mutex_);
+  exit_status_ = status;
+}
+
+absl::optional<ExitStatus> SessionState::exit_status() const {
+  absl::MutexLock lock(&mutex_);
+  return exit_status_;
+}
+
+bool SessionState::WaitForExit(absl::Duration timeout) const {
+  absl::MutexLock lock(&mutex_);
+  return mutex_.AwaitWithTimeout(
+      absl::Condition(
+          +[](const absl::optional<ExitStatus>* status) {
+            return status->has_value();
+          },
+          &exit_status_),
+      timeout);
+}
+
+void SessionState::SetEnd(End end, CallbackQueue& queue) {
+  absl::MutexLock lock(&mutex_);
+  end_ = std::move(end);
+  for (ExitCallback& callback : exit_callbacks_) {
+    PostExit(queue, std::move(callback), *end_);
+  }
+  for (EndCallback& callback : end_callbacks_) {
+    PostEnd(queue, std::move(callback), *end_);
+  }
+  exit_callbacks_.clear();
+  end_callbacks_.clear();
+}
+
+void SessionState::NotifyEnded() {
+  absl::MutexLock lock(&mutex_);
+  ended_ = true;
+}
+
+absl::optional<SessionState::End> SessionState::end() const {
+  absl::MutexLock lock(&mutex_);
+  return end_;
+}
+
+bool SessionState::ended() const {
+  absl::MutexLock lock(&mutex_);
+  return ended_;
+}
+
+bool SessionState::WaitForEnd(absl::Duration timeout) const {
+  absl::MutexLock lock(&mutex_);
+  return mutex_.AwaitWithTimeout(absl::Condition(&ended_), timeout);
+}
+
+void SessionState::OnExit(ExitCallback callback, CallbackQueue& queue) {
+  absl::MutexLock lock(&mutex_);
+  if (end_.has_value()) {
+    PostExit(queue, std::move(callback), *end_);
+  } else {
+    exit_callbacks_.push_back(std::move(callback));
+  }
+}
+
+void SessionState::OnEnd(EndCallback callback, CallbackQueue& queue) {
+  absl::MutexLock lock(&mutex_);
+  if (end_.has_value()) {
+    PostEnd(queue, std::move(callback), *end_);
+  } else {
+    end_callbacks_.push_back(std::move(callback));
+  }
+}
+
+void SessionState::PostExit(CallbackQueue& queue, ExitCallback callback,
+                            const End& end) {
+  queue.Post([callback = std::move(callback), status = end.exit_status,
+              error = end.exit_error]() mutable {
+    std::move(callback)(status, error);
+  });
+}
+
+void SessionState::PostEnd(CallbackQueue& queue, EndCallback callback,
+                           const End& end) {
+  queue.Post([callback = std::move(callback), result = end.result]() mutable {
+    std::move(callback)(result);
+  });
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,84 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_SESSION_STATE_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_SESSION_STATE_H_
+
+#include <grpcpp/channel.h>
+#include <sys/types.h>
+
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/client_options.h"
+#include "goplugin/exit_status.h"
+#include "goplugin/internal/handshake/handshake_response.h"
+#include "goplugin/internal/loop/callback_pool.h"
+
+namespace goplugin::internal {
+
+// What any thread may see of a session, and wait for. Thread-safe, apart from
+// the plain members, which are constant once the launch is told.
+//
+// It is an object of its own so that the loop can tell the last news after it
+// has let go of the session itself.
+class SessionState {
+ public:
+  using ExitCallback =
+      absl::AnyInvocable<void(ExitStatus, absl::Status) &&>;
+  using EndCallback = absl::AnyInvocable<void(absl::Status) &&>;
+
+  // How a client ended.
+  struct End {
+    ExitStatus exit_status;
+    // OK when the exit was asked for, else the crash.
+    absl::Status exit_error;
+    // What Shutdown answers.
+    absl::Status result;
+  };
+
+  HandshakeResponse response;
+  LaunchTimings timings;
+  pid_t pid = -1;
+  bool uses_tls = false;
+
+  std::shared_ptr<grpc::Channel> channel() const;
+  void set_channel(std::shared_ptr<grpc::Channel> channel);
+
+  void SetExited(ExitStatus status);
+  absl::optional<ExitStatus> exit_status() const;
+  bool WaitForExit(absl::Duration timeout) const;
+
+  // Hands `end` to everybody who waits: the callbacks through `queue`, exits
+  // first. The waiting threads wake at NotifyEnded.
+  void SetEnd(End end, CallbackQueue& queue);
+  void NotifyEnded();
+  // Nullopt before SetEnd.
+  absl::optional<End> end() const;
+  bool ended() const;
+  bool WaitForEnd(absl::Duration timeout) const;
+
+  void OnExit(ExitCallback callback, CallbackQueue& queue);
+  void OnEnd(EndCallback callback, CallbackQueue& queue);
+
+ private:
+  static void PostExit(CallbackQueue& queue, ExitCallback callback,
+                       const End& end);
+  static void PostEnd(CallbackQueue& queue, EndCallback callback,
+                      const End& end);
+
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
+  absl::optional<ExitStatus> exit_status_ ABSL_GUARDED_BY(mutex_);
+  absl::optional<End> end_ ABSL_GUARDED_BY(mutex_);
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<ExitCallback> exit_callbacks_ ABSL_GUARDED_BY(mutex_);
+  std::vector<EndCallback> end_callbacks_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_SESSION_STATE_H_

@@ -1,0 +1,126 @@
+#include "goplugin/internal/lifecycle/shutdown_ladder.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/rpc/controller.h"
+#include "goplugin/internal/rpc/health.h"
+
+namespace goplugin::internal {
+namespace {
+
+// Between the answer and the drop of the channel: what the plugin still prints
+// over GRPCStdio needs the connection.
+constexpr absl::Duration kLinger = absl::Milliseconds(300);
+
+}  // namespace
+
+void ShutdownLadder::Start(const std::shared_ptr<grpc::Channel>& channel) {
+  calling_ = true;
+  call_ = CallShutdown(
+      runtime_.calls(), channel, options_.rpc_timeout,
+      [self = shared_from_this()](const grpc::Status& status) mutable {
+        // Handed on, not shared: timers must be destroyed on the loop.
+        EventLoop& loop = self->runtime_.loop();
+        loop.Post([self = std::move(self), status] { self->OnAnswer(status); });
+      });
+}
+
+void ShutdownLadder::OnAnswer(const grpc::Status& status) {
+  calling_ = false;
+  if (step_ == Step::kOver) return callbacks_.on_idle();
+  if (step_ != Step::kAsk) return;  // killed meanwhile
+  Record(absl::StrCat("the Shutdown call: ", status.ok()
+                                                 ? "answered"
+                                                 : DescribeGrpcStatus(status)));
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    has_controller_ = false;
+    callbacks_.drop_channel();
+    return Terminate();
+  }
+  Linger();
+}
+
+void ShutdownLadder::Linger() {
+  step_ = Step::kLinger;
+  timer_.Start(std::min(kLinger, options_.exit_timeout), [this] {
+    callbacks_.drop_channel();
+    WaitForExit();
+  });
+}
+
+void ShutdownLadder::WaitForExit() {
+  step_ = Step::kWait;
+  timer_.Start(options_.exit_timeout - std::min(kLinger, options_.exit_timeout),
+               [this] { Terminate(); });
+}
+
+void ShutdownLadder::Terminate() {
+  step_ = Step::kTerminate;
+  forced_ = has_controller_;
+  Record("SIGTERM");
+  process_.Signal(SIGTERM);
+  timer_.Start(options_.terminate_timeout, [this] {
+    forced_ = true;
+    SendKill();
+  });
+}
+
+void ShutdownLadder::Kill() {
+  if (step_ != Step::kKill && step_ != Step::kOver) SendKill();
+}
+
+void ShutdownLadder::SendKill() {
+  step_ = Step::kKill;
+  Record("SIGKILL");
+  process_.Signal(SIGKILL);
+  timer_.Start(options_.kill_timeout, [this] {
+    gave_up_ = true;
+    Record("still there");
+    callbacks_.give_up();
+  });
+}
+
+void ShutdownLadder::Stop() {
+  step_ = Step::kOver;
+  timer_.Cancel();
+  call_.Cancel();
+}
+
+absl::Status ShutdownLadder::result() const {
+  if (!forced_ && !gave_up_) return absl::OkStatus();
+  ErrorDetails details;
+  details.reason = Reason::kShutdownForced;
+  details.evidence = steps_;
+  if (gave_up_) {
+    details.what = "the plugin did not end, not even after SIGKILL";
+    details.hint =
+        "it hangs in the kernel, on a dead network file system for one; it ends "
+        "when that call returns";
+  } else {
+    details.what = "the plugin did not end by itself and was ended by a signal";
+    details.hint =
+        "it must exit soon after its Shutdown call; give it more time with "
+        "ClientOptions::shutdown if it has work to finish";
+  }
+  return MakeError(std::move(details));
+}
+
+void ShutdownLadder::Record(std::string what) {
+  steps_.push_back(absl::StrCat(
+      "after ",
+      absl::FormatDuration(
+          absl::Trunc(stopwatch_.Elapsed(), absl::Milliseconds(1))),
+      ": ", what));
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,86 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_SHUTDOWN_LADDER_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_SHUTDOWN_LADDER_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/support/status.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "goplugin/client_options.h"
+#include "goplugin/internal/lifecycle/plugin_process.h"
+#include "goplugin/internal/lifecycle/runtime.h"
+#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/rpc/unary_call.h"
+
+namespace goplugin::internal {
+
+// The ordered end of a plugin: its Shutdown call, the channel dropped, SIGTERM,
+// SIGKILL, each after the one before had its time. It stops when its owner,
+// who watches the process, calls Stop. Lives on the loop's thread, in a
+// shared_ptr.
+class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
+ public:
+  struct Callbacks {
+    // Some servers wait for their connections to close before they exit.
+    absl::AnyInvocable<void()> drop_channel;
+    // The Shutdown call has ended after Stop.
+    absl::AnyInvocable<void()> on_idle;
+    // The process is still there after SIGKILL and its time.
+    absl::AnyInvocable<void()> give_up;
+  };
+
+  // `process` outlives the last step.
+  ShutdownLadder(Runtime& runtime, const ShutdownOptions& options,
+                 PluginProcess& process, Callbacks callbacks)
+      : runtime_(runtime),
+        options_(options),
+        process_(process),
+        callbacks_(std::move(callbacks)),
+        timer_(runtime.loop()) {}
+
+  void Start(const std::shared_ptr<grpc::Channel>& channel);
+  // Goes to the last step at once, because the caller wants it.
+  void Kill();
+  // The process is gone.
+  void Stop();
+  bool busy() const { return calling_; }
+
+  // What came of it, after Stop or give_up: OK when the plugin went by itself,
+  // on SIGTERM if it has no Shutdown call, or because of Kill; else
+  // kShutdownForced, with the steps as evidence.
+  absl::Status result() const;
+
+ private:
+  enum class Step { kAsk, kLinger, kWait, kTerminate, kKill, kOver };
+
+  void OnAnswer(const grpc::Status& status);
+  void Linger();
+  void WaitForExit();
+  void Terminate();
+  void SendKill();
+  void Record(std::string what);
+
+  Runtime& runtime_;
+  const ShutdownOptions options_;
+  PluginProcess& process_;
+  Callbacks callbacks_;
+  Timer timer_;
+  Stopwatch stopwatch_;
+  CallHandle call_;
+  bool calling_ = false;
+  bool has_controller_ = true;
+  // A step was needed that a well-behaved plugin does not need.
+  bool forced_ = false;
+  bool gave_up_ = false;
+  Step step_ = Step::kAsk;
+  std::vector<std::string> steps_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_SHUTDOWN_LADDER_H_

@@ -1,0 +1,69 @@
+#include "goplugin/internal/lifecycle/spawn_plugin.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "goplugin/client_options.h"
+#include "goplugin/command.h"
+#include "goplugin/internal/handshake/environment.h"
+#include "goplugin/internal/process/socket_directory.h"
+#include "goplugin/internal/process/spawn.h"
+#include "goplugin/internal/tls/certificate.h"
+
+namespace goplugin::internal {
+namespace {
+
+bool UsesAutoMtls(const TlsOptions& tls) {
+  return tls.mode == TlsMode::kAutoMtls ||
+         tls.mode == TlsMode::kAutoMtlsIfOffered;
+}
+
+ProtocolVariables Variables(const ClientOptions& options,
+                            const SpawnedPlugin& plugin) {
+  ProtocolVariables variables;
+  variables.magic_cookie_key = options.handshake.magic_cookie_key;
+  variables.magic_cookie_value = options.handshake.magic_cookie_value;
+  variables.protocol_versions = options.handshake.protocol_versions;
+  variables.min_port = options.min_port;
+  variables.max_port = options.max_port;
+  variables.socket_directory = plugin.directory->path();
+  variables.socket_group = options.socket_group;
+  if (plugin.key_pair.has_value()) {
+    variables.client_certificate_pem = plugin.key_pair->certificate_pem;
+  }
+  return variables;
+}
+
+}  // namespace
+
+absl::StatusOr<SpawnedPlugin> SpawnPlugin(
+    const Command& command, const ClientOptions& options,
+    const std::vector<std::string>& inherited) {
+  SpawnedPlugin plugin;
+  absl::StatusOr<std::unique_ptr<SocketDirectory>> directory =
+      SocketDirectory::Create(options.socket_directory, options.socket_group);
+  if (!directory.ok()) return directory.status();
+  plugin.directory = *std::move(directory);
+
+  if (UsesAutoMtls(options.tls)) {
+    absl::StatusOr<KeyPair> key_pair = GenerateOneTimeCertificate();
+    if (!key_pair.ok()) return key_pair.status();
+    plugin.key_pair = *std::move(key_pair);
+  }
+
+  SpawnRequest request;
+  request.command = command;
+  request.environment = BuildEnvironment(
+      command.inherit_env ? absl::MakeConstSpan(inherited)
+                          : absl::Span<const std::string>(),
+      command.env, Variables(options, plugin));
+  absl::StatusOr<ChildProcess> child = Spawn(request);
+  if (!child.ok()) return child.status();
+  plugin.child = *std::move(child);
+  return plugin;
+}
+
+}  // namespace goplugin::internal

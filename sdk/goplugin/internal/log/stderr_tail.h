@@ -1,0 +1,39 @@
+#ifndef GOPLUGIN_INTERNAL_LOG_STDERR_TAIL_H_
+#define GOPLUGIN_INTERNAL_LOG_STDERR_TAIL_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace goplugin::internal {
+
+// The last lines a plugin wrote, for errors: a start that fails often writes a
+// long traceback whose last line has the cause.
+//
+// Costs: amortised linear in the bytes appended; at most a few times kMaxBytes.
+//
+// Thread safety: none.
+class StderrTail {
+ public:
+  static constexpr size_t kMaxBytes = 16 * 1024;
+  static constexpr size_t kMaxLines = 200;
+
+  // `line` comes without its newline. Of a line longer than kMaxBytes the end
+  // is kept.
+  void Append(absl::string_view line);
+
+  // The last lines with '\n' between them: at most kMaxLines, and at most
+  // kMaxBytes of valid UTF-8. Starts with a whole line, unless one line alone
+  // is too long.
+  std::string ToString() const;
+
+ private:
+  // Every line with a '\n' behind it; valid UTF-8 except that it may start
+  // within a character.
+  std::string text_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LOG_STDERR_TAIL_H_

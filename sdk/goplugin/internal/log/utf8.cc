@@ -1,0 +1,69 @@
+#include "goplugin/internal/log/utf8.h"
+
+#include <cstddef>
+
+#include "simdjson.h"
+
+namespace goplugin::internal {
+namespace {
+
+// What may follow a first byte.
+struct Sequence {
+  size_t length = 0;  // with the first byte; 0: no character starts so
+  unsigned char low = 0x80, high = 0xBF;  // bounds of the second byte
+};
+
+Sequence SequenceOf(unsigned char first) {
+  if (first < 0x80) return {1};
+  if (first < 0xC2) return {};  // a continuation, or an overlong form
+  if (first < 0xE0) return {2};
+  if (first == 0xE0) return {3, 0xA0, 0xBF};  // not overlong
+  if (first == 0xED) return {3, 0x80, 0x9F};  // no surrogates
+  if (first < 0xF0) return {3};
+  if (first == 0xF0) return {4, 0x90, 0xBF};  // not overlong
+  if (first < 0xF4) return {4};
+  if (first == 0xF4) return {4, 0x80, 0x8F};  // not above U+10FFFF
+  return {};
+}
+
+struct Step {
+  size_t bytes;
+  bool valid;
+};
+
+// The character at the front of `text`, or as much of it as there is.
+Step NextCharacter(absl::string_view text) {
+  const Sequence sequence = SequenceOf(static_cast<unsigned char>(text[0]));
+  if (sequence.length == 0) return {1, false};
+  for (size_t i = 1; i < sequence.length; ++i) {
+    const unsigned char low = i == 1 ? sequence.low : 0x80;
+    const unsigned char high = i == 1 ? sequence.high : 0xBF;
+    if (i >= text.size()) return {i, false};
+    const unsigned char c = static_cast<unsigned char>(text[i]);
+    if (c < low || c > high) return {i, false};
+  }
+  return {sequence.length, true};
+}
+
+}  // namespace
+
+bool IsValidUtf8(absl::string_view text) {
+  return simdjson::validate_utf8(text.data(), text.size());
+}
+
+std::string ReplaceInvalidUtf8(absl::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 16);
+  while (!text.empty()) {
+    const Step step = NextCharacter(text);
+    if (step.valid) {
+      out.append(text.data(), step.bytes);
+    } else {
+      out.append("\xEF\xBF\xBD");
+    }
+    text.remove_prefix(step.bytes);
+  }
+  return out;
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,178 @@
+#include "goplugin/internal/loop/callback_pool.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/sdk_thread.h"
+
+namespace goplugin::internal {
+namespace {
+
+// How long callbacks may wait without any progress before a thread is added.
+constexpr absl::Duration kStuckAfter = absl::Milliseconds(50);
+// How long an added thread stays when there is nothing to do.
+constexpr absl::Duration kLinger = absl::Seconds(1);
+// Callbacks run for one client before the next client's turn.
+constexpr int kCallbacksPerTurn = 16;
+
+}  // namespace
+
+CallbackPool::CallbackPool(EventLoop& loop)
+    : loop_(loop), progress_timer_(std::make_shared<Timer>(loop)) {
+  absl::MutexLock lock(&mutex_);
+  StartWorker(/*permanent=*/true);
+}
+
+CallbackPool::~CallbackPool() {
+  std::vector<std::thread> threads;
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    threads = std::move(threads_);
+    threads_.clear();
+  }
+  for (std::thread& thread : threads) thread.join();
+  // No worker is left that could start the timer; only the loop may touch it.
+  absl::Notification timer_gone;
+  loop_.Post([&] {
+    progress_timer_.reset();
+    timer_gone.Notify();
+  });
+  timer_gone.WaitForNotification();
+  absl::MutexLock lock(&mutex_);
+  for (std::thread& thread : finished_) thread.join();
+}
+
+bool CallbackPool::WaitUntilIdle(absl::Duration timeout) {
+  absl::MutexLock lock(&mutex_);
+  return mutex_.AwaitWithTimeout(absl::Condition(this, &CallbackPool::Idle),
+                                 timeout);
+}
+
+void CallbackPool::Schedule(std::shared_ptr<CallbackQueue> queue) {
+  absl::MutexLock lock(&mutex_);
+  ready_.push_back(std::move(queue));
+  if (watching_ || busy_ < threads_.size()) return;
+  watching_ = true;
+  loop_.Post([this, turns = turns_] { WatchProgress(turns); });
+}
+
+void CallbackPool::WatchProgress(std::uint64_t turns_before) {
+  progress_timer_->Start(kStuckAfter, [this, turns_before] {
+    absl::MutexLock lock(&mutex_);
+    watching_ = !ready_.empty() && !stopping_;
+    if (!watching_) return;
+    if (turns_ == turns_before && threads_.size() < kMaxThreads) {
+      StartWorker(/*permanent=*/false);
+    }
+    loop_.Post([this, turns = turns_] { WatchProgress(turns); });
+  });
+}
+
+void CallbackPool::StartWorker(bool permanent) {
+  for (std::thread& thread : finished_) thread.join();
+  finished_.clear();
+  threads_.push_back(StartSdkThread(
+      "goplugin-call", [this, permanent] { RunWorker(permanent); }));
+}
+
+void CallbackPool::FinishWorker() {
+  const auto self =
+      std::find_if(threads_.begin(), threads_.end(), [](const std::thread& t) {
+        return t.get_id() == std::this_thread::get_id();
+      });
+  if (self == threads_.end()) return;  // the destructor joins it
+  finished_.push_back(std::move(*self));
+  threads_.erase(self);
+}
+
+void CallbackPool::RunWorker(bool permanent) {
+  while (true) {
+    std::shared_ptr<CallbackQueue> queue;
+    {
+      absl::MutexLock lock(&mutex_);
+      const bool moved = mutex_.AwaitWithTimeout(
+          absl::Condition(this, &CallbackPool::WorkerMayMove),
+          permanent ? absl::InfiniteDuration() : kLinger);
+      if (ready_.empty()) {
+        if (moved || !permanent) return FinishWorker();
+        continue;
+      }
+      queue = std::move(ready_.front());
+      ready_.pop_front();
+      ++busy_;
+      ++turns_;
+    }
+    if (queue->RunSome()) {
+      absl::MutexLock lock(&mutex_);
+      ready_.push_back(std::move(queue));
+    }
+    // What the queue held may end a client: not under the lock.
+    queue.reset();
+    absl::MutexLock lock(&mutex_);
+    --busy_;
+  }
+}
+
+void CallbackQueue::Post(absl::AnyInvocable<void()> callback) {
+  Push(Item{std::move(callback)});
+}
+
+void CallbackQueue::PostDroppable(size_t entries, size_t bytes,
+                                  absl::AnyInvocable<void()> callback) {
+  Push(Item{std::move(callback), entries, std::max<size_t>(bytes, 1)});
+}
+
+void CallbackQueue::Push(Item item) {
+  {
+    absl::MutexLock lock(&mutex_);
+    droppable_bytes_ += item.bytes;
+    items_.push_back(std::move(item));
+    while (droppable_bytes_ > kMaxDroppableBytes) DropOldest();
+    if (scheduled_) return;
+    scheduled_ = true;
+  }
+  pool_.Schedule(shared_from_this());
+}
+
+void CallbackQueue::DropOldest() {
+  const auto oldest =
+      std::find_if(items_.begin(), items_.end(),
+                   [](const Item& item) { return item.bytes > 0; });
+  droppable_bytes_ -= oldest->bytes;
+  dropped_ += oldest->entries;
+  items_.erase(oldest);
+}
+
+bool CallbackQueue::RunSome() {
+  for (int i = 0; i < kCallbacksPerTurn; ++i) {
+    Item item;
+    size_t dropped = 0;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (items_.empty()) {
+        scheduled_ = false;
+        return false;
+      }
+      item = std::move(items_.front());
+      items_.pop_front();
+      droppable_bytes_ -= item.bytes;
+      std::swap(dropped, dropped_);
+    }
+    if (dropped > 0) on_dropped_(dropped);
+    item.callback();
+  }
+  return true;
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,115 @@
+#ifndef GOPLUGIN_INTERNAL_LOOP_CALLBACK_POOL_H_
+#define GOPLUGIN_INTERNAL_LOOP_CALLBACK_POOL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "goplugin/internal/loop/event_loop.h"
+
+namespace goplugin::internal {
+
+class CallbackQueue;
+
+// The threads on which user code runs. One thread while callbacks return
+// quickly; while all are stuck another is added, up to a bound, and it leaves
+// when it has been idle for a while. Thread-safe.
+class CallbackPool {
+ public:
+  // With this many stuck callbacks everybody else's wait.
+  static constexpr size_t kMaxThreads = 8;
+
+  // `loop` outlives the pool; it times the growth.
+  explicit CallbackPool(EventLoop& loop);
+  // Runs what was posted, then joins: waits for stuck callbacks.
+  ~CallbackPool();
+  CallbackPool(const CallbackPool&) = delete;
+  CallbackPool& operator=(const CallbackPool&) = delete;
+
+  // Whether nothing runs and nothing waits, after at most `timeout`.
+  bool WaitUntilIdle(absl::Duration timeout);
+
+ private:
+  friend class CallbackQueue;
+
+  void Schedule(std::shared_ptr<CallbackQueue> queue);
+  void RunWorker(bool permanent);
+  void StartWorker(bool permanent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FinishWorker() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WatchProgress(std::uint64_t turns_before);
+  bool WorkerMayMove() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return stopping_ || !ready_.empty();
+  }
+  bool Idle() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return ready_.empty() && busy_ == 0;
+  }
+
+  EventLoop& loop_;
+  // Used on the loop's thread only; destroyed there by the destructor.
+  std::shared_ptr<Timer> progress_timer_;
+  absl::Mutex mutex_;
+  std::deque<std::shared_ptr<CallbackQueue>> ready_ ABSL_GUARDED_BY(mutex_);
+  // How often a worker took a queue: no change means that all are stuck.
+  std::uint64_t turns_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t busy_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool watching_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+  // Threads that left and are still to be joined.
+  std::vector<std::thread> finished_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The callbacks of one client, run one at a time in the order of their posts.
+// Thread-safe. Made with std::make_shared; lives until its last callback ran.
+class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
+ public:
+  // What may wait of droppable callbacks, in bytes as their posts counted them.
+  static constexpr size_t kMaxDroppableBytes = size_t{8} * 1024 * 1024;
+
+  // `on_dropped` runs as a callback, with the number of entries lost since its
+  // last call. `pool` outlives the queue's use.
+  CallbackQueue(CallbackPool& pool, absl::AnyInvocable<void(size_t)> on_dropped)
+      : pool_(pool), on_dropped_(std::move(on_dropped)) {}
+
+  // Completions: never dropped.
+  void Post(absl::AnyInvocable<void()> callback);
+  // `entries` log or stdio entries that hold `bytes`. When too much waits, the
+  // oldest of these are dropped.
+  void PostDroppable(size_t entries, size_t bytes,
+                     absl::AnyInvocable<void()> callback);
+
+ private:
+  friend class CallbackPool;
+
+  struct Item {
+    absl::AnyInvocable<void()> callback;
+    size_t entries = 0;
+    size_t bytes = 0;  // 0: not droppable
+  };
+
+  void Push(Item item);
+  void DropOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Runs some callbacks; true when more wait.
+  bool RunSome();
+
+  CallbackPool& pool_;
+  // Called by one worker at a time, like every callback.
+  absl::AnyInvocable<void(size_t)> on_dropped_;
+  absl::Mutex mutex_;
+  std::deque<Item> items_ ABSL_GUARDED_BY(mutex_);
+  size_t droppable_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t dropped_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Whether the pool holds or runs this queue.
+  bool scheduled_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LOOP_CALLBACK_POOL_H_

@@ -1,0 +1,199 @@
+#include "goplugin/internal/loop/event_loop.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "goplugin/internal/loop/sdk_thread.h"
+
+// Asio calls this where it would throw, which is only where the system has no
+// epoll or event descriptors left for the loop itself.
+namespace asio::detail {
+template <typename Exception>
+void throw_exception(const Exception& /*unused*/) {
+  std::abort();
+}
+}  // namespace asio::detail
+
+namespace goplugin::internal {
+namespace {
+
+// As much as a pipe holds by default.
+constexpr size_t kReadSize = size_t{64} * 1024;
+
+}  // namespace
+
+struct EventLoop::Impl {
+  // One thread runs it; posts come from others, so locking stays on.
+  asio::io_context context{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{
+      context.get_executor()};
+  // Shared by all readers: a piece is handed on before the next read.
+  std::array<char, kReadSize> buffer;
+  std::thread thread;
+};
+
+EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
+  impl_->thread =
+      StartSdkThread("goplugin-loop", [this] { impl_->context.run(); });
+}
+
+EventLoop::~EventLoop() {
+  impl_->context.stop();
+  impl_->thread.join();
+}
+
+void EventLoop::Post(absl::AnyInvocable<void()> task) {
+  asio::post(impl_->context, std::move(task));
+}
+
+// The handler keeps Impl alive; a cancelled one sees that its turn has passed.
+struct Timer::Impl {
+  explicit Impl(asio::io_context& context) : timer(context) {}
+  asio::steady_timer timer;
+  absl::AnyInvocable<void()> task;
+  unsigned turn = 0;
+};
+
+Timer::Timer(EventLoop& loop)
+    : impl_(std::make_shared<Impl>(loop.impl().context)) {}
+
+Timer::~Timer() { Cancel(); }
+
+void Timer::Start(absl::Duration delay, absl::AnyInvocable<void()> task) {
+  Cancel();
+  if (delay == absl::InfiniteDuration()) return;
+  impl_->task = std::move(task);
+  impl_->timer.expires_after(absl::ToChronoNanoseconds(
+      std::clamp(delay, absl::ZeroDuration(), absl::Hours(24 * 365))));
+  impl_->timer.async_wait(
+      [impl = impl_, turn = impl_->turn](const std::error_code& /*error*/) {
+        if (impl->turn != turn) return;
+        ++impl->turn;
+        absl::AnyInvocable<void()> due = std::move(impl->task);
+        due();
+      });
+}
+
+void Timer::Cancel() {
+  ++impl_->turn;
+  impl_->task = nullptr;
+  impl_->timer.cancel();
+}
+
+struct ReadableWatch::Impl {
+  explicit Impl(asio::io_context& context) : descriptor(context) {}
+  asio::posix::stream_descriptor descriptor;
+  absl::AnyInvocable<void()> on_readable;
+  bool stopped = false;
+};
+
+ReadableWatch::ReadableWatch(EventLoop& loop, int descriptor,
+                             absl::AnyInvocable<void()> on_readable)
+    : impl_(std::make_shared<Impl>(loop.impl().context)) {
+  impl_->on_readable = std::move(on_readable);
+  std::error_code error;
+  impl_->descriptor.assign(descriptor, error);
+  impl_->descriptor.async_wait(
+      asio::posix::descriptor_base::wait_read,
+      [impl = impl_](const std::error_code& /*error*/) {
+        if (impl->stopped) return;
+        impl->on_readable();
+      });
+}
+
+ReadableWatch::~ReadableWatch() {
+  impl_->stopped = true;
+  impl_->descriptor.release();  // borrowed: the owner closes it
+}
+
+struct PipeReader::Impl : std::enable_shared_from_this<PipeReader::Impl> {
+  explicit Impl(EventLoop::Impl& loop)
+      : buffer(loop.buffer.data()), descriptor(loop.context) {}
+
+  // Waits for readiness and reads by hand: a large buffer is then needed only
+  // while there is something to read, and one serves every plugin.
+  void Wait() {
+    descriptor.async_wait(
+        asio::posix::descriptor_base::wait_read,
+        [self = shared_from_this()](const std::error_code& /*error*/) {
+          if (self->stopped) return;
+          self->ReadOnce();
+          if (!self->stopped && !self->ended) self->Wait();
+        });
+  }
+
+  // Returns the bytes handed on; 0 when there is nothing to read now.
+  size_t ReadOnce() {
+    ssize_t count = 0;
+    do {
+      count = read(descriptor.native_handle(), buffer, kReadSize);
+    } while (count < 0 && errno == EINTR);
+    if (count > 0) {
+      const auto keep = shared_from_this();
+      callbacks.on_data(absl::string_view(buffer, static_cast<size_t>(count)));
+      return static_cast<size_t>(count);
+    }
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return 0;
+    End(count == 0 ? 0 : errno);
+    return 0;
+  }
+
+  void End(int error_number) {
+    ended = true;
+    std::error_code ignored;
+    descriptor.close(ignored);
+    const auto keep = shared_from_this();
+    callbacks.on_end(error_number);
+  }
+
+  char* buffer;
+  asio::posix::stream_descriptor descriptor;
+  Callbacks callbacks;
+  bool ended = false;
+  bool stopped = false;
+};
+
+PipeReader::PipeReader(EventLoop& loop, int descriptor, Callbacks callbacks)
+    : impl_(std::make_shared<Impl>(loop.impl())) {
+  impl_->callbacks = std::move(callbacks);
+  std::error_code error;
+  impl_->descriptor.assign(descriptor, error);
+  impl_->Wait();
+}
+
+PipeReader::~PipeReader() {
+  impl_->stopped = true;
+  std::error_code ignored;
+  impl_->descriptor.close(ignored);
+}
+
+void PipeReader::Drain(size_t max_bytes) {
+  const std::shared_ptr<Impl> impl = impl_;
+  size_t total = 0;
+  while (!impl->ended && !impl->stopped && total < max_bytes) {
+    const size_t count = impl->ReadOnce();
+    if (count == 0) return;
+    total += count;
+  }
+}
+
+bool PipeReader::ended() const { return impl_->ended; }
+
+}  // namespace goplugin::internal

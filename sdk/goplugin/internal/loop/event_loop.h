@@ -1,0 +1,101 @@
+#ifndef GOPLUGIN_INTERNAL_LOOP_EVENT_LOOP_H_
+#define GOPLUGIN_INTERNAL_LOOP_EVENT_LOOP_H_
+
+#include <memory>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace goplugin::internal {
+
+// The one thread that watches every plugin: pipes, process descriptors and
+// deadlines. It never blocks and never runs user code. Asio stays behind this
+// header.
+//
+// Post is thread-safe. Timers, watches and readers are made, used and destroyed
+// on the loop's own thread, and before the loop.
+class EventLoop {
+ public:
+  EventLoop();
+  // Stops and joins. What was posted and did not run is dropped.
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  void Post(absl::AnyInvocable<void()> task);
+
+  struct Impl;
+  Impl& impl() { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// Runs a task later, by the monotonic clock.
+class Timer {
+ public:
+  explicit Timer(EventLoop& loop);
+  // Cancels.
+  ~Timer();
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  // Replaces what was started before. InfiniteDuration never fires.
+  void Start(absl::Duration delay, absl::AnyInvocable<void()> task);
+  // After it, the task does not run.
+  void Cancel();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+// Tells once that a descriptor is readable.
+class ReadableWatch {
+ public:
+  // Borrows `descriptor`, which must outlive the watch.
+  ReadableWatch(EventLoop& loop, int descriptor,
+                absl::AnyInvocable<void()> on_readable);
+  ~ReadableWatch();
+  ReadableWatch(const ReadableWatch&) = delete;
+  ReadableWatch& operator=(const ReadableWatch&) = delete;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+// Reads a pipe until its end, without polling: after the end there are no
+// wake-ups. One piece is read per turn of the loop, so that a plugin that floods
+// does not starve the others.
+class PipeReader {
+ public:
+  struct Callbacks {
+    // Bytes are valid during the call.
+    absl::AnyInvocable<void(absl::string_view)> on_data;
+    // Called once, with 0 at the end of the file or the errno of a failed read.
+    absl::AnyInvocable<void(int)> on_end;
+  };
+
+  // Owns `descriptor`, which must be non-blocking.
+  PipeReader(EventLoop& loop, int descriptor, Callbacks callbacks);
+  // Closes the descriptor; no callback runs after.
+  ~PipeReader();
+  PipeReader(const PipeReader&) = delete;
+  PipeReader& operator=(const PipeReader&) = delete;
+
+  // Hands over what the pipe holds now, at most `max_bytes`, without waiting.
+  // For the last words of a process that is gone while somebody else keeps the
+  // pipe open.
+  void Drain(size_t max_bytes);
+  bool ended() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LOOP_EVENT_LOOP_H_

@@ -1,0 +1,41 @@
+#include "goplugin/internal/loop/worker.h"
+
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/synchronization/mutex.h"
+#include "goplugin/internal/loop/sdk_thread.h"
+
+namespace goplugin::internal {
+
+Worker::Worker(const char* thread_name)
+    : thread_(StartSdkThread(thread_name, [this] { Run(); })) {}
+
+Worker::~Worker() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  thread_.join();
+}
+
+void Worker::Post(absl::AnyInvocable<void()> task) {
+  absl::MutexLock lock(&mutex_);
+  tasks_.push_back(std::move(task));
+}
+
+void Worker::Run() {
+  while (true) {
+    absl::AnyInvocable<void()> task;
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(this, &Worker::HasWork));
+      if (tasks_.empty()) return;
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    task();
+  }
+}
+
+}  // namespace goplugin::internal

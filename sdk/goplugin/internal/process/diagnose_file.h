@@ -1,0 +1,27 @@
+#ifndef GOPLUGIN_INTERNAL_PROCESS_DIAGNOSE_FILE_H_
+#define GOPLUGIN_INTERNAL_PROCESS_DIAGNOSE_FILE_H_
+
+#include <string>
+#include <vector>
+
+#include "goplugin/command.h"
+
+namespace goplugin::internal {
+
+// What was found out about a failure.
+struct Findings {
+  std::vector<std::string> evidence = {};
+  // "" when nothing better than a general hint is known.
+  std::string hint = {};
+};
+
+// Why exec of `program`, which is what `command` names, gave `error_number`.
+Findings DiagnoseFile(const Command& command, const std::string& program,
+                      int error_number);
+
+// Why `path`, which must be a directory that can be entered, is not one.
+Findings DiagnoseWorkingDirectory(const std::string& path);
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_PROCESS_DIAGNOSE_FILE_H_

@@ -1,0 +1,38 @@
+#ifndef GOPLUGIN_INTERNAL_PROCESS_EXIT_H_
+#define GOPLUGIN_INTERNAL_PROCESS_EXIT_H_
+
+#include "absl/types/optional.h"
+#include "goplugin/exit_status.h"
+#include "goplugin/internal/process/spawn.h"
+
+namespace goplugin::internal {
+
+// None of these blocks, and none waits for any other child of the host. Without
+// a pidfd they are not safe to call for the same child from two threads at
+// once: between a check and a kill(pid), the other thread's reap could free the
+// number.
+
+// How the child ended, and frees its process table entry; nullopt while it
+// runs. kUnknown when somebody else has taken the status (a host that ignores
+// SIGCHLD or reaps all its children) and the kernel has no copy
+// (PIDFD_GET_INFO, Linux 6.15). May be called again: the answer is then the
+// same or kUnknown.
+absl::optional<ExitStatus> TryReap(const ChildProcess& child);
+
+// True once the child has ended, reaped or not. Does not reap: the id of an
+// ended leader's group stays taken, so that SendSignal still reaches what is
+// left of the group.
+bool HasExited(const ChildProcess& child);
+
+// Sends `signal`, and says whether it was delivered to anything. Never reaches
+// a process that only inherited the child's number.
+//
+// With `whole_group`, all of the child's process group gets it, provided that
+// the child leads its own (ProcessGroup::kOwn); otherwise the child alone does.
+// After the leader's exit the rest of the group can be signalled until TryReap
+// (since Linux 6.9, by pidfd, also after it): signal first, then reap.
+bool SendSignal(const ChildProcess& child, int signal, bool whole_group);
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_PROCESS_EXIT_H_

@@ -1,0 +1,56 @@
+#ifndef GOPLUGIN_INTERNAL_PROCESS_SOCKET_DIRECTORY_H_
+#define GOPLUGIN_INTERNAL_PROCESS_SOCKET_DIRECTORY_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "goplugin/internal/process/unique_fd.h"
+
+namespace goplugin::internal {
+
+// A new directory for one client's sockets, removed with this object. Its name
+// is short: a socket's path may have no more than 107 bytes, and there is room
+// for names of 28.
+//
+// While the object lives it holds an flock on the directory, which keeps
+// systemd-tmpfiles from sweeping idle sockets away.
+// Not thread-safe. In a forked copy of the process it does nothing.
+class SocketDirectory {
+ public:
+  // Makes the directory in `base`, or with an empty `base` in the first of
+  // $XDG_RUNTIME_DIR, $TMPDIR and /tmp that can hold it. Mode 0700; with a
+  // `group` (a name or a number) 0770 and owned by that group.
+  //
+  // Errors: kOptions for a given base or a group that can't be used; kTransport
+  // when none of the usual places can.
+  static absl::StatusOr<std::unique_ptr<SocketDirectory>> Create(
+      const std::string& base, const std::string& group);
+
+  ~SocketDirectory();
+  SocketDirectory(const SocketDirectory&) = delete;
+  SocketDirectory& operator=(const SocketDirectory&) = delete;
+
+  // Absolute, without a slash at the end.
+  const std::string& path() const { return path_; }
+
+  // Removes the directory with the files in it and in its subdirectories (one
+  // level; symbolic links are not followed). What is nested deeper stays.
+  void Remove();
+
+  // Leaves the directory where it is, for a plugin that outlives its host.
+  void Keep();
+
+ private:
+  SocketDirectory(std::string path, UniqueFd directory);
+
+  std::string path_;
+  UniqueFd directory_;  // invalid once removed or kept
+  pid_t owner_;         // the process that made it
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_PROCESS_SOCKET_DIRECTORY_H_

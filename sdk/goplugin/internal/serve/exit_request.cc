@@ -1,0 +1,88 @@
+#include "goplugin/internal/serve/exit_request.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "goplugin/internal/error/make_error.h"
+
+namespace goplugin::internal {
+namespace {
+
+// Where the handler writes; -1 while nobody serves.
+std::atomic<int> terminate_fd{-1};
+
+void WriteByte(int fd) {
+  const char byte = 0;
+  // A full pipe holds requests enough.
+  const ssize_t ignored = write(fd, &byte, 1);
+  (void)ignored;
+}
+
+void OnTerminate(int) {
+  const int saved = errno;
+  const int fd = terminate_fd.load();
+  if (fd >= 0) WriteByte(fd);
+  errno = saved;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ExitRequest>> ExitRequest::Create() {
+  auto request = absl::WrapUnique(new ExitRequest());
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+    return MakeError(Reason::kSpawn,
+                     absl::StrCat("can't make a pipe: ", std::strerror(errno)),
+                     "raise the limit of open files (ulimit -n)");
+  }
+  request->read_.reset(ends[0]);
+  request->write_.reset(ends[1]);
+  int none = -1;
+  if (!terminate_fd.compare_exchange_strong(none, ends[1])) {
+    return MakeError(Reason::kOptions, "Serve runs already in this process",
+                     "call Serve once, from main");
+  }
+  request->TakeSignals();
+  return request;
+}
+
+void ExitRequest::TakeSignals() {
+  owns_signals_ = true;
+  struct sigaction action = {};
+  sigemptyset(&action.sa_mask);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGINT, &action, &old_interrupt_);
+  action.sa_handler = OnTerminate;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGTERM, &action, &old_terminate_);
+  // A host that blocked it when it started us would make us deaf.
+  sigset_t terminate;
+  sigemptyset(&terminate);
+  sigaddset(&terminate, SIGTERM);
+  pthread_sigmask(SIG_UNBLOCK, &terminate, &old_mask_);
+}
+
+ExitRequest::~ExitRequest() {
+  if (!owns_signals_) return;
+  pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
+  sigaction(SIGTERM, &old_terminate_, nullptr);
+  sigaction(SIGINT, &old_interrupt_, nullptr);
+  terminate_fd.store(-1);
+}
+
+void ExitRequest::Make() { WriteByte(write_.get()); }
+
+void ExitRequest::Wait() {
+  pollfd fd = {read_.get(), POLLIN, 0};
+  while (poll(&fd, 1, -1) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace goplugin::internal

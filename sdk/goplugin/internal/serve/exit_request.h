@@ -1,0 +1,53 @@
+#ifndef GOPLUGIN_INTERNAL_SERVE_EXIT_REQUEST_H_
+#define GOPLUGIN_INTERNAL_SERVE_EXIT_REQUEST_H_
+
+#include <signal.h>
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "goplugin/internal/process/unique_fd.h"
+
+namespace goplugin::internal {
+
+// The wish that the plugin ends, from the host's Shutdown call or from SIGTERM.
+//
+// While it lives SIGTERM is such a wish, and SIGINT is ignored: a handler and
+// no blocked signals, because threads may exist that were started before. Both
+// are the whole process's, so there is one at a time.
+//
+// Thread safety: Make may be called from any thread, Wait from one.
+class ExitRequest {
+ public:
+  // Takes the signals. Fails when another one lives, or for want of
+  // descriptors.
+  static absl::StatusOr<std::unique_ptr<ExitRequest>> Create();
+
+  // Puts the signals back as they were.
+  ~ExitRequest();
+
+  ExitRequest(const ExitRequest&) = delete;
+  ExitRequest& operator=(const ExitRequest&) = delete;
+
+  // Never blocks. Once is enough; more does nothing.
+  void Make();
+
+  // Blocks until the request is made, or returns at once if it was.
+  void Wait();
+
+ private:
+  ExitRequest() = default;
+
+  void TakeSignals();
+
+  UniqueFd read_;
+  UniqueFd write_;
+  bool owns_signals_ = false;
+  struct sigaction old_interrupt_ = {};
+  struct sigaction old_terminate_ = {};
+  sigset_t old_mask_ = {};
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_SERVE_EXIT_REQUEST_H_

@@ -1,0 +1,158 @@
+#include "goplugin/internal/serve/plugin_server.h"
+
+#include <grpc/grpc.h>
+#include <grpcpp/ext/health_check_service_server_builder_option.h>
+
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/serve/port_range.h"
+
+namespace goplugin::internal {
+namespace {
+
+// As Go's: errors of Go services can fill 20 KB of trailing metadata.
+constexpr int kMaxMetadata = 16 << 20;
+// How often a port that looks free may still not be had before we stop
+// believing that ports are the trouble.
+constexpr int kMaxFailedPorts = 8;
+
+// For cancelled methods to return. Together with the grace and the flush of
+// stdout it must stay below the 2 s after which hosts kill.
+constexpr absl::Duration kCancelTime = absl::Milliseconds(500);
+
+void SetArguments(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(-1);
+  builder.SetMaxSendMessageSize(-1);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadata);
+  // Releases since 1.54 read this one as the hard limit beside the soft one.
+  builder.AddChannelArgument("grpc.absolute_max_metadata_size", kMaxMetadata);
+  // pyvider hosts ping every 30 s, calls or not; gRPC would cut the connection.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  // Shared ports would let two plugins of one user land on the same one.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+// `port` gets the tcp port in use. nullptr when gRPC can't.
+std::unique_ptr<grpc::Server> Build(const ServerPlan& plan,
+                                    const std::string& address, int* port) {
+  grpc::ServerBuilder builder;
+  // Health is a service of ours.
+  builder.SetOption(
+      std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
+  SetArguments(builder);
+  for (grpc::Service* service : plan.services) {
+    builder.RegisterService(service);
+  }
+  builder.AddListeningPort(address, plan.credentials, port);
+  if (plan.configure) plan.configure(builder);
+  return builder.BuildAndStart();
+}
+
+absl::Status CantServe(const std::string& address) {
+  return MakeError(
+      Reason::kTransport, absl::StrCat("gRPC can't serve on ", Quote(address)),
+      "gRPC's own message on stderr says why; besides the address, two "
+      "services of one name can be the cause, or broken credentials");
+}
+
+absl::Status Nowhere(const std::vector<absl::Status>& errors) {
+  if (errors.size() == 1) return errors.front();
+  ErrorDetails details;
+  details.reason = Reason::kTransport;
+  details.what = "there is nowhere to listen";
+  for (const absl::Status& error : errors) {
+    details.evidence.emplace_back(error.message());
+  }
+  details.hint = "make one of the networks possible";
+  return MakeError(std::move(details));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PluginServer>> PluginServer::Start(
+    const ServerPlan& plan) {
+  auto server = absl::WrapUnique(new PluginServer());
+  std::vector<absl::Status> errors;
+  for (Endpoint::Network network : plan.networks) {
+    absl::Status status = server->Listen(network, plan);
+    if (status.ok()) return server;
+    errors.push_back(std::move(status));
+  }
+  return Nowhere(errors);
+}
+
+absl::Status PluginServer::Listen(Endpoint::Network network,
+                                  const ServerPlan& plan) {
+  return network == Endpoint::Network::kUnix ? ListenUnix(plan)
+                                             : ListenTcp(plan);
+}
+
+absl::Status PluginServer::ListenUnix(const ServerPlan& plan) {
+  absl::StatusOr<std::unique_ptr<PluginSocket>> socket =
+      PluginSocket::Create(plan.socket_directory, plan.socket_group);
+  if (!socket.ok()) return socket.status();
+  const std::string& path = (*socket)->path();
+  // gRPC decodes percent signs in the addresses it is given.
+  const std::string address =
+      absl::StrCat("unix:", absl::StrReplaceAll(path, {{"%", "%25"}}));
+  std::unique_ptr<grpc::Server> server;
+  {
+    PrivateUmask umask;
+    server = Build(plan, address, nullptr);
+  }
+  if (server == nullptr) return CantServe(absl::StrCat("unix:", path));
+  absl::Status restricted = (*socket)->RestrictAccess();
+  if (!restricted.ok()) return restricted;
+  endpoint_ = {Endpoint::Network::kUnix, path};
+  socket_ = *std::move(socket);
+  server_ = std::move(server);
+  return absl::OkStatus();
+}
+
+absl::Status PluginServer::ListenTcp(const ServerPlan& plan) {
+  int failed = 0;
+  absl::StatusOr<int> port = WalkPorts(
+      plan.min_port, plan.max_port, [&](int candidate) -> absl::StatusOr<int> {
+        if (!LooksFree(candidate)) return 0;
+        const std::string address = absl::StrCat("127.0.0.1:", candidate);
+        int selected = 0;
+        server_ = Build(plan, address, &selected);
+        if (server_ != nullptr) return selected;
+        if (++failed < kMaxFailedPorts) return 0;
+        return CantServe(address);
+      });
+  if (!port.ok()) return port.status();
+  endpoint_ = {Endpoint::Network::kTcp, absl::StrCat("127.0.0.1:", *port)};
+  return absl::OkStatus();
+}
+
+bool PluginServer::Shutdown(absl::Duration grace) {
+  auto stopped = std::make_shared<absl::Notification>();
+  std::thread stopper([server = server_.get(), stopped,
+                       deadline = absl::ToChronoTime(absl::Now() + grace)] {
+    server->Shutdown(deadline);
+    stopped->Notify();
+  });
+  const bool in_time =
+      stopped->WaitForNotificationWithTimeout(grace + kCancelTime);
+  if (in_time) {
+    stopper.join();
+  } else {
+    stopper.detach();
+  }
+  if (socket_ != nullptr) socket_->Remove();
+  return in_time;
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,63 @@
+#ifndef GOPLUGIN_INTERNAL_SERVE_PLUGIN_SERVER_H_
+#define GOPLUGIN_INTERNAL_SERVE_PLUGIN_SERVER_H_
+
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "goplugin/endpoint.h"
+#include "goplugin/internal/serve/plugin_socket.h"
+
+namespace goplugin::internal {
+
+// What to serve, where, and how.
+struct ServerPlan {
+  // Not owned; must outlive the server. None of the async API.
+  std::vector<grpc::Service*> services = {};
+  std::shared_ptr<grpc::ServerCredentials> credentials = nullptr;
+  // The first that can be had.
+  std::vector<Endpoint::Network> networks = {};
+  int min_port = 0;
+  int max_port = 0;
+  std::string socket_directory = {};
+  std::string socket_group = {};
+  std::function<void(grpc::ServerBuilder&)> configure = nullptr;
+};
+
+// The plugin's gRPC server, and its socket in the file system.
+class PluginServer {
+ public:
+  // Listens and serves. kTransport when there is nowhere to listen.
+  static absl::StatusOr<std::unique_ptr<PluginServer>> Start(
+      const ServerPlan& plan);
+
+  const Endpoint& endpoint() const { return endpoint_; }
+
+  // Takes no more calls, lets those under way run for `grace`, then cancels
+  // them. Removes the socket. False when a method still runs half a second
+  // after that: then neither this object nor the services may be destroyed.
+  bool Shutdown(absl::Duration grace);
+
+ private:
+  PluginServer() = default;
+
+  absl::Status Listen(Endpoint::Network network, const ServerPlan& plan);
+  absl::Status ListenUnix(const ServerPlan& plan);
+  absl::Status ListenTcp(const ServerPlan& plan);
+
+  Endpoint endpoint_;
+  // nullptr for tcp.
+  std::unique_ptr<PluginSocket> socket_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_SERVE_PLUGIN_SERVER_H_

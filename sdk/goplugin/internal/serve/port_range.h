@@ -1,0 +1,23 @@
+#ifndef GOPLUGIN_INTERNAL_SERVE_PORT_RANGE_H_
+#define GOPLUGIN_INTERNAL_SERVE_PORT_RANGE_H_
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+
+namespace goplugin::internal {
+
+// Calls `bind` with the ports from `min_port` to `max_port` until one is taken,
+// and returns what it gave: the port taken, 0 for "in use, go on", an error for
+// "no other port will help". kTransport names the range when none could be had.
+absl::StatusOr<int> WalkPorts(
+    int min_port, int max_port,
+    absl::FunctionRef<absl::StatusOr<int>(int port)> bind);
+
+// Whether nobody listens on `port` of 127.0.0.1 at the moment. Asked before
+// gRPC binds it, because gRPC writes an error to stderr, which is the host's
+// log, for each port that is in use.
+bool LooksFree(int port);
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_SERVE_PORT_RANGE_H_

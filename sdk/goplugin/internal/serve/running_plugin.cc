@@ -1,0 +1,127 @@
+#include "goplugin/internal/serve/running_plugin.h"
+
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "goplugin/internal/handshake/handshake_response.h"
+#include "goplugin/internal/handshake/versions.h"
+#include "goplugin/internal/tls/certificate.h"
+#include "goplugin/internal/tls/credentials.h"
+
+namespace goplugin::internal {
+namespace {
+
+struct Security {
+  std::shared_ptr<grpc::ServerCredentials> credentials;
+  // What the line announces; "" for nothing.
+  std::string certificate_der;
+};
+
+absl::StatusOr<Security> ChooseSecurity(const ServeOptions& options,
+                                        const HostRequest& request) {
+  if (options.credentials != nullptr) return Security{options.credentials, ""};
+  if (request.client_certificate.empty()) {
+    return Security{grpc::InsecureServerCredentials(), ""};
+  }
+  absl::StatusOr<KeyPair> ours = GenerateOneTimeCertificate();
+  if (!ours.ok()) return ours.status();
+  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials =
+      MakeAutoMtlsServerCredentials(*ours, request.client_certificate);
+  if (!credentials.ok()) return credentials.status();
+  return Security{*std::move(credentials), std::move(ours->certificate_der)};
+}
+
+// With nothing in common our lowest: the host compares, and tells its user.
+std::uint32_t ChooseVersion(const ServeOptions& options,
+                            const HostRequest& request) {
+  std::vector<std::uint32_t> ours;
+  for (const auto& served : options.services) ours.push_back(served.first);
+  absl::StatusOr<std::uint32_t> common =
+      NegotiateVersion(ours, request.protocol_versions);
+  return common.ok() ? *common : ours.front();
+}
+
+std::string LineFor(std::uint32_t version, const Endpoint& endpoint,
+                    std::string certificate_der) {
+  HandshakeResponse response;
+  response.app_version = version;
+  response.endpoint = endpoint;
+  response.certificate_der = std::move(certificate_der);
+  // No seventh field: a host that asked for multiplexing reads that as "can't".
+  return absl::StrCat(FormatHandshakeLine(response), "\n");
+}
+
+}  // namespace
+
+RunningPlugin::RunningPlugin(const ServeOptions& options)
+    : options_(options),
+      stdio_(options.stdout_buffer_bytes),
+      // The flush comes before the answer: a host drops the connection with it.
+      controller_([this] {
+        FlushStdout();
+        exit_->Make();
+      }) {}
+
+absl::StatusOr<std::unique_ptr<RunningPlugin>> RunningPlugin::Start(
+    const ServeOptions& options, const HostRequest& request) {
+  auto plugin = absl::WrapUnique(new RunningPlugin(options));
+  absl::Status status = plugin->TakeProcess();
+  if (status.ok()) status = plugin->Listen(request);
+  if (!status.ok()) return status;
+  return plugin;
+}
+
+absl::Status RunningPlugin::TakeProcess() {
+  absl::StatusOr<std::unique_ptr<ExitRequest>> exit = ExitRequest::Create();
+  if (!exit.ok()) return exit.status();
+  exit_ = *std::move(exit);
+  absl::StatusOr<std::unique_ptr<StdoutCapture>> capture = StdoutCapture::Start(
+      [this](absl::string_view data) { stdio_.Append(data); });
+  if (!capture.ok()) return capture.status();
+  stdout_ = *std::move(capture);
+  return absl::OkStatus();
+}
+
+absl::Status RunningPlugin::Listen(const HostRequest& request) {
+  absl::StatusOr<Security> security = ChooseSecurity(options_, request);
+  if (!security.ok()) return security.status();
+  const std::uint32_t version = ChooseVersion(options_, request);
+
+  ServerPlan plan;
+  plan.services = {&health_, &controller_, &stdio_};
+  const std::vector<grpc::Service*>& own = options_.services.at(version);
+  plan.services.insert(plan.services.end(), own.begin(), own.end());
+  plan.credentials = security->credentials;
+  plan.networks = options_.networks;
+  plan.min_port = request.min_port;
+  plan.max_port = request.max_port;
+  plan.socket_directory = request.socket_directory;
+  plan.socket_group = request.socket_group;
+  plan.configure = options_.configure_server;
+  absl::StatusOr<std::unique_ptr<PluginServer>> server =
+      PluginServer::Start(plan);
+  if (!server.ok()) return server.status();
+  server_ = *std::move(server);
+  return stdout_->WriteLine(LineFor(version, server_->endpoint(),
+                                    std::move(security->certificate_der)));
+}
+
+bool RunningPlugin::RunToEnd() {
+  exit_->Wait();
+  FlushStdout();
+  stdio_.Close();
+  health_.Close();
+  return server_->Shutdown(options_.shutdown_grace);
+}
+
+void RunningPlugin::FlushStdout() {
+  std::fflush(stdout);
+  stdout_->Drain();
+  stdio_.Flush(options_.stdout_flush_timeout);
+}
+
+}  // namespace goplugin::internal

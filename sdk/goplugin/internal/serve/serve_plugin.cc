@@ -1,0 +1,62 @@
+#include "goplugin/internal/serve/serve_plugin.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "goplugin/internal/serve/check_options.h"
+#include "goplugin/internal/serve/host_request.h"
+#include "goplugin/internal/serve/running_plugin.h"
+
+namespace goplugin::internal {
+namespace {
+
+void Print(const std::string& text) { std::fputs(text.c_str(), stderr); }
+
+// The prefix gives the line its level in the host's log.
+int Fail(const absl::Status& status) {
+  Print(absl::StrCat(
+      "[ERROR] the plugin can't start: ", std::string(status.message()), "\n"));
+  return EXIT_FAILURE;
+}
+
+int NoHost(const std::string& cookie_key) {
+  Print(absl::StrCat(
+      "This program is a plugin. It is started by the program that uses it "
+      "and\ndoes nothing when run by hand: please start that program "
+      "instead.\n(Programs that use it set the environment variable ",
+      cookie_key, " to a value the two agree on.)\n"));
+  return EXIT_FAILURE;
+}
+
+const char* ReadEnvironment(const char* name) { return std::getenv(name); }
+
+}  // namespace
+
+int ServePlugin(const ServeOptions& options) {
+  absl::Status checked = CheckServeOptions(options);
+  if (!checked.ok()) return Fail(checked);
+  if (!CookieMatches(options.magic_cookie_key, options.magic_cookie_value,
+                     ReadEnvironment)) {
+    return NoHost(options.magic_cookie_key);
+  }
+  absl::StatusOr<HostRequest> request =
+      ReadHostRequest(ReadEnvironment, options.min_port, options.max_port);
+  if (!request.ok()) return Fail(request.status());
+  absl::StatusOr<std::unique_ptr<RunningPlugin>> plugin =
+      RunningPlugin::Start(options, *request);
+  if (!plugin.ok()) return Fail(plugin.status());
+  if (!(*plugin)->RunToEnd()) {
+    Print(
+        "[WARN] a service method does not return although its call is "
+        "cancelled: the plugin exits without waiting for it\n");
+    std::_Exit(EXIT_SUCCESS);
+  }
+  return EXIT_SUCCESS;
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,135 @@
+#include "goplugin/internal/serve/stdio_service.h"
+
+#include <string>
+#include <utility>
+
+#include "goplugin/internal/serve/service_methods.h"
+#include "goplugin/wire/controller.pb.h"
+
+namespace goplugin::internal {
+namespace {
+
+// Its request is google.protobuf.Empty, which has the same bytes as any empty
+// message.
+constexpr char kStreamStdio[] = "/plugin.GRPCStdio/StreamStdio";
+// Go's own plugins send pieces of 1 KiB. Larger ones cost less each and are
+// far below the 4 MiB that every peer takes.
+constexpr std::size_t kPieceBytes = 32 * 1024;
+
+}  // namespace
+
+// One call of StreamStdio. The members are guarded by the service's mutex; gRPC
+// may call back while it is held by another thread, never from within
+// StartWrite or Finish.
+class StdioService::Stream : public grpc::ServerWriteReactor<wire::StdioData> {
+ public:
+  explicit Stream(StdioService* service) : service_(service) {}
+
+  bool writing() const { return writing_; }
+
+  void Write(std::string data) {
+    message_.set_channel(wire::StdioData::STDOUT);
+    message_.set_data(std::move(data));
+    writing_ = true;
+    StartWrite(&message_);
+  }
+
+  // Ends the call, after the write under way if there is one. The first call
+  // counts.
+  void End(grpc::Status status) {
+    if (ended_) return;
+    ended_ = true;
+    end_status_ = std::move(status);
+    if (!writing_) Finish(end_status_);
+  }
+
+  void OnWriteDone(bool ok) override {
+    absl::MutexLock lock(&service_->mutex_);
+    writing_ = false;
+    if (ended_) {
+      Finish(end_status_);
+      return;
+    }
+    if (ok) {
+      service_->Advance();
+    } else {
+      Abandon();
+    }
+  }
+
+  void OnCancel() override {
+    absl::MutexLock lock(&service_->mutex_);
+    Abandon();
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  void Abandon() {
+    if (service_->reader_ == this) service_->reader_ = nullptr;
+    End(grpc::Status(grpc::StatusCode::CANCELLED, "the host is gone"));
+  }
+
+  StdioService* const service_;
+  wire::StdioData message_;
+  bool writing_ = false;
+  bool ended_ = false;
+  grpc::Status end_status_;
+};
+
+StdioService::StdioService(std::size_t buffer_bytes) : buffer_(buffer_bytes) {
+  AddMethod(new grpc::internal::RpcServiceMethod(
+      kStreamStdio, grpc::internal::RpcMethod::SERVER_STREAMING, nullptr));
+  MarkMethodCallback(
+      0, new grpc::internal::CallbackServerStreamingHandler<wire::Empty,
+                                                            wire::StdioData>(
+             [this](grpc::CallbackServerContext*, const wire::Empty*) {
+               return Open();
+             }));
+}
+
+void StdioService::Append(absl::string_view data) {
+  absl::MutexLock lock(&mutex_);
+  buffer_.Append(data);
+  Advance();
+}
+
+bool StdioService::Flush(absl::Duration timeout) {
+  absl::MutexLock lock(&mutex_);
+  return mutex_.AwaitWithTimeout(absl::Condition(this, &StdioService::Idle),
+                                 timeout);
+}
+
+void StdioService::Close() {
+  absl::MutexLock lock(&mutex_);
+  closed_ = true;
+  Advance();
+}
+
+grpc::ServerWriteReactor<wire::StdioData>* StdioService::Open() {
+  auto* stream = new Stream(this);
+  absl::MutexLock lock(&mutex_);
+  if (reader_ != nullptr) {
+    reader_->End(grpc::Status(grpc::StatusCode::ABORTED,
+                              "another StreamStdio call took over"));
+  }
+  reader_ = stream;
+  Advance();
+  return stream;
+}
+
+void StdioService::Advance() {
+  if (reader_ == nullptr || reader_->writing()) return;
+  if (!buffer_.empty()) {
+    reader_->Write(buffer_.Take(kPieceBytes));
+  } else if (closed_) {
+    reader_->End(grpc::Status::OK);
+    reader_ = nullptr;
+  }
+}
+
+bool StdioService::Idle() const {
+  return reader_ == nullptr || (buffer_.empty() && !reader_->writing());
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,43 @@
+#ifndef GOPLUGIN_INTERNAL_SERVE_STDOUT_BUFFER_H_
+#define GOPLUGIN_INTERNAL_SERVE_STDOUT_BUFFER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace goplugin::internal {
+
+// What the plugin printed and the host has not read yet, at most `capacity`
+// bytes. When more comes, the oldest go, and the next Take says how many.
+//
+// Not thread-safe.
+class StdoutBuffer {
+ public:
+  explicit StdoutBuffer(std::size_t capacity) : capacity_(capacity) {}
+
+  void Append(absl::string_view data);
+
+  // The next piece to send, at most `max_bytes` of what was printed. Where
+  // bytes are missing the piece begins with a line that says so. "" when there
+  // is nothing to tell.
+  std::string Take(std::size_t max_bytes);
+
+  bool empty() const { return size() == 0 && dropped_ == 0; }
+
+ private:
+  std::size_t size() const { return data_.size() - start_; }
+  void DropFront(std::size_t bytes);
+
+  const std::size_t capacity_;
+  // Printed bytes are data_ from start_ on. The front is cut off in one go when
+  // it has grown as long as the rest, so that each byte is moved once at most.
+  std::string data_;
+  std::size_t start_ = 0;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_SERVE_STDOUT_BUFFER_H_

@@ -1,0 +1,49 @@
+#ifndef GOPLUGIN_INTERNAL_TLS_CREDENTIALS_H_
+#define GOPLUGIN_INTERNAL_TLS_CREDENTIALS_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "goplugin/internal/tls/certificate.h"
+#include "goplugin/internal/tls/manual_tls.h"
+#include "grpcpp/security/credentials.h"
+#include "grpcpp/security/server_credentials.h"
+
+// gRPC credentials from certificates. All that depends on gRPC's version or on
+// its TLS library is decided in credentials.cc.
+//
+// Thread safety: all functions may be called from any thread; credentials may
+// be shared between channels, servers and threads.
+
+namespace goplugin::internal {
+
+// Trusts `peer` and nothing else, and presents `ours`. The channel must verify
+// the name kServerName (GRPC_SSL_TARGET_NAME_OVERRIDE_ARG).
+//
+// Fails only where gRPC is linked with BoringSSL and too old to limit the TLS
+// version, and `peer` has a P-521 key, as Go plugins do: kServerCertificate,
+// the hint names the build flag.
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
+MakeAutoMtlsChannelCredentials(const KeyPair& ours,
+                               const PeerCertificate& peer);
+
+// Fails as ValidateManualTls does. `tls.server_name` is not used here: it is a
+// channel argument.
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
+MakeManualChannelCredentials(const ManualTls& tls);
+
+// Serves with `ours`, and demands a client certificate, which must be the one
+// in `client_certificate_pem` (or be issued by it). The client's name is not
+// checked, as a Go plugin does not.
+//
+// Fails with kOptions when `client_certificate_pem` holds no certificate or one
+// that can't be read (gRPC would fail later, without a reason), and for P-521
+// as MakeAutoMtlsChannelCredentials does.
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>>
+MakeAutoMtlsServerCredentials(const KeyPair& ours,
+                              const std::string& client_certificate_pem);
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_TLS_CREDENTIALS_H_

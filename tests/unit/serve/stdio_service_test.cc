@@ -1,0 +1,112 @@
+#include "goplugin/internal/serve/stdio_service.h"
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/serve/plugin_calls.h"
+
+namespace goplugin::internal {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class StdioServiceTest : public ::testing::Test {
+ protected:
+  StdioServiceTest() : service_(64 * 1024) {
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    channel_ = server_->InProcessChannel(grpc::ChannelArguments());
+  }
+  ~StdioServiceTest() override { service_.Close(); }
+
+  StdioService service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+TEST_F(StdioServiceTest, SendsWhatCameBeforeAndAfterTheCall) {
+  service_.Append("before, ");
+  auto stdio = CallStreamStdio(*channel_);
+  EXPECT_EQ(ReadStdout(*stdio, 8), "before, ");
+  service_.Append("after");
+  EXPECT_EQ(ReadStdout(*stdio, 5), "after");
+}
+
+TEST_F(StdioServiceTest, EndsWithOkAfterTheLastByte) {
+  auto stdio = CallStreamStdio(*channel_);
+  service_.Append("last words");
+  service_.Close();
+  EXPECT_EQ(ReadStdout(*stdio, 1000), "last words");
+  EXPECT_TRUE(stdio->reader->Finish().ok());
+}
+
+TEST_F(StdioServiceTest, ACallAfterTheCloseGetsTheRest) {
+  service_.Append("kept");
+  service_.Close();
+  auto stdio = CallStreamStdio(*channel_);
+  EXPECT_EQ(ReadStdout(*stdio, 1000), "kept");
+  EXPECT_TRUE(stdio->reader->Finish().ok());
+}
+
+TEST_F(StdioServiceTest, TellsTheReaderWhatWasDropped) {
+  service_.Append(std::string(64 * 1024, 'x'));
+  service_.Append("tail");
+  auto stdio = CallStreamStdio(*channel_);
+  service_.Close();
+  const std::string text = ReadStdout(*stdio, 1 << 20);
+  EXPECT_THAT(text, StartsWith("[goplugin: 4 bytes of stdout dropped"));
+  EXPECT_THAT(text, HasSubstr("xtail"));
+}
+
+TEST_F(StdioServiceTest, TheNewestReaderTakesOver) {
+  auto old_reader = CallStreamStdio(*channel_);
+  service_.Append("one");
+  ASSERT_EQ(ReadStdout(*old_reader, 3), "one");
+  auto new_reader = CallStreamStdio(*channel_);
+  // Ends once the other one has arrived.
+  EXPECT_EQ(ReadStdout(*old_reader, 1000), "");
+  EXPECT_EQ(old_reader->reader->Finish().error_code(),
+            grpc::StatusCode::ABORTED);
+  service_.Append("two");
+  EXPECT_EQ(ReadStdout(*new_reader, 3), "two");
+}
+
+TEST_F(StdioServiceTest, OutlivesAReaderThatGoes) {
+  auto gone = CallStreamStdio(*channel_);
+  service_.Append("one");
+  ASSERT_EQ(ReadStdout(*gone, 3), "one");
+  gone->context.TryCancel();
+  EXPECT_EQ(gone->reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  auto stdio = CallStreamStdio(*channel_);
+  service_.Append("two");
+  EXPECT_EQ(ReadStdout(*stdio, 3), "two");
+}
+
+TEST_F(StdioServiceTest, FlushIsAtOnceWithoutAReader) {
+  service_.Append("nobody reads this");
+  EXPECT_TRUE(service_.Flush(absl::InfiniteDuration()));
+}
+
+TEST_F(StdioServiceTest, FlushWaitsForTheReader) {
+  auto stdio = CallStreamStdio(*channel_);
+  service_.Append("a");
+  ASSERT_EQ(ReadStdout(*stdio, 1), "a");
+  const std::string much(64 * 1024, 'y');
+  service_.Append(much);
+  std::string read;
+  std::thread reader([&] { read = ReadStdout(*stdio, much.size()); });
+  EXPECT_TRUE(service_.Flush(absl::Seconds(60)));
+  reader.join();
+  EXPECT_EQ(read, much);
+}
+
+}  // namespace
+}  // namespace goplugin::internal
