@@ -11,10 +11,8 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
-#include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/lifecycle/session.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
-#include "goplugin/internal/loop/sdk_thread.h"
 
 namespace goplugin {
 
@@ -28,12 +26,8 @@ void LaunchOperation::Cancel() {
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Launch(Command command,
                                                        ClientOptions options) {
-  if (internal::OnSdkThread()) {
-    return internal::MakeError(
-        Reason::kWrongThread,
-        "Launch was called from a callback of this library",
-        "use LaunchAsync there");
-  }
+  absl::Status may_block = Session::CheckThread();
+  if (!may_block.ok()) return may_block;
   std::shared_ptr<Session> session =
       Session::Create(std::move(command), std::move(options));
   // Shared with the loop, which may still be in Notify when this returns.
@@ -85,7 +79,7 @@ Client::~Client() {
     return;
   }
   session_->BeginShutdown();
-  if (!internal::OnSdkThread()) session_->WaitForEnd().IgnoreError();
+  if (Session::CheckThread().ok()) session_->WaitForEnd().IgnoreError();
 }
 
 std::shared_ptr<grpc::Channel> Client::channel() const {

@@ -1,8 +1,8 @@
 #ifndef TESTS_PLUGINS_LIFETIME_H_
 #define TESTS_PLUGINS_LIFETIME_H_
 
-#include <signal.h>
-#include <time.h>
+#include <csignal>
+#include <ctime>
 
 // Kills this process after `seconds`, so that a test run gone wrong leaves no
 // strays. By SIGKILL, which reaches a stopped process too. A forked child

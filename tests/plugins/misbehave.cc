@@ -2,11 +2,12 @@
 // and links nothing. `misbehave NAME [ARG]`; `misbehave --list` tells the
 // names. README.md has them as a table.
 
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 #include "tests/plugins/lifetime.h"
 #include "tests/plugins/misbehave_parts.h"

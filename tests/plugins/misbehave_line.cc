@@ -2,14 +2,14 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "tests/plugins/misbehave_parts.h"
@@ -77,9 +77,9 @@ void SayArgumentExit(const char* text) {
   _exit(0);
 }
 
-template <char const* kLine>
+template <const char* Line>
 void SayLine(const char*) {
-  Say(kOut, std::string(kLine) + "\n");
+  Say(kOut, std::string{Line} + "\n");
   Hang();
 }
 

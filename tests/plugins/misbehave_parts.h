@@ -1,7 +1,7 @@
 #ifndef TESTS_PLUGINS_MISBEHAVE_PARTS_H_
 #define TESTS_PLUGINS_MISBEHAVE_PARTS_H_
 
-#include <stddef.h>
+#include <cstddef>
 
 namespace misbehave {
 

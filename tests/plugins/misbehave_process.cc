@@ -1,11 +1,11 @@
 // Faults around the process and its output.
 
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "tests/plugins/lifetime.h"

@@ -1,9 +1,10 @@
 #include "tests/plugins/output.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
 
 namespace output {
 namespace {

@@ -8,11 +8,11 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
 
 #include "tests/plugins/output.h"
 
@@ -61,9 +61,7 @@ void AddExtension(X509* certificate, int nid, const std::string& value) {
 
 void Fill(X509* certificate, const CertificateSpec& spec) {
   X509_set_version(certificate, 2);
-  ASN1_INTEGER_set(
-      X509_get_serialNumber(certificate),
-      static_cast<long>(time(nullptr) % 1000000) * 1000 + getpid() % 1000);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), getpid());
   X509_gmtime_adj(X509_getm_notBefore(certificate), spec.not_before);
   X509_gmtime_adj(X509_getm_notAfter(certificate), spec.not_after);
   X509_NAME* name = X509_get_subject_name(certificate);
@@ -82,7 +80,7 @@ void Fill(X509* certificate, const CertificateSpec& spec) {
 
 std::string Drain(BIO* bio) {
   char* data = nullptr;
-  long size = BIO_get_mem_data(bio, &data);
+  auto size = BIO_get_mem_data(bio, &data);
   std::string text(data, static_cast<std::size_t>(size));
   BIO_free(bio);
   return text;

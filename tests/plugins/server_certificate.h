@@ -1,6 +1,7 @@
 #ifndef TESTS_PLUGINS_SERVER_CERTIFICATE_H_
 #define TESTS_PLUGINS_SERVER_CERTIFICATE_H_
 
+#include <cstdint>
 #include <string>
 
 namespace server_plugin {
@@ -10,8 +11,8 @@ struct CertificateSpec {
   std::string key = "p256";        // p256, p384, p521, rsa1024, rsa2048
   std::string name = "localhost";  // CN, and the only DNS SAN
   // Seconds from now.
-  long not_before = -30;
-  long not_after = 24 * 3600;
+  std::int32_t not_before = -30;
+  std::int32_t not_after = 24 * 3600;
 };
 
 // A self-signed certificate and its key.

@@ -1,9 +1,10 @@
 #include "tests/plugins/server_flags.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <cstdio>
+#include <cstdlib>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
 namespace server_plugin {
@@ -90,10 +91,10 @@ Flags::Flags(int argc, char** argv) {
     if (!absl::ConsumePrefix(&argument, "--")) Usage("not a flag: --help");
     std::size_t equals = argument.find('=');
     absl::string_view name = argument.substr(0, equals);
-    if (!IsKnown(name)) Usage("unknown flag --" + std::string(name));
-    values_[std::string(name)] = equals == absl::string_view::npos
-                                     ? ""
-                                     : std::string(argument.substr(equals + 1));
+    if (!IsKnown(name)) Usage(absl::StrCat("unknown flag --", name));
+    absl::string_view value;
+    if (equals != absl::string_view::npos) value = argument.substr(equals + 1);
+    values_[absl::StrCat(name)] = absl::StrCat(value);
   }
   if (Has("no-health")) values_["health"] = "unimplemented";
   if (Has("ignore-shutdown")) values_["shutdown"] = "ignore";
@@ -108,14 +109,15 @@ std::string Flags::Get(absl::string_view name,
                        absl::string_view fallback) const {
   auto it = values_.find(name);
   bool given = it != values_.end() && !it->second.empty();
-  return given ? it->second : std::string(fallback);
+  if (given) return it->second;
+  return {fallback.data(), fallback.size()};
 }
 
 int Flags::Number(absl::string_view name, int fallback) const {
   std::string text = Get(name, "");
   int number = fallback;
   if (!text.empty() && !absl::SimpleAtoi(text, &number)) {
-    Usage("not a number: --" + std::string(name));
+    Usage(absl::StrCat("not a number: --", name));
   }
   return number;
 }
@@ -129,7 +131,7 @@ std::size_t Flags::Bytes(absl::string_view name, std::size_t fallback) const {
   if (absl::ConsumeSuffix(&digits, "KB")) unit = std::size_t{1} << 10;
   std::size_t number = 0;
   if (!absl::SimpleAtoi(digits, &number)) {
-    Usage("not a size: --" + std::string(name));
+    Usage(absl::StrCat("not a size: --", name));
   }
   return number * unit;
 }
@@ -138,7 +140,7 @@ absl::Duration Flags::Time(absl::string_view name) const {
   absl::Duration duration = absl::ZeroDuration();
   std::string text = Get(name, "0");
   if (!absl::ParseDuration(text, &duration)) {
-    Usage("not a time: --" + std::string(name));
+    Usage(absl::StrCat("not a time: --", name));
   }
   return duration;
 }

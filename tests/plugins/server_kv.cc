@@ -1,10 +1,10 @@
 #include "tests/plugins/server_kv.h"
 
 #include <dirent.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -45,8 +45,8 @@ std::string OpenDescriptors() {
   while (dirent* entry = readdir(entries)) {
     if (entry->d_name[0] == '.') continue;
     std::string number = entry->d_name;
-    absl::StrAppend(&lines, number, " ", ReadLink(directory + "/" + number),
-                    "\n");
+    absl::StrAppend(&lines, number, " ",
+                    ReadLink(absl::StrCat(directory, "/", number)), "\n");
   }
   closedir(entries);
   return lines;

@@ -1,10 +1,11 @@
 #include "tests/plugins/server_mischief.h"
 
-#include <signal.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
 #include <thread>
 
 #include "absl/time/clock.h"
@@ -33,9 +34,9 @@ void StartGrandchild(const std::string& file) {
 }
 
 // Ten numbered lines per millisecond.
-void Flood(int descriptor, long lines) {
+void Flood(int descriptor, std::int64_t lines) {
   const std::string filler(48, 'f');
-  for (long i = 0; lines <= 0 || i < lines; ++i) {
+  for (std::int64_t i = 0; lines <= 0 || i < lines; ++i) {
     Say(descriptor, "flood " + std::to_string(i) + " " + filler + "\n");
     if (i % 10 == 9) usleep(1000);
   }

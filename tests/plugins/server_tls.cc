@@ -1,7 +1,8 @@
 #include "tests/plugins/server_tls.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -52,7 +53,7 @@ Kind FindKind(const Flags& flags, bool asked) {
 }
 
 CertificateSpec SpecOf(absl::string_view kind, const Flags& flags) {
-  constexpr long kDay = 24 * 3600;
+  constexpr std::int32_t kDay = 24 * 3600;
   CertificateSpec spec;
   spec.key = flags.Get("tls-key", kind == "weak-key" ? "rsa1024" : "p256");
   if (kind == "expired") {
@@ -110,6 +111,11 @@ ServerTls MakeServerTls(const Flags& flags) {
   bool used =
       kind.announce != Announce::kNothing || kind.serve != ServeBy::kPlaintext;
   Certificate certificate = used ? MakeCertificate(spec) : Certificate();
+  // A length without padding would not show it; signatures differ in length.
+  while (absl::string_view(kind.name) == "padded" &&
+         certificate.der.size() % 3 == 0) {
+    certificate = MakeCertificate(spec);
+  }
   result.credentials = Credentials(kind.serve, certificate, client);
   switch (kind.announce) {
     case Announce::kNothing:

@@ -1,13 +1,13 @@
 #include "tests/unit/process/process_test_support.h"
 
 #include <dirent.h>
-#include <errno.h>
+#include <cerrno>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
-#include <stddef.h>
-#include <stdlib.h>
+#include <cstddef>
+#include <cstdlib>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

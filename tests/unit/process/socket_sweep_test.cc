@@ -1,6 +1,6 @@
 #include "goplugin/internal/process/socket_sweep.h"
 
-#include <string.h>
+#include <cstring>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>

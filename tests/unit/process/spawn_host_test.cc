@@ -1,11 +1,11 @@
 // Spawn in hosts of all kinds: what the host has open, blocked, ignored or
 // limited reaches neither the child nor the outcome, and stays as it is.
 
-#include <errno.h>
+#include <cerrno>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
+#include <csignal>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -42,6 +42,7 @@ constexpr unsigned int kClonePidfd = 0x1000;
 
 TEST_F(SpawnHostTest, NoDescriptorOfTheHostIsInherited) {
   std::vector<UniqueFd> leaky;
+  leaky.reserve(200);
   for (int i = 0; i < 200; ++i) leaky.emplace_back(open("/dev/null", O_RDONLY));
   UniqueFd far(fcntl(0, F_DUPFD, 900));
   EXPECT_EQ(OutputOf(ChildRequest({"fds"})), kOnlyStdio);
@@ -219,7 +220,7 @@ TEST_F(SpawnHostTest, WithoutPidfdsTheRestWorks) {
 }
 
 // How often the thread has gone to sleep so far.
-long Sleeps(pid_t thread) {
+int64_t Sleeps(pid_t thread) {
   constexpr char kKey[] = "voluntary_ctxt_switches:";
   std::ifstream status(absl::StrCat("/proc/self/task/", thread, "/status"));
   for (std::string line; std::getline(status, line);) {
@@ -241,7 +242,7 @@ TEST_F(SpawnHostTest, BusyFileIsTriedAgain) {
   // An attempt makes this thread sleep twice, for its child and for the pause
   // after it: three times are one attempt that has failed, and a second.
   const pid_t self = gettid();
-  const long before = Sleeps(self);
+  const int64_t before = Sleeps(self);
   std::atomic<bool> done(false);
   std::thread closer([&] {
     while (!done && Sleeps(self) < before + 3) sched_yield();
@@ -258,6 +259,7 @@ TEST_F(SpawnHostTest, BusyFileIsTriedAgain) {
 TEST_F(SpawnHostTest, ConcurrentSpawnsDoNotMixTheirPipes) {
   std::vector<std::thread> threads;
   std::vector<std::string> problems(4);
+  threads.reserve(problems.size());
   for (std::string& problem : problems) {
     threads.emplace_back([&problem] {
       for (int i = 0; i < 25; ++i) {

@@ -1,6 +1,5 @@
 #include "goplugin/internal/process/spawn.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
@@ -19,7 +18,6 @@
 namespace goplugin::internal {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class SpawnTest : public ProcessTest {};

@@ -56,6 +56,23 @@ TEST(StdoutBuffer, TheNoteDoesNotCountAsPrinted) {
   EXPECT_EQ(buffer.Take(1), "d");
 }
 
+TEST(StdoutBuffer, WhatIsPutBackComesFirstAgain) {
+  StdoutBuffer buffer(6);
+  buffer.Append("abcd");
+  ASSERT_EQ(buffer.Take(2), "ab");
+  buffer.PutBack("ab");
+  EXPECT_EQ(buffer.Take(100), "abcd");
+}
+
+TEST(StdoutBuffer, WhatIsPutBackIsTheOldestToDrop) {
+  StdoutBuffer buffer(6);
+  buffer.Append("abcd");
+  ASSERT_EQ(buffer.Take(2), "ab");
+  buffer.Append("efg");
+  buffer.PutBack("ab");
+  EXPECT_EQ(buffer.Take(100), Note(1) + "bcdefg");
+}
+
 TEST(StdoutBuffer, StaysInOrderOverManyRounds) {
   StdoutBuffer buffer(64);
   std::string in;

@@ -46,7 +46,7 @@ OpensslPtr<EVP_PKEY> MakeKey(const CertificateSpec& spec) {
 
 void AddExtension(X509* certificate, int nid, const std::string& value) {
   if (value.empty()) return;
-  X509V3_CTX context;
+  X509V3_CTX context = {};
   X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
   OpensslPtr<X509_EXTENSION> extension(
       X509V3_EXT_nconf_nid(nullptr, &context, nid, value.c_str()));

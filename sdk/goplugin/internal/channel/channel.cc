@@ -44,7 +44,6 @@ constexpr IntegerArgument kArguments[] = {
     // A listener that comes up a moment after the line is reached at once, not
     // after the default second.
     {GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20},
-    {GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 500},
     {GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500},
     // An idle channel would drop a connection that some plugins accept only
     // once.

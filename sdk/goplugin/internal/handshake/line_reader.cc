@@ -11,9 +11,9 @@
 namespace goplugin::internal {
 namespace {
 
-constexpr size_t kMaxUntakenNoise = 64 * 1024;
+constexpr size_t kMaxUntakenNoise = size_t{64} * 1024;
 // Room for both ends of the noise with every byte escaped once or twice.
-constexpr size_t kQuotedNoiseBytes = 4 * 1024 + 64;
+constexpr size_t kQuotedNoiseBytes = size_t{4} * 1024 + 64;
 
 // Digits, then '|': what a handshake line starts with and little else does.
 bool IsCandidate(absl::string_view line) {

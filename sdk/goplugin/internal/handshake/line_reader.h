@@ -28,7 +28,7 @@ namespace goplugin::internal {
 // Thread safety: none.
 class HandshakeReader {
  public:
-  static constexpr size_t kMaxLineBytes = 64 * 1024;
+  static constexpr size_t kMaxLineBytes = size_t{64} * 1024;
 
   enum class State {
     kSearching,

@@ -11,8 +11,8 @@ namespace goplugin::internal {
 // Output of any length, remembered by its first and its last 2 KiB.
 class Noise {
  public:
-  static constexpr size_t kHeadBytes = 2 * 1024;
-  static constexpr size_t kTailBytes = 2 * 1024;
+  static constexpr size_t kHeadBytes = size_t{2} * 1024;
+  static constexpr size_t kTailBytes = size_t{2} * 1024;
 
   void Add(absl::string_view bytes);
 

@@ -140,7 +140,8 @@ absl::Status Connector::ConnectError() const {
     details.evidence.push_back(
         absl::StrCat("a probe of the endpoint saw ", wire_kind_->ToString()));
   }
-  if (last_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+  if (last_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED ||
+      (wire_kind_.has_value() && wire_kind_->kind == WireKind::Kind::kSilent)) {
     details.hint =
         "something takes connections there but does not answer: the plugin is "
         "stopped, stuck or overloaded, or it is no gRPC server";

@@ -102,7 +102,8 @@ void Launch::OnSpawned(absl::StatusOr<SpawnedPlugin> spawned) {
     if (over_) return ConcludeFailure();
     return Fail(spawned.status());
   }
-  plugin_.files = PluginFiles(std::move(spawned->directory));
+  plugin_.files =
+      std::make_unique<PluginFiles>(std::move(spawned->directory));
   key_pair_ = std::move(spawned->key_pair);
   PluginProcess::Callbacks callbacks;
   callbacks.on_stdout = [this](absl::string_view bytes) { OnStdout(bytes); };
@@ -184,7 +185,7 @@ void Launch::OnLine(const HandshakeResponse& response) {
   plugin_.response = response;
   const absl::Status announced = CheckAnnounced(response.endpoint);
   if (!announced.ok()) return Fail(announced);
-  plugin_.files.Remember(response.endpoint);
+  plugin_.files->Remember(response.endpoint);
   Report(LaunchPhase::kLine, &plugin_.timings.line);
   Connect(response);
 }
@@ -226,7 +227,7 @@ void Launch::OnConnected(const absl::Status& status,
                   "NOT_SERVING");
   }
   over_ = true;
-  plugin_.files.Remember(plugin_.response.endpoint);
+  plugin_.files->Remember(plugin_.response.endpoint);
   Report(LaunchPhase::kConnected, &plugin_.timings.connect);
   Report(LaunchPhase::kReady, &plugin_.timings.ready);
   std::move(done_)(std::move(plugin_));
@@ -238,7 +239,9 @@ void Launch::Fail(const absl::Status& status) {
   notice_.Cancel();
   quiet_.Cancel();
   failure_ = WithEvidence(status);
-  plugin_.files.Remember(plugin_.response.endpoint);
+  if (plugin_.files != nullptr) {
+    plugin_.files->Remember(plugin_.response.endpoint);
+  }
   if (connector_ != nullptr) {
     connector_->set_on_idle([this] { ConcludeLater(); });
     connector_->Cancel();

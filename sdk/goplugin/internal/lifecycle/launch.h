@@ -32,7 +32,7 @@ namespace goplugin::internal {
 // A plugin that is ready: what a launch hands over.
 struct ReadyPlugin {
   std::unique_ptr<PluginProcess> process;
-  PluginFiles files;
+  std::unique_ptr<PluginFiles> files;
   HandshakeResponse response;
   std::shared_ptr<grpc::Channel> channel;
   bool uses_tls = false;

@@ -16,11 +16,10 @@ namespace goplugin::internal {
 // Swept when this object goes, which must not be before the plugin is gone.
 class PluginFiles {
  public:
-  PluginFiles() = default;
   explicit PluginFiles(std::unique_ptr<SocketDirectory> directory)
       : directory_(std::move(directory)) {}
-  PluginFiles(PluginFiles&&) = default;
-  PluginFiles& operator=(PluginFiles&&) = default;
+  PluginFiles(const PluginFiles&) = delete;
+  PluginFiles& operator=(const PluginFiles&) = delete;
   ~PluginFiles() {
     if (announced_.has_value()) UnlinkIfSame(*announced_);
   }
@@ -33,7 +32,7 @@ class PluginFiles {
   }
 
  private:
-  std::unique_ptr<SocketDirectory> directory_;
+  const std::unique_ptr<SocketDirectory> directory_;
   absl::optional<SocketIdentity> announced_;
 };
 

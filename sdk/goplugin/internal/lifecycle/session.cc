@@ -233,7 +233,7 @@ void Session::Finish() {
     end.result = ladder_->result();
   }
   DropChannel();
-  plugin_.files = PluginFiles();
+  plugin_.files.reset();
   state_->SetEnd(std::move(end), *callbacks_);
   Leave([state = state_] { state->NotifyEnded(); });
 }
@@ -324,13 +324,15 @@ absl::Status Session::CheckMayBlock() const {
         Reason::kForked, "this client belongs to the parent process",
         "a forked child must launch plugins of its own, or exec first");
   }
-  if (OnSdkThread()) {
-    return MakeError(
-        Reason::kWrongThread,
-        "a blocking method was called from a callback of this library",
-        "use the Async variant, or call it from a thread of your own");
-  }
-  return absl::OkStatus();
+  return CheckThread();
+}
+
+absl::Status Session::CheckThread() {
+  if (!OnSdkThread()) return absl::OkStatus();
+  return MakeError(
+      Reason::kWrongThread,
+      "a blocking method was called from a callback of this library",
+      "use the Async variant, or call it from a thread of your own");
 }
 
 }  // namespace goplugin::internal

@@ -72,6 +72,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool WaitForEnd(absl::Duration timeout);
   void OnEnd(SessionState::EndCallback callback);
 
+  // kWrongThread on the SDK's own threads.
+  static absl::Status CheckThread();
   // OK where a blocking method may be called.
   absl::Status CheckMayBlock() const;
   bool forked() const;

@@ -11,8 +11,8 @@ namespace goplugin::internal {
 // Lines of which the first 4 KiB and the last of 16 KiB in all are kept.
 class BoundedText {
  public:
-  static constexpr size_t kMaxBytes = 16 * 1024;
-  static constexpr size_t kHeadBytes = 4 * 1024;
+  static constexpr size_t kMaxBytes = size_t{16} * 1024;
+  static constexpr size_t kHeadBytes = size_t{4} * 1024;
 
   // `line` is valid UTF-8 and given without its newline.
   void AddLine(absl::string_view line);

@@ -18,7 +18,7 @@ using simdjson::dom::object;
 
 // The parser's memory is many times its longest text: what a longer line made
 // it grow to is given back.
-constexpr size_t kMaxKeptText = 8 * 1024;
+constexpr size_t kMaxKeptText = size_t{8} * 1024;
 
 std::string TextOf(const element& value) {
   bool flag = false;

@@ -6,7 +6,7 @@ namespace goplugin::internal {
 namespace {
 
 // A buffer larger than this is given back when its line has ended.
-constexpr size_t kSmallBuffer = 4 * 1024;
+constexpr size_t kSmallBuffer = size_t{4} * 1024;
 constexpr size_t kLongestUtf8 = 4;
 
 bool ContinuesCharacter(char c) {

@@ -22,7 +22,7 @@ namespace goplugin::internal {
 // Thread safety: none.
 class LineSplitter {
  public:
-  static constexpr size_t kMaxLineBytes = 64 * 1024;
+  static constexpr size_t kMaxLineBytes = size_t{64} * 1024;
 
   // `continues` is true for every piece of an over-long line but its last one,
   // which may be empty. To know a piece from a whole line, remember `continues`

@@ -16,7 +16,7 @@ namespace goplugin::internal {
 // Thread safety: none.
 class StderrTail {
  public:
-  static constexpr size_t kMaxBytes = 16 * 1024;
+  static constexpr size_t kMaxBytes = size_t{16} * 1024;
   static constexpr size_t kMaxLines = 200;
 
   // `line` comes without its newline. Of a line longer than kMaxBytes the end

@@ -1,10 +1,10 @@
 #include "goplugin/internal/process/child_setup.h"
 
-#include <errno.h>
+#include <cerrno>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdint.h>
+#include <csignal>
+#include <cstdint>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -54,7 +54,7 @@ extern "C" int GoPluginClone(int (*)(void*), void*, int, void*,
 namespace goplugin::internal {
 namespace {
 
-constexpr size_t kStackBytes = 64 * 1024;
+constexpr size_t kStackBytes = size_t{64} * 1024;
 constexpr int kSignals = _NSIG;  // one more than the highest number
 
 // The kernel's signal set; unlike libc's it holds the two or three signals that
@@ -91,7 +91,7 @@ GOPLUGIN_IN_CHILD bool SetDeathSignal(pid_t host) {
   if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return false;
   // The host may have died before the call, and then nothing would come. 0 is a
   // parent outside of our pid namespace.
-  const long parent = syscall(SYS_getppid);
+  const int64_t parent = syscall(SYS_getppid);
   if (parent != host && parent != 0) syscall(SYS_exit_group, 127);
   return true;
 }
@@ -121,16 +121,16 @@ GOPLUGIN_IN_CHILD int ParseDescriptor(const char* name) {
 // Without close_range (Linux before 5.9, old seccomp profiles). Costs as much
 // as there are open descriptors; counting up to RLIMIT_NOFILE can take seconds.
 GOPLUGIN_IN_CHILD bool MarkDescriptorsOfProc() {
-  const long directory = syscall(SYS_openat, AT_FDCWD, "/proc/self/fd",
-                                 O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  const int64_t directory = syscall(SYS_openat, AT_FDCWD, "/proc/self/fd",
+                                    O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (directory < 0) return false;
   // Each record: inode (8), offset (8), length (2), type (1), name.
-  constexpr long kLengthAt = 16, kNameAt = 19;
+  constexpr int64_t kLengthAt = 16, kNameAt = 19;
   alignas(8) char buffer[4096];
-  long size = 0;
+  int64_t size = 0;
   while ((size = syscall(SYS_getdents64, directory, buffer, sizeof(buffer))) >
          0) {
-    for (long at = 0; at + kNameAt < size;) {
+    for (int64_t at = 0; at + kNameAt < size;) {
       const char* record = buffer + at;
       const int fd = ParseDescriptor(record + kNameAt);
       if (fd > 2) syscall(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC);

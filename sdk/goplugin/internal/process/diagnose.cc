@@ -1,6 +1,6 @@
 #include "goplugin/internal/process/diagnose.h"
 
-#include <errno.h>
+#include <cerrno>
 #include <sys/resource.h>
 
 #include <utility>

@@ -1,9 +1,9 @@
 #include "goplugin/internal/process/diagnose_file.h"
 
 #include <elf.h>
-#include <errno.h>
+#include <cerrno>
 #include <fcntl.h>
-#include <limits.h>
+#include <climits>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>

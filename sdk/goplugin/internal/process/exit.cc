@@ -1,9 +1,9 @@
 #include "goplugin/internal/process/exit.h"
 
-#include <errno.h>
+#include <cerrno>
 #include <sched.h>
-#include <signal.h>
-#include <stdint.h>
+#include <csignal>
+#include <cstdint>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,7 +27,7 @@ struct PidfdInfo {
   int32_t exit_code;
 };
 static_assert(sizeof(PidfdInfo) == 64, "the size is part of the request");
-constexpr unsigned long kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
+constexpr auto kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
 constexpr uint64_t kPidfdInfoExit = 1U << 3;
 
 // PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9.

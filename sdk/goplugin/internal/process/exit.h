@@ -24,8 +24,10 @@ absl::optional<ExitStatus> TryReap(const ChildProcess& child);
 // left of the group.
 bool HasExited(const ChildProcess& child);
 
-// Sends `signal`, and says whether it was delivered to anything. Never reaches
-// a process that only inherited the child's number.
+// Sends `signal`; false when there was nothing to send it to any more, or no
+// permission (a setuid program). A child that has ended but is not reaped takes
+// signals without effect. Never reaches a process that only got the child's
+// number after it.
 //
 // With `whole_group`, all of the child's process group gets it, provided that
 // the child leads its own (ProcessGroup::kOwn); otherwise the child alone does.

@@ -1,9 +1,9 @@
 #include "goplugin/internal/process/program_file.h"
 
 #include <elf.h>
-#include <errno.h>
+#include <cerrno>
 #include <fcntl.h>
-#include <string.h>
+#include <cstring>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -1,9 +1,9 @@
 #include "goplugin/internal/process/resolve.h"
 
-#include <errno.h>
+#include <cerrno>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
+#include <climits>
+#include <cstdlib>
 #include <sys/stat.h>
 #include <unistd.h>
 

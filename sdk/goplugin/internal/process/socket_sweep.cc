@@ -1,6 +1,6 @@
 #include "goplugin/internal/process/socket_sweep.h"
 
-#include <errno.h>
+#include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>

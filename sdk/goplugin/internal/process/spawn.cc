@@ -1,9 +1,8 @@
 #include "goplugin/internal/process/spawn.h"
 
-#include <errno.h>
+#include <cerrno>
 #include <fcntl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -120,6 +119,21 @@ std::vector<char*> Pointers(const std::string* first,
   return pointers;
 }
 
+// All but the program and its strings. Points into `request`.
+ChildPlan MakePlan(const SpawnRequest& request, const ChildStdio& stdio) {
+  const Command& command = request.command;
+  ChildPlan plan;
+  if (!command.working_directory.empty()) {
+    plan.working_directory = command.working_directory.c_str();
+  }
+  plan.stdin_fd = stdio.stdin_fd.get();
+  plan.stdout_fd = stdio.stdout_fd.get();
+  plan.stderr_fd = stdio.stderr_fd.get();
+  plan.own_group = command.process_group == Command::ProcessGroup::kOwn;
+  plan.die_with_host = request.die_with_host;
+  return plan;
+}
+
 // Takes the child's place in the process table away again. It has left by then,
 // so this does not block for long.
 void ReapFailedChild(const CloneResult& result) {
@@ -192,18 +206,10 @@ absl::StatusOr<ChildProcess> Spawn(const SpawnRequest& request) {
   }
   const std::vector<char*> argv = Pointers(&command.path, command.args);
   const std::vector<char*> environment = Pointers(nullptr, request.environment);
-  ChildPlan plan;
+  ChildPlan plan = MakePlan(request, stdio);
   plan.program = program->c_str();
   plan.argv = argv.data();
   plan.environment = environment.data();
-  if (!command.working_directory.empty()) {
-    plan.working_directory = command.working_directory.c_str();
-  }
-  plan.stdin_fd = stdio.stdin_fd.get();
-  plan.stdout_fd = stdio.stdout_fd.get();
-  plan.stderr_fd = stdio.stderr_fd.get();
-  plan.own_group = command.process_group == Command::ProcessGroup::kOwn;
-  plan.die_with_host = request.die_with_host;
 
   CloneResult result = CloneWithRetries(plan);
   if (result.error_number != 0) {

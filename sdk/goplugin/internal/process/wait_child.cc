@@ -1,6 +1,6 @@
 #include "goplugin/internal/process/wait_child.h"
 
-#include <errno.h>
+#include <cerrno>
 #include <sys/wait.h>
 
 namespace goplugin::internal {

@@ -1,7 +1,7 @@
 #ifndef GOPLUGIN_INTERNAL_PROCESS_WAIT_CHILD_H_
 #define GOPLUGIN_INTERNAL_PROCESS_WAIT_CHILD_H_
 
-#include <signal.h>
+#include <csignal>
 #include <sys/types.h>
 
 namespace goplugin::internal {

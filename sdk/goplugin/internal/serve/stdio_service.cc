@@ -20,12 +20,11 @@ constexpr std::size_t kPieceBytes = 32 * 1024;
 
 // One call of StreamStdio. The members are guarded by the service's mutex; gRPC
 // may call back while it is held by another thread, never from within
-// StartWrite or Finish.
+// StartWrite, Finish or TryCancel.
 class StdioService::Stream : public grpc::ServerWriteReactor<wire::StdioData> {
  public:
-  explicit Stream(StdioService* service) : service_(service) {}
-
-  bool writing() const { return writing_; }
+  Stream(StdioService* service, grpc::CallbackServerContext* context)
+      : service_(service), context_(context) {}
 
   void Write(std::string data) {
     message_.set_channel(wire::StdioData::STDOUT);
@@ -43,18 +42,25 @@ class StdioService::Stream : public grpc::ServerWriteReactor<wire::StdioData> {
     if (!writing_) Finish(end_status_);
   }
 
+  // Ends the call for another reader's sake: a write that this one's host does
+  // not take must not hold up the other.
+  void Yield() {
+    End(grpc::Status(grpc::StatusCode::ABORTED,
+                     "another StreamStdio call took over"));
+    if (writing_) context_->TryCancel();
+  }
+
   void OnWriteDone(bool ok) override {
     absl::MutexLock lock(&service_->mutex_);
     writing_ = false;
+    if (!ok) service_->buffer_.PutBack(message_.data());
     if (ended_) {
       Finish(end_status_);
-      return;
-    }
-    if (ok) {
-      service_->Advance();
-    } else {
+    } else if (!ok) {
       Abandon();
     }
+    service_->writing_ = false;
+    service_->Advance();
   }
 
   void OnCancel() override {
@@ -71,6 +77,7 @@ class StdioService::Stream : public grpc::ServerWriteReactor<wire::StdioData> {
   }
 
   StdioService* const service_;
+  grpc::CallbackServerContext* const context_;
   wire::StdioData message_;
   bool writing_ = false;
   bool ended_ = false;
@@ -83,8 +90,8 @@ StdioService::StdioService(std::size_t buffer_bytes) : buffer_(buffer_bytes) {
   MarkMethodCallback(
       0, new grpc::internal::CallbackServerStreamingHandler<wire::Empty,
                                                             wire::StdioData>(
-             [this](grpc::CallbackServerContext*, const wire::Empty*) {
-               return Open();
+             [this](grpc::CallbackServerContext* context, const wire::Empty*) {
+               return Open(context);
              }));
 }
 
@@ -106,21 +113,20 @@ void StdioService::Close() {
   Advance();
 }
 
-grpc::ServerWriteReactor<wire::StdioData>* StdioService::Open() {
-  auto* stream = new Stream(this);
+grpc::ServerWriteReactor<wire::StdioData>* StdioService::Open(
+    grpc::CallbackServerContext* context) {
+  auto* stream = new Stream(this, context);
   absl::MutexLock lock(&mutex_);
-  if (reader_ != nullptr) {
-    reader_->End(grpc::Status(grpc::StatusCode::ABORTED,
-                              "another StreamStdio call took over"));
-  }
+  if (reader_ != nullptr) reader_->Yield();
   reader_ = stream;
   Advance();
   return stream;
 }
 
 void StdioService::Advance() {
-  if (reader_ == nullptr || reader_->writing()) return;
+  if (reader_ == nullptr || writing_) return;
   if (!buffer_.empty()) {
+    writing_ = true;
     reader_->Write(buffer_.Take(kPieceBytes));
   } else if (closed_) {
     reader_->End(grpc::Status::OK);
@@ -129,7 +135,7 @@ void StdioService::Advance() {
 }
 
 bool StdioService::Idle() const {
-  return reader_ == nullptr || (buffer_.empty() && !reader_->writing());
+  return reader_ == nullptr || (buffer_.empty() && !writing_);
 }
 
 }  // namespace goplugin::internal

@@ -19,7 +19,9 @@ namespace goplugin::internal {
 // Serves /plugin.GRPCStdio/StreamStdio: what the plugin prints, to the host.
 //
 // One stream at a time gets the output: the newest. The one before it is ended
-// with ABORTED, for it belongs to a host that was replaced or has lost it.
+// with ABORTED, or cancelled if it does not take what was written to it: it
+// belongs to a host that was replaced or has lost it. What a stream did not
+// take goes to the next.
 //
 // Thread safety: all methods may be called from any thread.
 // Lifetime: must outlive the server it is registered with.
@@ -40,9 +42,10 @@ class StdioService : public grpc::Service {
  private:
   class Stream;
 
-  grpc::ServerWriteReactor<wire::StdioData>* Open() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Gives the reading stream its next message or its end, if it is idle and
-  // there is one.
+  grpc::ServerWriteReactor<wire::StdioData>* Open(
+      grpc::CallbackServerContext* context) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Gives the reading stream its next message or its end, if there is one and
+  // no write is under way.
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -50,6 +53,9 @@ class StdioService : public grpc::Service {
   StdoutBuffer buffer_ ABSL_GUARDED_BY(mutex_);
   // The stream that gets the output; nullptr while nobody reads. Owned by gRPC.
   Stream* reader_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  // A write is under way, on reader_ or on the one before it. There is one at a
+  // time, so that a piece which comes back is still the oldest.
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -34,6 +34,14 @@ std::string StdoutBuffer::Take(std::size_t max_bytes) {
   return piece;
 }
 
+void StdoutBuffer::PutBack(absl::string_view piece) {
+  std::string newer = data_.substr(start_);
+  data_.clear();
+  start_ = 0;
+  Append(piece);
+  Append(newer);
+}
+
 void StdoutBuffer::DropFront(std::size_t bytes) {
   start_ += bytes;
   if (start_ < size()) return;

@@ -24,6 +24,10 @@ class StdoutBuffer {
   // is nothing to tell.
   std::string Take(std::size_t max_bytes);
 
+  // Gives back what the last Take gave, because it could not be sent: the next
+  // one begins with it.
+  void PutBack(absl::string_view piece);
+
   bool empty() const { return size() == 0 && dropped_ == 0; }
 
  private:

@@ -21,7 +21,7 @@ namespace goplugin::internal {
 namespace {
 
 // Before now, for a plugin whose clock is a little behind, as Go does.
-constexpr long kBackdateSeconds = 30;  // NOLINT(runtime/int)
+constexpr long kBackdateSeconds = 30;  // NOLINT(google-runtime-int)
 // The certificate dies with the launch; the time only has to outlast it.
 constexpr int kValidDays = 30 * 365;
 constexpr int kSerialBits = 128;
@@ -67,7 +67,7 @@ bool SetValidity(X509* certificate) {
 }
 
 bool AddExtension(X509* certificate, int nid, const std::string& value) {
-  X509V3_CTX context;
+  X509V3_CTX context = {};
   X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
   OpensslPtr<X509_EXTENSION> extension(
       X509V3_EXT_nconf_nid(nullptr, &context, nid, value.c_str()));

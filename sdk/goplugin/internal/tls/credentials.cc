@@ -98,7 +98,7 @@ absl::Status CheckP521(bool is_p521) {
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
 MakeAutoMtlsChannelCredentials(const KeyPair& ours,
                                const PeerCertificate& peer) {
-  const absl::Status possible = CheckP521(peer.is_p521);
+  absl::Status possible = CheckP521(peer.is_p521);
   if (!possible.ok()) return possible;
 #if defined(GOPLUGIN_P521_NEEDS_TLS12)
   if (peer.is_p521) return Tls12ChannelCredentials(ours, peer.pem);
@@ -112,7 +112,7 @@ MakeAutoMtlsChannelCredentials(const KeyPair& ours,
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
 MakeManualChannelCredentials(const ManualTls& tls) {
-  const absl::Status valid = ValidateManualTls(tls);
+  absl::Status valid = ValidateManualTls(tls);
   if (!valid.ok()) return valid;
   grpc::SslCredentialsOptions options;
   options.pem_root_certs = tls.root_certificates;
@@ -128,7 +128,7 @@ MakeAutoMtlsServerCredentials(const KeyPair& ours,
       client_certificate_pem, "the host's certificate (PLUGIN_CLIENT_CERT)");
   if (!clients.ok()) return clients.status();
   const bool is_p521 = IsP521(clients->front().get());
-  const absl::Status possible = CheckP521(is_p521);
+  absl::Status possible = CheckP521(is_p521);
   if (!possible.ok()) return possible;
 #if defined(GOPLUGIN_P521_NEEDS_TLS12)
   if (is_p521) {

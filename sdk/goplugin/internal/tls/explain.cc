@@ -1,5 +1,7 @@
 #include "goplugin/internal/tls/explain.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -164,10 +166,9 @@ Cause FromText(absl::string_view message) {
 
 bool WasCut(absl::string_view message) {
   const std::string text = Normalized(message);
-  for (const char* cut : kCut) {
-    if (absl::StrContains(text, cut)) return true;
-  }
-  return false;
+  return std::any_of(
+      std::begin(kCut), std::end(kCut),
+      [&text](const char* cut) { return absl::StrContains(text, cut); });
 }
 
 Cause FindCause(absl::string_view message, bool tls_used,
@@ -214,7 +215,8 @@ absl::Status ExplainTlsFailure(const std::string& grpc_error_message,
         "a TLS ClientHello was answered with ", probed->ToString()));
   }
   if (announced != nullptr) details.evidence.push_back(Describe(*announced));
-  const bool manual = announced == nullptr && explanation->hint_manual;
+  const bool manual =
+      announced == nullptr && explanation->hint_manual != nullptr;
   details.hint = manual ? explanation->hint_manual : explanation->hint_auto;
   return MakeError(std::move(details));
 }

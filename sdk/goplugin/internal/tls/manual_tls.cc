@@ -88,8 +88,7 @@ absl::Status ValidateManualTls(const ManualTls& tls) {
                      "plugin's, or the plugin's own; without roots gRPC would "
                      "trust every authority of the system");
   }
-  const absl::Status roots =
-      ReadCertificates(tls.root_certificates, kRoots).status();
+  absl::Status roots = ReadCertificates(tls.root_certificates, kRoots).status();
   if (!roots.ok()) return roots;
   return ValidateOwn(tls);
 }

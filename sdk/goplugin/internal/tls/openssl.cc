@@ -18,7 +18,7 @@ std::string TakeErrors() {
   std::string text;
   // The queue is short, but what is in it is up to the library.
   for (int i = 0; i < 4; ++i) {
-    const unsigned long code = ERR_get_error();  // NOLINT(runtime/int)
+    const unsigned long code = ERR_get_error();  // NOLINT(google-runtime-int)
     if (code == 0) break;
     char buffer[256];
     ERR_error_string_n(code, buffer, sizeof(buffer));
@@ -39,7 +39,7 @@ OpensslPtr<BIO> ReadBio(absl::string_view bytes) {
 
 std::string BioBytes(BIO* bio) {
   char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);  // NOLINT(runtime/int)
+  const long size = BIO_get_mem_data(bio, &data);  // NOLINT(google-runtime-int)
   return size > 0 ? std::string(data, static_cast<size_t>(size)) : "";
 }
 

@@ -20,7 +20,7 @@ namespace goplugin::internal {
 namespace {
 
 // Far above any certificate; bounds the work on hostile input.
-constexpr size_t kMaxDerBytes = 64 * 1024;
+constexpr size_t kMaxDerBytes = 65536;
 absl::StatusOr<OpensslPtr<X509>> Decode(absl::string_view der) {
   constexpr size_t kQuoted = 32;
   const std::string head =
@@ -37,7 +37,8 @@ absl::StatusOr<OpensslPtr<X509>> Decode(absl::string_view der) {
   const auto* begin = reinterpret_cast<const unsigned char*>(der.data());
   const unsigned char* end = begin;
   OpensslPtr<X509> certificate(
-      d2i_X509(nullptr, &end, static_cast<long>(der.size())));  // NOLINT
+      d2i_X509(nullptr, &end,
+               static_cast<long>(der.size())));  // NOLINT(google-runtime-int)
   if (certificate == nullptr) {
     return RefuseCertificate("the plugin's certificate can't be read",
                              {size, head, TakeErrors()}, kHint);

@@ -95,7 +95,8 @@ void ReadCommonName(X509* certificate, Names* names) {
   const ASN1_STRING* text =
       X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index));
   if (!IsText(text)) names->unreadable = "the common name";
-  names->common_name = std::string(Bytes(text));
+  const absl::string_view bytes = Bytes(text);
+  names->common_name.assign(bytes.data(), bytes.size());
 }
 
 // As gRPC's own check, which comes later: case does not count, and the dot of

@@ -39,7 +39,7 @@ int NoPassphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* asked) {
 // file. Does not repeat any of it, as it may be a key in the wrong place.
 std::string Looks(absl::string_view text) {
   if (text.empty()) return "it is empty";
-  const std::string size = absl::StrCat("it has ", text.size(), " bytes");
+  std::string size = absl::StrCat("it has ", text.size(), " bytes");
   if (text[0] == '\x30') return absl::StrCat(size, " and looks like DER");
   if (absl::StrContains(text, "-----BEGIN ")) return size;
   return absl::StrCat(size, " and no \"-----BEGIN \" line");

@@ -107,7 +107,7 @@ std::string ClientHello() {
 }
 
 // Waits until `events` or the deadline. False: the deadline passed.
-bool Wait(int fd, short events, Clock::time_point deadline) {  // NOLINT
+bool Wait(int fd, decltype(pollfd::events) events, Clock::time_point deadline) {
   while (true) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());

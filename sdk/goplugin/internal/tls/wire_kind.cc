@@ -53,7 +53,11 @@ WireKind::Kind KindOf(absl::string_view bytes) {
 }  // namespace
 
 WireKind ClassifyFirstBytes(absl::string_view bytes) {
-  return WireKind{KindOf(bytes), std::string(bytes.substr(0, kKeptBytes))};
+  const absl::string_view kept = bytes.substr(0, kKeptBytes);
+  WireKind result;
+  result.kind = KindOf(bytes);
+  result.first_bytes.assign(kept.data(), kept.size());
+  return result;
 }
 
 std::string WireKind::ToString() const {

@@ -1,0 +1,76 @@
+#include "tests/support/harness/plugins.h"
+
+#include <grpcpp/client_context.h>
+#include <stdlib.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "examples/proto/kv.grpc.pb.h"
+
+namespace goplugin::testing {
+namespace {
+
+void SetDeadline(grpc::ClientContext& context) {
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::seconds(20));
+}
+
+}  // namespace
+
+std::string RunfilePath(const std::string& path) {
+  return absl::StrCat(getenv("TEST_SRCDIR"), "/", getenv("TEST_WORKSPACE"), "/",
+                      path);
+}
+
+Command Misbehave(std::vector<std::string> args) {
+  Command command{RunfilePath("tests/plugins/misbehave")};
+  command.args = std::move(args);
+  return command;
+}
+
+Command ServerPlugin(std::vector<std::string> args) {
+  Command command{RunfilePath("tests/plugins/server_plugin")};
+  command.args = std::move(args);
+  return command;
+}
+
+ClientOptions KvOptions() {
+  ClientOptions options;
+  options.handshake.magic_cookie_key = "BASIC_PLUGIN";
+  options.handshake.magic_cookie_value = "hello";
+  options.handshake.protocol_versions = {1};
+  options.start_timeout = absl::Seconds(30);
+  return options;
+}
+
+std::string Put(const Client& client, const std::string& key,
+                const std::string& value) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  proto::PutRequest request;
+  request.set_key(key);
+  request.set_value(value);
+  proto::Empty response;
+  const grpc::Status status =
+      client.NewStub<proto::KV>()->Put(&context, request, &response);
+  return status.ok() ? "" : status.error_message();
+}
+
+std::string Get(const Client& client, const std::string& key) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  proto::GetRequest request;
+  request.set_key(key);
+  proto::GetResponse response;
+  const grpc::Status status =
+      client.NewStub<proto::KV>()->Get(&context, request, &response);
+  return status.ok() ? response.value()
+                     : absl::StrCat("error: ", status.error_message());
+}
+
+}  // namespace goplugin::testing

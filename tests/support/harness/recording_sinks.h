@@ -1,0 +1,94 @@
+#ifndef TESTS_SUPPORT_HARNESS_RECORDING_SINKS_H_
+#define TESTS_SUPPORT_HARNESS_RECORDING_SINKS_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "goplugin/log_sink.h"
+
+namespace goplugin::testing {
+
+// How long a test waits for something that must come.
+inline constexpr absl::Duration kPatience = absl::Seconds(20);
+
+// Keeps the entries it gets. Thread-safe.
+class RecordingLogSink : public LogSink {
+ public:
+  void Log(const LogEntry& entry) override {
+    absl::MutexLock lock(&mutex_);
+    entries_.push_back(entry);
+  }
+
+  std::vector<LogEntry> entries() const {
+    absl::MutexLock lock(&mutex_);
+    return entries_;
+  }
+
+  // Whether an entry that `wanted` likes comes in time.
+  bool WaitFor(const std::function<bool(const LogEntry&)>& wanted) const {
+    const auto found = [&] {
+      mutex_.AssertReaderHeld();
+      for (const LogEntry& entry : entries_) {
+        if (wanted(entry)) return true;
+      }
+      return false;
+    };
+    absl::MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(&found), kPatience);
+  }
+
+  bool WaitForMessage(const std::string& part) const {
+    return WaitFor([&](const LogEntry& entry) {
+      return entry.message.find(part) != std::string::npos;
+    });
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::vector<LogEntry> entries_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Keeps the bytes it gets, those from the process's own pipe apart. Thread-safe.
+class RecordingStdioSink : public StdioSink {
+ public:
+  void Write(const StdioChunk& chunk) override {
+    absl::MutexLock lock(&mutex_);
+    (chunk.raw ? raw_ : piped_).append(chunk.data.data(), chunk.data.size());
+  }
+
+  std::string raw() const {
+    absl::MutexLock lock(&mutex_);
+    return raw_;
+  }
+  // What came over GRPCStdio.
+  std::string piped() const {
+    absl::MutexLock lock(&mutex_);
+    return piped_;
+  }
+
+  bool WaitForRaw(const std::string& part) const {
+    return WaitForPart(raw_, part);
+  }
+  bool WaitForPiped(const std::string& part) const {
+    return WaitForPart(piped_, part);
+  }
+
+ private:
+  bool WaitForPart(const std::string& text, const std::string& part) const {
+    const auto found = [&] { return text.find(part) != std::string::npos; };
+    absl::MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(&found), kPatience);
+  }
+
+  mutable absl::Mutex mutex_;
+  std::string raw_ ABSL_GUARDED_BY(mutex_);
+  std::string piped_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace goplugin::testing
+
+#endif  // TESTS_SUPPORT_HARNESS_RECORDING_SINKS_H_
