@@ -1,28 +1,28 @@
-#!/bin/sh
+#!/bin/bash
 # Builds the example host and a plugin, and runs them. On Debian 12 it installs
 # what is missing.
 #
-#   examples/run.sh [--plugin=WHICH] [HOST'S ARGUMENTS]
+#   examples/run.sh [--plugin=WHICH] [--tls=MODE] [ACTION] [-- ARGUMENT...]
 #
 #   --plugin=cpp      the plugin in examples/plugin_cpp (default)
 #   --plugin=go       the one in examples/plugin_go; brings Go if need be
 #   --plugin=python   the one in examples/plugin_python; brings what it imports
-#   --plugin=PATH     any other program
+#   --plugin=PATH     any other program, by a path with a slash
+#   -- ARGUMENT...    the plugin's arguments
+#   --tls=MODE        auto (default), if-offered or insecure
 #
-# The host's arguments, for example:
-#   --tls insecure    no TLS
+# ACTION
 #   put KEY VALUE     stores a value
 #   get KEY           fetches it
-#   --help            lists them all
+#   none of them      both, as a demonstration
 #
-# Values are kept in .build/kv; what is built without Bazel is in .build, too.
-# Exit codes: the host's, 0 done, 1 failed, 2 wrong usage.
+# Values are kept in .build/kv. Exit codes: 0 done, 1 failed, 2 wrong usage.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 start=$(pwd)
 out=$root/.build
-stamp=$out/run-$$.tmp
+stamp=$out/run.$$.tmp
 
 # shellcheck source=tests/support/install.sh
 . "$root/tests/support/install.sh"
@@ -31,53 +31,88 @@ stamp=$out/run-$$.tmp
 # shellcheck source=tests/support/toolchains.sh
 . "$root/tests/support/toolchains.sh"
 
-# build TARGET...: with Bazel. Sets bin, where the programs are.
-build() {
-  # Without a terminal no progress bar, but a sign of life.
-  if [ -t 2 ]; then pace=0.2; else pace=30; fi
-  "$BAZEL" build --ui_event_filters=-info --show_result=0 \
-    --noshow_loading_progress --show_progress_rate_limit="$pace" "$@"
-  bin=$("$BAZEL" info bazel-bin 2>/dev/null)
+usage() {
+  sed -n '2,/^set/s/^# \{0,1\}//p' "$root/examples/run.sh"
 }
 
-# Sets plugin to the program for the name $1, building it if it is one of ours.
-get_plugin() {
-  case $1 in
-    cpp) plugin=$bin/examples/plugin_cpp/plugin_cpp ;;
-    go) get_go_plugin ;;
-    python) get_python_plugin ;;
-    */*) plugin=$1 ;;
+# parse ARGUMENT...: sets which to the plugin asked for, and host_arguments to
+# all the rest. What follows put and get is theirs, whatever it looks like.
+parse() {
+  which=cpp
+  host_arguments=()
+  local words
+  while [[ $# -gt 0 ]]; do
+    words=1
+    case $1 in
+      --help | -h)
+        usage
+        exit
+        ;;
+      --plugin=*) which=${1#*=} ;;
+      --plugin) which=${2-} words=2 ;;
+      --) words=$# ;;
+      put) words=3 ;;
+      get | --tls) words=2 ;;
+    esac
+    [[ $1 == --plugin* ]] || host_arguments+=("${@:1:words}")
+    shift $((words < $# ? words : $#))
+  done
+}
+
+# Sets plugin to the program, and makes it ready unless Bazel builds it.
+prepare_plugin() {
+  case $which in
+    cpp) plugin= ;;
+    go) prepare_go ;;
+    python) prepare_python ;;
+    /*) plugin=$which ;;
+    */*) plugin=$start/$which ;;
     *)
-      echo "run.sh: --plugin is cpp, go, python or a PATH with a slash," \
-        "not \"$1\"" >&2
+      echo "run.sh: --plugin=$which is neither cpp, go, python nor a path" >&2
       exit 2
       ;;
   esac
-  case $plugin in
-    /*) ;;
-    *) plugin=$start/$plugin ;;
-  esac
 }
 
-get_go_plugin() {
-  has_go "$out/go-venv" || has_python ||
-    install_missing $PYTHON_PACKAGES
+prepare_go() {
+  # shellcheck disable=SC2086  # a list
+  have_go "$out/go-venv" || have_python || install_missing $PYTHON_PACKAGES
   find_go "$out/go-venv"
   (cd "$root/examples/plugin_go" && GOTOOLCHAIN=local GOFLAGS='' GOWORK=off \
     "$go" build -buildvcs=false -o "$out/plugin_go" .)
   plugin=$out/plugin_go
 }
 
-get_python_plugin() {
-  has_python || install_missing $PYTHON_PACKAGES
+prepare_python() {
+  # shellcheck disable=SC2086  # a list
+  have_python || install_missing $PYTHON_PACKAGES
   find_python
-  PYTHON=$python "$root/examples/plugin_python/setup.sh" "$out/python-venv"
-  # Read by the script that starts the plugin.
+  # Read by the script that is the plugin.
   export KV_PYTHON_VENV="$out/python-venv"
+  PYTHON=$python "$root/examples/plugin_python/setup.sh" "$KV_PYTHON_VENV"
   plugin=$root/examples/plugin_python/kv-plugin
 }
 
-usage() {
-  sed -n '2,/^$/s/^# \{0,1\}//p' "$root/examples/run.sh" | sed '/^set -eu/,$d'
-  echo
+# Builds with Bazel. Sets bin, where the programs are.
+build() {
+  bazel_begin "$stamp"
+  trap 'bazel_end "$stamp"' EXIT
+  # Without a terminal no progress bar, but a sign of life.
+  if [ -t 2 ]; then pace=0.2; else pace=30; fi
+  "$BAZEL" build --ui_event_filters=-info --show_result=0 \
+    --noshow_loading_progress --show_progress_rate_limit="$pace" \
+    //examples/host //examples/plugin_cpp
+  bin=$("$BAZEL" info bazel-bin 2>/dev/null)
+  bazel_end "$stamp"
 }
+
+parse "$@"
+mkdir -p "$out/kv"
+cd "$root"
+# shellcheck disable=SC2086  # a list
+install_for_bazel $BUILD_PACKAGES
+prepare_plugin
+build
+cd "$out/kv"
+"$bin/examples/host/host" --plugin "${plugin:-$bin/examples/plugin_cpp/plugin_cpp}" \
+  "${host_arguments[@]}"

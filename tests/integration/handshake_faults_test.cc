@@ -105,7 +105,7 @@ std::vector<Fault> LineFaults() {
   return {
       {"Core2", MisbehaveBy("core2"), {Reason::kCoreVersion, "2", ""}},
       {"CoreHuge", MisbehaveBy("core-huge"),
-       {Reason::kHandshakeMalformed, "", ""}},
+       {Reason::kCoreVersion, "99999999999999999999", ""}},
       {"AppNotOffered", MisbehaveBy("app9"), {Reason::kAppVersion, "9", "1"}},
       {"AppEmpty", MisbehaveBy("app-empty"),
        {Reason::kHandshakeMalformed, "", ""}},

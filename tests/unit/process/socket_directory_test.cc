@@ -1,14 +1,14 @@
 #include "goplugin/internal/process/socket_directory.h"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <grp.h>
-#include <cstdlib>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -60,7 +60,7 @@ TEST_F(SocketDirectoryTest, ModeDoesNotDependOnTheUmask) {
   EXPECT_EQ(InFork([this]() -> std::string {
               umask(0777);
               auto made = SocketDirectory::Create(directory(), "");
-              if (!made.ok()) return std::string(made.status().message());
+              if (!made.ok()) return made.status().ToString();
               EXPECT_EQ(StatOf((*made)->path()).st_mode & 07777, 0700u);
               return "";
             }),
@@ -215,7 +215,7 @@ TEST_F(SocketDirectoryTest, RelativeBaseIsMadeAbsolute) {
   EXPECT_EQ(InFork([this]() -> std::string {
               if (chdir(directory().c_str()) != 0) return "chdir";
               auto made = SocketDirectory::Create(".", "");
-              if (!made.ok()) return std::string(made.status().message());
+              if (!made.ok()) return made.status().ToString();
               EXPECT_THAT((*made)->path(), StartsWith(directory() + "/"));
               return "";
             }),
@@ -233,8 +233,7 @@ TEST_F(SocketDirectoryTest, UsualPlacesInOrder) {
           setenv("XDG_RUNTIME_DIR", runtime, 1);
           setenv("TMPDIR", tmp, 1);
           auto made = SocketDirectory::Create("", "");
-          return made.ok() ? (*made)->path()
-                           : std::string(made.status().message());
+          return made.ok() ? (*made)->path() : made.status().ToString();
         };
         const char* a = first.c_str();
         const char* b = second.c_str();

@@ -1,11 +1,11 @@
 #include "goplugin/internal/process/socket_sweep.h"
 
-#include <cstring>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <string>
 
 #include "gmock/gmock.h"

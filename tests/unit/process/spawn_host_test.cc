@@ -1,11 +1,9 @@
 // Spawn in hosts of all kinds: what the host has open, blocked, ignored or
 // limited reaches neither the child nor the outcome, and stays as it is.
 
-#include <cerrno>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <csignal>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,6 +13,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <csignal>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -162,7 +162,7 @@ TEST_F(SpawnHostTest, HostWithoutStdio) {
               for (int fd = 0; fd < 3; ++fd) close(fd);
               const std::set<int> before = OpenDescriptors();
               absl::StatusOr<ChildProcess> child = Spawn(ChildRequest({"fds"}));
-              if (!child.ok()) return std::string(child.status().message());
+              if (!child.ok()) return child.status().ToString();
               EXPECT_GT(child->stdout_pipe.get(), 2);
               EXPECT_GT(child->stderr_pipe.get(), 2);
               EXPECT_TRUE(!child->pidfd.valid() || child->pidfd.get() > 2);
@@ -184,7 +184,7 @@ TEST_F(SpawnHostTest, HostWithoutStdoutAndStderrGetsBothOfThePluginsApart) {
               close(2);
               absl::StatusOr<ChildProcess> child =
                   Spawn(ChildRequest({"stderr"}));
-              if (!child.ok()) return std::string(child.status().message());
+              if (!child.ok()) return child.status().ToString();
               EXPECT_EQ(ReadAll(child->stdout_pipe.get()), "");
               EXPECT_EQ(ReadAll(child->stderr_pipe.get()), "to stderr");
               WaitAndReap(*child);
@@ -201,7 +201,7 @@ TEST_F(SpawnHostTest, WithoutPidfdsTheRestWorks) {
               SpawnRequest request = ChildRequest({"hang"});
               request.command.process_group = Command::ProcessGroup::kOwn;
               absl::StatusOr<ChildProcess> child = Spawn(request);
-              if (!child.ok()) return std::string(child.status().message());
+              if (!child.ok()) return child.status().ToString();
               EXPECT_FALSE(child->pidfd.valid());
               EXPECT_FALSE(TryReap(*child).has_value());
               EXPECT_FALSE(HasExited(*child));

@@ -26,6 +26,10 @@ constexpr absl::Duration kRetryDelay = absl::Milliseconds(20);
 // long enough for one that is only just starting.
 constexpr absl::Duration kProbeAfter = absl::Milliseconds(250);
 constexpr absl::Duration kProbeTimeout = absl::Milliseconds(500);
+// Some mismatches end in no error at all, only in silence (a client without TLS
+// at a Go server with it). A first check that is silent for so long is followed
+// by a probe.
+constexpr absl::Duration kFirstCheck = absl::Seconds(2);
 
 bool NobodyListens(const grpc::Status& status) {
   return absl::StrContains(status.error_message(), "Connection refused") ||
@@ -47,8 +51,10 @@ void Connector::Cancel() {
 
 void Connector::Check() {
   busy_ = true;
+  const absl::Duration remaining = stopwatch_.Remaining(timeout_);
   call_ = CheckHealth(
-      runtime_.calls(), target_.channel, stopwatch_.Remaining(timeout_),
+      runtime_.calls(), target_.channel,
+      probed_ ? remaining : std::min(remaining, kFirstCheck),
       [self = shared_from_this()](const grpc::Status& status,
                                   Serving serving) mutable {
         // Handed on, not shared: timers must be destroyed on the loop.
@@ -65,13 +71,19 @@ void Connector::OnAnswer(const grpc::Status& status, Serving serving) {
     if (on_idle_) on_idle_();
     return;
   }
-  last_ = status;
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
+      last_ = status;
       OnUnavailable();
       return;
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-      Finish(ConnectError(), serving);
+      // Says less than the refusals before it.
+      if (last_.ok()) last_ = status;
+      if (probed_ || stopwatch_.Remaining(timeout_) == absl::ZeroDuration()) {
+        Finish(ConnectError(), serving);
+      } else {
+        Probe();
+      }
       return;
     default:
       Finish(absl::OkStatus(), serving);

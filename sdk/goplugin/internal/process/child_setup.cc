@@ -1,14 +1,15 @@
 #include "goplugin/internal/process/child_setup.h"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <sched.h>
-#include <csignal>
-#include <cstdint>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
 
 // The child's functions run in the host's memory, on the thread state of a
 // thread that stands still. Instrumentation would leave its traces there.

@@ -1,8 +1,8 @@
 #include "goplugin/internal/process/diagnose.h"
 
-#include <cerrno>
 #include <sys/resource.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

@@ -1,12 +1,13 @@
 #include "goplugin/internal/process/diagnose_file.h"
 
 #include <elf.h>
-#include <cerrno>
 #include <fcntl.h>
-#include <climits>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <climits>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"

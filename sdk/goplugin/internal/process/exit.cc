@@ -1,13 +1,14 @@
 #include "goplugin/internal/process/exit.h"
 
-#include <cerrno>
 #include <sched.h>
-#include <csignal>
-#include <cstdint>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
 
 #include "goplugin/internal/process/wait_child.h"
 

@@ -1,13 +1,13 @@
 #include "goplugin/internal/process/program_file.h"
 
 #include <elf.h>
-#include <cerrno>
 #include <fcntl.h>
-#include <cstring>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -97,7 +97,8 @@ std::string ScriptInterpreter(absl::string_view head) {
   if (start == absl::string_view::npos) return "";
   line.remove_prefix(start);
   line = line.substr(0, line.find('\0'));
-  return std::string(line.substr(0, line.find_first_of(" \t")));
+  line = line.substr(0, line.find_first_of(" \t"));
+  return {line.data(), line.size()};
 }
 
 // Bytes above 0x7f may be UTF-8.

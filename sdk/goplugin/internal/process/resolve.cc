@@ -1,11 +1,12 @@
 #include "goplugin/internal/process/resolve.h"
 
-#include <cerrno>
 #include <fcntl.h>
-#include <climits>
-#include <cstdlib>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"

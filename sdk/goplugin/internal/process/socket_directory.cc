@@ -1,15 +1,15 @@
 #include "goplugin/internal/process/socket_directory.h"
 
 #include <dirent.h>
-#include <cerrno>
 #include <fcntl.h>
 #include <grp.h>
-#include <cstdlib>
-#include <cstring>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <utility>
 #include <vector>

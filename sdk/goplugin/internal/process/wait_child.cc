@@ -1,7 +1,8 @@
 #include "goplugin/internal/process/wait_child.h"
 
-#include <cerrno>
 #include <sys/wait.h>
+
+#include <cerrno>
 
 namespace goplugin::internal {
 

@@ -1,8 +1,9 @@
 #ifndef GOPLUGIN_INTERNAL_PROCESS_WAIT_CHILD_H_
 #define GOPLUGIN_INTERNAL_PROCESS_WAIT_CHILD_H_
 
-#include <csignal>
 #include <sys/types.h>
+
+#include <csignal>
 
 namespace goplugin::internal {
 

@@ -1,5 +1,7 @@
 #include "goplugin/internal/serve/serve_plugin.h"
 
+#include <grpc/grpc.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -47,6 +49,10 @@ int ServePlugin(const ServeOptions& options) {
   absl::StatusOr<HostRequest> request =
       ReadHostRequest(ReadEnvironment, options.min_port, options.max_port);
   if (!request.ok()) return Fail(request.status());
+  // Never given back: the last grpc_shutdown() of a process joins gRPC's own
+  // threads, one of which may sit in a poll of up to 10 s (seen on 1.51). The
+  // host would lose patience and kill.
+  grpc_init();
   absl::StatusOr<std::unique_ptr<RunningPlugin>> plugin =
       RunningPlugin::Start(options, *request);
   if (!plugin.ok()) return Fail(plugin.status());
