@@ -23,6 +23,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 start=$(pwd)
 out=$root/.build
 stamp=$out/run.$$.tmp
+built=$out/examples-built
 
 # shellcheck source=tests/support/install.sh
 . "$root/tests/support/install.sh"
@@ -74,10 +75,12 @@ prepare_plugin() {
   esac
 }
 
+# Go and Python's modules are kept where tests/conformance/peers.sh has them when
+# tests/run.sh calls it.
 prepare_go() {
   # shellcheck disable=SC2086  # a list
-  have_go "$out/go-venv" || have_python || install_missing $PYTHON_PACKAGES
-  find_go "$out/go-venv"
+  have_go "$out/peers/go-venv" || have_python || install_missing $PYTHON_PACKAGES
+  find_go "$out/peers/go-venv"
   (cd "$root/examples/plugin_go" && GOTOOLCHAIN=local GOFLAGS='' GOWORK=off \
     "$go" build -buildvcs=false -o "$out/plugin_go" .)
   plugin=$out/plugin_go
@@ -88,21 +91,39 @@ prepare_python() {
   have_python || install_missing $PYTHON_PACKAGES
   find_python
   # Read by the script that is the plugin.
-  export KV_PYTHON_VENV="$out/python-venv"
+  export KV_PYTHON_VENV="$out/peers/venv"
   PYTHON=$python "$root/examples/plugin_python/setup.sh" "$KV_PYTHON_VENV"
   plugin=$root/examples/plugin_python/kv-plugin
 }
 
+# Whether the last build is of the files that are here now, and of the libraries
+# that are installed. Bazel would find that out, too, in half a minute.
+is_built() {
+  bin=$(cat "$built" 2>/dev/null) && [[ -x $bin/examples/host/host ]] &&
+    [[ -x $bin/examples/plugin_cpp/plugin_cpp ]] || return 1
+  local status=/var/lib/dpkg/status changed
+  [[ -e $status ]] || status=
+  changed=$(find .bazelrc BUILD.bazel MODULE.bazel WORKSPACE bazel examples \
+    proto sdk ${status:+"$status"} -newer "$built" -print -quit) || return 1
+  [[ -z $changed ]]
+}
+
 # Builds with Bazel. Sets bin, where the programs are.
 build() {
+  if is_built; then return; fi
+  echo "Building with Bazel (the first time takes minutes)" >&2
   bazel_begin "$stamp"
   trap 'bazel_end "$stamp"' EXIT
   # Without a terminal no progress bar, but a sign of life.
-  if [ -t 2 ]; then pace=0.2; else pace=30; fi
+  local pace=30
+  if [[ -t 2 ]]; then pace=0.2; fi
   "$BAZEL" build --ui_event_filters=-info --show_result=0 \
     --noshow_loading_progress --show_progress_rate_limit="$pace" \
     //examples/host //examples/plugin_cpp
   bin=$("$BAZEL" info bazel-bin 2>/dev/null)
+  # As old as the start of the build: what was changed meanwhile counts.
+  echo "$bin" >"$built"
+  touch -r "$stamp" "$built"
   bazel_end "$stamp"
 }
 

@@ -91,14 +91,29 @@ bazel_major() {
   esac
 }
 
-# install_for_bazel PACKAGE...: makes sure that Bazel is there and, for one that
-# uses the system's libraries, that all these packages are.
+# Whether the Central Registry brings what the package $1 is for.
+_install_is_in_registry() {
+  case $1 in
+    libclang-*) return 1 ;;
+    lib* | pkg-config | protobuf-*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# install_for_bazel PACKAGE...: makes sure that there is a Bazel, and all these
+# packages as far as it needs them.
 install_for_bazel() {
   _major=$(bazel_major) || exit 1
   if [ -z "$_major" ]; then
     [ "$BAZEL" = bazel ] || _install_fail "BAZEL: can't run \"$BAZEL\""
     install_missing bazel-bootstrap "$@"
   elif [ "$_major" -lt 8 ]; then
+    install_missing "$@"
+  elif command -v apt-get >/dev/null; then
+    for _package in "$@"; do
+      shift
+      _install_is_in_registry "$_package" || set -- "$@" "$_package"
+    done
     install_missing "$@"
   fi
 }

@@ -111,6 +111,9 @@ void Launch::OnSpawned(absl::StatusOr<SpawnedPlugin> spawned) {
   callbacks.on_stderr = [this](absl::string_view bytes) {
     output_->OnStderr(bytes);
   };
+  callbacks.on_read_error = [this](absl::string_view stream, int error) {
+    output_->OnReadError(stream, error);
+  };
   callbacks.on_exit = [this](ExitStatus /*status*/) { OnExit(); };
   plugin_.process = std::make_unique<PluginProcess>(
       runtime_.loop(), std::move(spawned->child), std::move(callbacks));

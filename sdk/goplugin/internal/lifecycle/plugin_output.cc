@@ -1,10 +1,12 @@
 #include "goplugin/internal/lifecycle/plugin_output.h"
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/loop/callback_pool.h"
@@ -59,6 +61,12 @@ void PluginOutput::Flush() {
 void PluginOutput::OnStdout(absl::string_view bytes) {
   Deliver(sinks_.stdio, StdioChunk::Stream::kStdout, /*raw=*/true,
           std::string(bytes));
+}
+
+void PluginOutput::OnReadError(absl::string_view stream, int error) {
+  Note(LogLevel::kWarn,
+       absl::StrCat("reading the plugin's ", stream, " ended: ",
+                    std::strerror(error), "; the plugin runs on"));
 }
 
 void PluginOutput::OnStdio(StdioChunk::Stream stream, std::string bytes) {

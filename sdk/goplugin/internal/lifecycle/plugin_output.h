@@ -34,6 +34,8 @@ class PluginOutput {
   void OnStdout(absl::string_view bytes);
   // The last line, if it had no newline.
   void FinishStderr();
+  // "stdout" or "stderr" can't be read any more: said in an entry.
+  void OnReadError(absl::string_view stream, int error);
   // From GRPCStdio. Thread-safe.
   void OnStdio(StdioChunk::Stream stream, std::string bytes);
   // A remark of the SDK's own. Thread-safe.

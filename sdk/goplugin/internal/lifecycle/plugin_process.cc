@@ -29,12 +29,20 @@ PluginProcess::PluginProcess(EventLoop& loop, ChildProcess child,
       callbacks_(std::move(callbacks)),
       stdout_(loop, child_.stdout_pipe.release(),
               {[this](absl::string_view bytes) { callbacks_.on_stdout(bytes); },
-               [this](int /*error*/) { callbacks_.on_stdout_end(); }}),
+               [this](int error) {
+                 OnReadingEnded("stdout", error);
+                 callbacks_.on_stdout_end();
+               }}),
       stderr_(loop, child_.stderr_pipe.release(),
               {[this](absl::string_view bytes) { callbacks_.on_stderr(bytes); },
-               [](int /*error*/) {}}),
+               [this](int error) { OnReadingEnded("stderr", error); }}),
       poll_(loop) {
   WatchExit();
+}
+
+void PluginProcess::OnReadingEnded(absl::string_view stream, int error) {
+  if (error == 0 || callbacks_.on_read_error == nullptr) return;
+  callbacks_.on_read_error(stream, error);
 }
 
 void PluginProcess::WatchExit() {

@@ -22,6 +22,9 @@ class PluginProcess {
     absl::AnyInvocable<void(absl::string_view)> on_stdout;
     absl::AnyInvocable<void()> on_stdout_end;
     absl::AnyInvocable<void(absl::string_view)> on_stderr;
+    // Called when "stdout" or "stderr" can't be read any more, with the errno,
+    // before on_stdout_end. The process is left alone. May be null.
+    absl::AnyInvocable<void(absl::string_view, int)> on_read_error = nullptr;
     // Called once, after everything that the process had written was handed
     // over, also when a grandchild keeps the pipes open. The process is reaped.
     absl::AnyInvocable<void(ExitStatus)> on_exit;
@@ -42,6 +45,7 @@ class PluginProcess {
   const absl::optional<ExitStatus>& exit_status() const { return exit_status_; }
 
  private:
+  void OnReadingEnded(absl::string_view stream, int error);
   void WatchExit();
   void OnMaybeExited();
 

@@ -131,6 +131,9 @@ void Session::Live(ReadyPlugin plugin) {
   callbacks.on_stderr = [this](absl::string_view bytes) {
     output_->OnStderr(bytes);
   };
+  callbacks.on_read_error = [this](absl::string_view stream, int error) {
+    output_->OnReadError(stream, error);
+  };
   callbacks.on_exit = [this](ExitStatus status) { OnProcessExit(status); };
   plugin_.process->set_callbacks(std::move(callbacks));
   state_->response = plugin_.response;

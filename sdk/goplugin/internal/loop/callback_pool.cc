@@ -62,7 +62,13 @@ bool CallbackPool::WaitUntilIdle(absl::Duration timeout) {
 void CallbackPool::Schedule(std::shared_ptr<CallbackQueue> queue) {
   absl::MutexLock lock(&mutex_);
   ready_.push_back(std::move(queue));
-  if (watching_ || busy_ < threads_.size()) return;
+  WatchIfCrowded();
+}
+
+void CallbackPool::WatchIfCrowded() {
+  if (watching_ || stopping_ || ready_.size() + busy_ <= threads_.size()) {
+    return;
+  }
   watching_ = true;
   loop_.Post([this, turns = turns_] { WatchProgress(turns); });
 }
@@ -113,14 +119,14 @@ void CallbackPool::RunWorker(bool permanent) {
       ++busy_;
       ++turns_;
     }
-    if (queue->RunSome()) {
-      absl::MutexLock lock(&mutex_);
-      ready_.push_back(std::move(queue));
-    }
-    // What the queue held may end a client: not under the lock.
-    queue.reset();
+    const bool more = queue->RunSome();
+    // What a finished queue held may end a client: not under the lock.
+    if (!more) queue.reset();
     absl::MutexLock lock(&mutex_);
     --busy_;
+    if (!more) continue;
+    ready_.push_back(std::move(queue));
+    WatchIfCrowded();
   }
 }
 

@@ -43,6 +43,8 @@ class CallbackPool {
   void RunWorker(bool permanent);
   void StartWorker(bool permanent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishWorker() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Begins to look for stuck callbacks when a queue may have to wait.
+  void WatchIfCrowded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WatchProgress(std::uint64_t turns_before);
   bool WorkerMayMove() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return stopping_ || !ready_.empty();

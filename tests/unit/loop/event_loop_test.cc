@@ -1,0 +1,129 @@
+#include "goplugin/internal/loop/event_loop.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "goplugin/internal/loop/sdk_thread.h"
+#include "goplugin/internal/loop/worker.h"
+
+namespace goplugin::internal {
+namespace {
+
+// Runs `task` on the loop and waits for it.
+template <typename Task>
+void RunOn(EventLoop& loop, Task task) {
+  absl::Notification done;
+  loop.Post([&] {
+    task();
+    done.Notify();
+  });
+  done.WaitForNotification();
+}
+
+TEST(EventLoopTest, TimersFireOnceAndCancelledOnesNever) {
+  EventLoop loop;
+  std::unique_ptr<Timer> first;
+  std::unique_ptr<Timer> second;
+  int first_fired = 0;
+  absl::Notification fired;
+  RunOn(loop, [&] {
+    first = std::make_unique<Timer>(loop);
+    second = std::make_unique<Timer>(loop);
+    first->Start(absl::ZeroDuration(), [&] { ++first_fired; });
+    // Already due when it is cancelled: it must not run all the same.
+    first->Cancel();
+    second->Start(absl::Hours(1), [&] { ++first_fired; });
+    second->Start(absl::Milliseconds(1), [&] { fired.Notify(); });
+  });
+  fired.WaitForNotification();
+  RunOn(loop, [&] {
+    first.reset();
+    second.reset();
+  });
+  EXPECT_EQ(first_fired, 0);
+}
+
+struct Pipe {
+  Pipe() {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    read_end = ends[0];
+    write_end = ends[1];
+  }
+  int read_end;
+  int write_end;
+};
+
+TEST(PipeReaderTest, HandsOverEverythingThenTheEnd) {
+  EventLoop loop;
+  Pipe pipe;
+  std::string read;
+  absl::Notification ended;
+  std::unique_ptr<PipeReader> reader;
+  RunOn(loop, [&] {
+    PipeReader::Callbacks callbacks;
+    callbacks.on_data = [&](absl::string_view bytes) {
+      read.append(bytes.data(), bytes.size());
+    };
+    callbacks.on_end = [&](int error) {
+      EXPECT_EQ(error, 0);
+      ended.Notify();
+    };
+    reader =
+        std::make_unique<PipeReader>(loop, pipe.read_end, std::move(callbacks));
+  });
+  ASSERT_EQ(write(pipe.write_end, "one ", 4), 4);
+  ASSERT_EQ(write(pipe.write_end, "two", 3), 3);
+  close(pipe.write_end);
+  ended.WaitForNotification();
+  RunOn(loop, [&] { reader.reset(); });
+  EXPECT_EQ(read, "one two");
+}
+
+TEST(PipeReaderTest, DrainTakesWhatIsThereWithoutWaitingForTheEnd) {
+  EventLoop loop;
+  Pipe pipe;
+  std::string read;
+  RunOn(loop, [&] {
+    ASSERT_EQ(write(pipe.write_end, "last words", 10), 10);
+    PipeReader::Callbacks callbacks;
+    callbacks.on_data = [&](absl::string_view bytes) {
+      read.append(bytes.data(), bytes.size());
+    };
+    callbacks.on_end = [](int /*error*/) { FAIL() << "the pipe is open"; };
+    PipeReader reader(loop, pipe.read_end, std::move(callbacks));
+    reader.Drain(1 << 20);
+    EXPECT_FALSE(reader.ended());
+  });
+  EXPECT_EQ(read, "last words");
+  close(pipe.write_end);
+}
+
+TEST(SdkThreadTest, AllSignalsAreBlockedThereAndNotHere) {
+  Worker worker("goplugin-test");
+  sigset_t there;
+  absl::Notification done;
+  worker.Post([&] {
+    EXPECT_TRUE(OnSdkThread());
+    pthread_sigmask(SIG_SETMASK, nullptr, &there);
+    done.Notify();
+  });
+  done.WaitForNotification();
+  sigset_t here;
+  pthread_sigmask(SIG_SETMASK, nullptr, &here);
+  for (const int signal : {SIGINT, SIGTERM, SIGCHLD, SIGPIPE, SIGUSR1}) {
+    EXPECT_EQ(sigismember(&there, signal), 1) << signal;
+    EXPECT_EQ(sigismember(&here, signal), 0) << signal;
+  }
+}
+
+}  // namespace
+}  // namespace goplugin::internal
