@@ -75,8 +75,8 @@ prepare_plugin() {
   esac
 }
 
-# Go and Python's modules are kept where tests/conformance/peers.sh has them when
-# tests/run.sh calls it.
+# Go and Python's modules are shared with tests/run.sh, which has them in the
+# same place.
 prepare_go() {
   # shellcheck disable=SC2086  # a list
   have_go "$out/peers/go-venv" || have_python || install_missing $PYTHON_PACKAGES
@@ -135,5 +135,6 @@ install_for_bazel $BUILD_PACKAGES
 prepare_plugin
 build
 cd "$out/kv"
-"$bin/examples/host/host" --plugin "${plugin:-$bin/examples/plugin_cpp/plugin_cpp}" \
+"$bin/examples/host/host" \
+  --plugin "${plugin:-$bin/examples/plugin_cpp/plugin_cpp}" \
   "${host_arguments[@]}"

@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
       goplugin::Client::Launch(goplugin::Command{argv[1]}, options);
   if (!client.ok()) {
     // Says what happened, what was seen, and what to do about it.
-    std::cerr << client.status() << "\n";
+    std::cerr << client.status().message() << "\n";
     return 1;
   }
 
@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
   grpc::Status put = kv->Put(&context, request, &response);
   if (!put.ok()) {
     // When the plugin has crashed, Explain knows how.
-    std::cerr << (*client)->Explain(put) << "\n";
+    std::cerr << (*client)->Explain(put).message() << "\n";
     return 1;
   }
   std::cout << "stored hello = world\n";

@@ -125,7 +125,8 @@ TEST_F(GoLifecycleTest, APanicIsExplained) {
 
 TEST_F(GoLifecycleTest, ThePanicsLinesAreErrors) {
   ASSERT_NO_FATAL_FAILURE(Launch({}));
-  Crash("!panic:seen in the log");
+  ExpectError(Crash("!panic:seen in the log"),
+              {Reason::kCrashed, "exit code 2", ""});
   EXPECT_TRUE(log_->WaitFor([](const LogEntry& entry) {
     return entry.message == "panic: seen in the log" &&
            entry.level == LogLevel::kError;

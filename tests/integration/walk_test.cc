@@ -64,8 +64,8 @@ TEST_F(WalkTest, InsecureOverTcp) {
 // The socket of a plugin that ignores the directory made for it is swept too,
 // also when the plugin is killed (the harness looks).
 TEST_F(WalkTest, SocketElsewhereIsSweptAfterKill) {
-  absl::StatusOr<std::unique_ptr<Client>> client = Client::Launch(
-      ServerPlugin({"--ignore-socket-dir"}), KvOptions());
+  absl::StatusOr<std::unique_ptr<Client>> client =
+      Client::Launch(ServerPlugin({"--ignore-socket-dir"}), KvOptions());
   ASSERT_TRUE(client.ok()) << client.status();
   EXPECT_EQ((*client)->endpoint().address.rfind(temp(), 0), 0u);
   EXPECT_TRUE((*client)->Kill().ok());

@@ -37,7 +37,8 @@ void PluginOutput::FinishStderr() {
 void PluginOutput::Add(absl::string_view line, bool continues) {
   const bool piece = in_long_line_ || continues;
   in_long_line_ = continues;
-  if (line.empty()) return;
+  // The last piece of a long line may be empty, and still ends it.
+  if (line.empty() && !piece) return;
   tail_.Append(line);
   LogEntry entry = parser_.Parse(line, piece);
   if (sinks_.log == nullptr) return;

@@ -1,0 +1,92 @@
+#ifndef TESTS_INTEGRATION_LIVE_H_
+#define TESTS_INTEGRATION_LIVE_H_
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/client.h"
+#include "tests/support/harness/plugins.h"
+#include "tests/support/harness/recording_sinks.h"
+
+namespace goplugin::testing {
+
+// How much later than its deadline something may happen on a loaded machine.
+inline constexpr absl::Duration kGrace = absl::Seconds(5);
+
+// KvOptions without TLS: for tests that are not about TLS, and start faster.
+inline ClientOptions PlainOptions() {
+  ClientOptions options = KvOptions();
+  options.tls.mode = TlsMode::kInsecure;
+  return options;
+}
+
+// A launch that must succeed: null, and a failure of the test, otherwise.
+inline std::unique_ptr<Client> MustLaunch(
+    Command command, ClientOptions options = PlainOptions()) {
+  absl::StatusOr<std::unique_ptr<Client>> client =
+      Client::Launch(std::move(command), std::move(options));
+  EXPECT_TRUE(client.ok()) << client.status();
+  return client.ok() ? *std::move(client) : nullptr;
+}
+
+// Whether the plugin answers calls.
+inline bool Answers(const Client& client) {
+  return !Get(client, "!pid").empty() &&
+         Get(client, "!pid") == std::to_string(client.pid());
+}
+
+// One value on its way from a callback to the test. Thread-safe.
+template <typename T>
+class Mailbox {
+ public:
+  void Put(T value) {
+    absl::MutexLock lock(&mutex_);
+    EXPECT_FALSE(value_.has_value()) << "called twice";
+    value_ = std::move(value);
+  }
+
+  bool Has() const {
+    absl::MutexLock lock(&mutex_);
+    return value_.has_value();
+  }
+
+  // The value; nullopt when it does not come in time.
+  absl::optional<T> Take() {
+    const auto arrived = [this] {
+      mutex_.AssertReaderHeld();
+      return value_.has_value();
+    };
+    absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(&arrived), kPatience);
+    return std::move(value_);
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  absl::optional<T> value_ ABSL_GUARDED_BY(mutex_);
+};
+
+// For what nothing tells: asks again and again whether it came about.
+template <typename Condition>
+bool Eventually(Condition condition) {
+  const absl::Time give_up = absl::Now() + kPatience;
+  while (!condition()) {
+    if (absl::Now() > give_up) return false;
+    absl::SleepFor(absl::Milliseconds(2));
+  }
+  return true;
+}
+
+}  // namespace goplugin::testing
+
+#endif  // TESTS_INTEGRATION_LIVE_H_
