@@ -79,7 +79,8 @@ prepare_plugin() {
 # same place.
 prepare_go() {
   # shellcheck disable=SC2086  # a list
-  have_go "$out/peers/go-venv" || have_python || install_missing $PYTHON_PACKAGES
+  have_go "$out/peers/go-venv" || have_python ||
+    install_missing $PYTHON_PACKAGES
   find_go "$out/peers/go-venv"
   (cd "$root/examples/plugin_go" && GOTOOLCHAIN=local GOFLAGS='' GOWORK=off \
     "$go" build -buildvcs=false -o "$out/plugin_go" .)

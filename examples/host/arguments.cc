@@ -1,7 +1,9 @@
 #include "examples/host/arguments.h"
 
+#include <cstddef>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"

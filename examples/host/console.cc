@@ -54,7 +54,7 @@ std::string Printable(absl::string_view text) {
 }
 
 std::string Tag(absl::string_view tag, Console::Tone tone, bool color) {
-  const std::string padded = absl::StrFormat("%-*s", kTagWidth, tag);
+  std::string padded = absl::StrFormat("%-*s", kTagWidth, tag);
   if (!color) return padded;
   return absl::StrCat(ColorCode(tone), padded, "\033[0m");
 }

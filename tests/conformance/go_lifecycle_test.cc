@@ -25,6 +25,11 @@ class GoLifecycleTest : public PeersTest {
  protected:
   GoLifecycleTest() : PeersTest({"kv"}) {}
 
+  void TearDown() override {
+    client_.reset();
+    PeersTest::TearDown();
+  }
+
   void Launch(std::vector<std::string> args) {
     options_.log_sink = log_;
     options_.stdio_sink = stdio_;
@@ -167,31 +172,32 @@ TEST_F(GoLifecycleTest, APanicBeforeTheLineIsQuoted) {
             (ExitStatus{ExitStatus::Kind::kExited, 2}));
 }
 
-struct ShutdownAnswer {
-  const char* name;
-  const char* mode;
-};
-
 class GoShutdownTest : public GoLifecycleTest,
-                       public ::testing::WithParamInterface<ShutdownAnswer> {};
+                       public ::testing::WithParamInterface<const char*> {};
 
 // Whatever the answer to Shutdown is: SIGTERM ends it, and the caller is told.
 TEST_P(GoShutdownTest, EndsByTheLadder) {
   options_.shutdown.rpc_timeout = absl::Milliseconds(300);
   options_.shutdown.exit_timeout = absl::Milliseconds(300);
-  ASSERT_NO_FATAL_FAILURE(Launch({"-shutdown", GetParam().mode}));
+  ASSERT_NO_FATAL_FAILURE(Launch({"-shutdown", GetParam()}));
   EXPECT_EQ(Put(*client_, "key", "value"), "");
   ExpectError(client_->Shutdown(), {Reason::kShutdownForced, "SIGTERM", ""});
-  EXPECT_TRUE(client_->exited());
+  EXPECT_EQ(client_->exit_status(),
+            (ExitStatus{ExitStatus::Kind::kSignalled, SIGTERM}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Answers, GoShutdownTest,
-                         ::testing::Values(ShutdownAnswer{"Ignores", "ignore"},
-                                           ShutdownAnswer{"Hangs", "hang"},
-                                           ShutdownAnswer{"Fails", "error"},
-                                           ShutdownAnswer{"Unimplemented",
-                                                          "unimplemented"}),
-                         [](const auto& info) { return info.param.name; });
+                         ::testing::Values("ignore", "hang", "error"),
+                         [](const auto& info) { return info.param; });
+
+// For a plugin without that method SIGTERM is the polite way.
+TEST_F(GoLifecycleTest, WithoutAShutdownMethodSigtermIsFine) {
+  ASSERT_NO_FATAL_FAILURE(Launch({"-shutdown", "unimplemented"}));
+  const absl::Status bye = client_->Shutdown();
+  EXPECT_TRUE(bye.ok()) << bye;
+  EXPECT_EQ(client_->exit_status(),
+            (ExitStatus{ExitStatus::Kind::kSignalled, SIGTERM}));
+}
 
 TEST_F(GoLifecycleTest, AStoppedPluginIsKilled) {
   options_.shutdown.rpc_timeout = absl::Milliseconds(300);

@@ -170,7 +170,8 @@ TEST_F(SeedTest, EveryLineOfAPluginThatDiesAtOnceArrives) {
               {Reason::kExitedEarly, "ValueError: the cause is here", ""});
   ASSERT_TRUE(log_->WaitForMessage("ValueError: the cause is here"));
   const std::vector<LogEntry> entries = log_->entries();
-  ASSERT_EQ(entries.size(), 402u);
+  ASSERT_EQ(entries.size(), 402u) << entries.front().message << "\n"
+                                  << entries.back().message;
   for (size_t i = 0; i < 400; ++i) {
     EXPECT_TRUE(absl::StrContains(entries[i + 1].message,
                                   absl::StrCat("line ", i, ",")))
@@ -193,13 +194,13 @@ TEST_F(SeedTest, ALongLineComesInPieces) {
 }
 
 TEST_F(SeedTest, NoVersionIsOutOfBounds) {
-  options_.handshake.protocol_versions = {4294967295u, 0, 9};
+  options_.handshake.protocol_versions = {2147483647u, 0, 9};
   Launched nine = Launch({"--versions=8,9"});
   ASSERT_TRUE(nine.ok()) << nine.status();
   EXPECT_EQ((*nine)->protocol_version(), 9u);
-  Launched highest = Launch({"--versions=4294967295"});
+  Launched highest = Launch({"--versions=2147483647"});
   ASSERT_TRUE(highest.ok()) << highest.status();
-  EXPECT_EQ((*highest)->protocol_version(), 4294967295u);
+  EXPECT_EQ((*highest)->protocol_version(), 2147483647u);
 }
 
 TEST_F(SeedTest, AHostWithoutVersionsIsAnOptionsError) {
@@ -270,7 +271,8 @@ TEST_F(SeedTest, TheErrorComesAtTheDeadlineWhateverStderrDoes) {
   options_.start_timeout = absl::Milliseconds(500);
   const absl::Status status =
       Client::Launch(Misbehave({"stderr-forever"}), options_).status();
-  ExpectError(status, {Reason::kHandshakeTimeout, "500ms", ""});
+  ExpectError(status,
+              {Reason::kHandshakeTimeout, "no handshake line in time", ""});
   EXPECT_FALSE(GetErrorDetails(status)->stderr_tail.empty());
 }
 

@@ -83,7 +83,8 @@ TEST_F(CrashTest, ExitWithSuccessInACall) {
 
 TEST_F(CrashTest, AbortInACall) {
   ExpectCrash(ServerPlugin({"--die-in-call=abort"}), "key",
-              {Reason::kCrashed, "SIGABRT", ""}, Signalled(SIGABRT));
+              {Reason::kCrashed, "SIGABRT", "a bug in the plugin"},
+              Signalled(SIGABRT));
   EXPECT_TRUE(absl::StrContains(GetErrorDetails(why_)->stderr_tail,
                                 "terminate called after throwing 'the cause'"));
 }
@@ -115,7 +116,8 @@ TEST_F(CrashTest, DiesBetweenCalls) {
   EXPECT_TRUE(client->exited());
   const grpc::Status call = Call(*client, "key");
   ASSERT_FALSE(call.ok());
-  ExpectError(client->Explain(call), {Reason::kCrashed, "SIGKILL", ""});
+  ExpectError(client->Explain(call),
+              {Reason::kCrashed, "SIGKILL", "something killed it"});
 }
 
 // Of a plugin that lives, the call's own error remains.
@@ -187,7 +189,8 @@ TEST_F(CrashTest, AllCallsUnderWayEnd) {
   }
   EXPECT_FALSE(Call(*client, "!exit:3").ok());
   for (std::thread& caller : callers) caller.join();
-  ExpectError(client->Shutdown(), {Reason::kCrashed, "exit code 3", ""});
+  ExpectError(client->Shutdown(),
+              {Reason::kCrashed, "exit code 3", "gave up by itself"});
 }
 
 TEST_F(CrashTest, TheDestructorAfterACrashReturns) {

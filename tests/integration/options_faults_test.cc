@@ -167,7 +167,7 @@ std::vector<BadOption> TlsFaults() {
   return {
       {"ManualWithoutRoots",
        [](Command&, ClientOptions& o) { o.tls.mode = TlsMode::kManual; },
-       "tls.root_certificates", ""},
+       "tls.root_certificates", "certificate"},
       {"ManualRootsNotPem",
        [](Command&, ClientOptions& o) {
          o.tls.mode = TlsMode::kManual;

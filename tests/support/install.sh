@@ -37,14 +37,15 @@ _install_fail() {
 _install_list_missing() {
   for _package in "$@"; do
     # shellcheck disable=SC2016  # dpkg-query's own variable
-    case $(dpkg-query -W -f='${db:Status-Status} ' "$_package" 2>/dev/null) in
-      *"installed "*) ;;
+    case $(dpkg-query -W -f=' ${db:Status-Status} ' "$_package" 2>/dev/null) in
+      *" installed "*) ;;
       *) echo "$_package" ;;
     esac
   done
 }
 
-# Runs apt-get as root, with no questions and a wait for other apt runs.
+# Runs apt-get as root, with no questions and a wait for other apt runs. Shows
+# its many words only when it fails.
 _install_apt() {
   if [ "$(id -u)" = 0 ]; then
     set -- env DEBIAN_FRONTEND=noninteractive apt-get "$@"
@@ -53,7 +54,15 @@ _install_apt() {
   else
     set -- sudo -n env DEBIAN_FRONTEND=noninteractive apt-get "$@"
   fi
-  "$@" -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 </dev/null >&2
+  _log=$(mktemp) || return 1
+  if "$@" -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+    </dev/null >"$_log" 2>&1; then
+    rm -f "$_log"
+  else
+    tail -n 40 "$_log" >&2
+    rm -f "$_log"
+    return 1
+  fi
 }
 
 _install_check_means() {
@@ -73,7 +82,7 @@ install_missing() {
   fi
   [ $# -gt 0 ] || return 0
   _install_check_means "$@"
-  echo "Installing Debian packages:" "$@" >&2
+  echo "Installing Debian packages, which may take minutes:" "$@" >&2
   # An apt source that can't be reached may be one that nothing here needs.
   _install_apt update || echo "warning: apt-get update failed, trying on" >&2
   _install_apt install -y --no-install-recommends "$@" ||

@@ -137,6 +137,34 @@ TEST(HandshakeReaderTest, AnotherCoreVersionEndsTheSearchAtOnce) {
   }
 }
 
+// Whoever gives up must know what to sweep.
+TEST(HandshakeReaderTest, TellsTheSocketOfALineForAnotherHost) {
+  const struct {
+    const char *line, *socket;
+  } kCases[] = {
+      {"1|9|unix|/s|grpc", "/s"},
+      {"1|1|unix|/s|netrpc", "/s"},
+      {"1|1|unix|/s", "/s"},
+      {"1|1|unix|/s|grpc|this is no base64, and longer than fifty characters "
+       "are",
+       "/s"},
+      {"2|1|unix|/s|grpc", "/s"},
+      {"1|9|tcp|127.0.0.1:1|grpc", ""},
+      {"1|9|unix|relative|grpc", ""},
+      {"1|9|unix", ""},
+      // Not a plugin's own line, as far as one can tell.
+      {"1|x|unix|/s|grpc", ""},
+      {"7|9|unix|/s|grpc", ""},
+      {"1|1|unix|/s|grpc", ""},
+  };
+  for (const auto& c : kCases) {
+    HandshakeReader reader(Policy());
+    reader.Feed(absl::StrCat(c.line, "\n"));
+    reader.Finish(End::kSilence);
+    EXPECT_EQ(reader.unused_socket(), c.socket) << c.line;
+  }
+}
+
 TEST(HandshakeReaderTest, TheFirstOfTwoGoodLinesCounts) {
   HandshakeReader reader(Policy());
   reader.Feed("1|1|unix|/one|grpc\n1|1|unix|/two|grpc\n");

@@ -75,6 +75,17 @@ bool IsIpv4(const std::string& host) {
   return inet_pton(AF_INET, host.c_str(), &address) == 1;
 }
 
+// The last user of gRPC to go would wait for its executor thread, which may sit
+// in a poll of 10 s. Started once and never given back, it leaves with the
+// process.
+void KeepGrpcRunning() {
+  static const bool running = [] {
+    grpc_init();
+    return true;
+  }();
+  static_cast<void>(running);
+}
+
 bool HasArgument(const grpc_channel_args& arguments, absl::string_view name) {
   for (size_t i = 0; i < arguments.num_args; ++i) {
     if (name == arguments.args[i].key) return true;
@@ -123,6 +134,7 @@ std::shared_ptr<grpc::Channel> CreatePluginChannel(
     const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     const grpc::ChannelArguments& arguments,
     InterceptorFactories interceptors) {
+  KeepGrpcRunning();
   if (interceptors.empty()) {
     return grpc::CreateCustomChannel(ChannelTarget(endpoint), credentials,
                                      arguments);

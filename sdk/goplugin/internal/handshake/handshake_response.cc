@@ -132,8 +132,8 @@ absl::Status ReadNetwork(const Line& line, HandshakeResponse& response) {
                      ", which the host does not allow"),
         absl::StrCat("The host allows: ", FormatNetworks(allowed), ". Allow ",
                      NetworkName(*network),
-                     " in the client's options, or make the plugin serve on an "
-                     "allowed network."));
+                     " in ClientOptions::networks, or make the plugin serve on "
+                     "an allowed network."));
   }
   response.endpoint.network = *network;
   return absl::OkStatus();

@@ -1,10 +1,15 @@
 #include "goplugin/internal/handshake/line_reader.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "goplugin/endpoint.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/handshake/versions.h"
 
@@ -29,6 +34,24 @@ bool OnlyCoreVersionIsOff(absl::string_view line, const absl::Status& error,
   const std::string corrected =
       absl::StrCat(kCoreProtocolVersion, line.substr(line.find('|')));
   return ParseHandshakeLine(corrected, policy).ok();
+}
+
+// True when the line is a plugin's own, only not one for this host.
+bool IsUnderstood(const absl::Status& error) {
+  const auto details = GetErrorDetails(error);
+  return details && (details->reason == Reason::kAppVersion ||
+                     details->reason == Reason::kProtocol ||
+                     details->reason == Reason::kServerCertificate);
+}
+
+// The path of the unix socket in a line of at least four fields, else "".
+std::string UnixPathOf(absl::string_view line) {
+  const std::vector<absl::string_view> fields =
+      absl::StrSplit(line, absl::MaxSplits('|', 4));
+  const bool names_one = fields.size() >= 4 &&
+                         fields[2] == NetworkName(Endpoint::Network::kUnix) &&
+                         absl::StartsWith(fields[3], "/");
+  return names_one ? std::string(fields[3]) : "";
 }
 
 absl::Status NotOver() {
@@ -122,11 +145,20 @@ bool HandshakeReader::Consider() {
     return true;
   }
   if (OnlyCoreVersionIsOff(line, response.status(), policy_)) {
+    unused_socket_ = UnixPathOf(line);
     Done(WithNoise(response.status()));
     return true;
   }
+  KeepSocket(line, response.status());
   KeepCandidateError(response.status());
   return false;
+}
+
+void HandshakeReader::KeepSocket(absl::string_view line,
+                                 const absl::Status& error) {
+  if (unused_socket_.empty() && IsUnderstood(error)) {
+    unused_socket_ = UnixPathOf(line);
+  }
 }
 
 void HandshakeReader::KeepCandidateError(absl::Status error) {

@@ -61,6 +61,11 @@ class HandshakeReader {
   // and the time waited are for the caller to add.
   const absl::StatusOr<HandshakeResponse>& result() const { return result_; }
 
+  // The unix socket named by a line that was understood and can't be used
+  // (another version, net/rpc, a bad certificate): the plugin has made it, and
+  // somebody has to remove it. "" when there is none.
+  const std::string& unused_socket() const { return unused_socket_; }
+
   // The bytes after the line, which are the plugin's ordinary stdout.
   std::string TakeRest();
 
@@ -80,6 +85,7 @@ class HandshakeReader {
   // Judges line_; true when the search is over.
   bool Consider();
   void KeepCandidateError(absl::Status error);
+  void KeepSocket(absl::string_view line, const absl::Status& error);
   void AddNoise(absl::string_view bytes);
   void Done(absl::StatusOr<HandshakeResponse> result);
   absl::Status WithNoise(const absl::Status& error) const;
@@ -93,6 +99,7 @@ class HandshakeReader {
   bool skipping_ = false;
   // OK until a candidate is kept.
   absl::Status candidate_error_;
+  std::string unused_socket_;
   Noise noise_;
   std::string untaken_noise_;
   std::string rest_;

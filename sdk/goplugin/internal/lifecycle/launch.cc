@@ -233,7 +233,8 @@ void Launch::OnConnected(const absl::Status& status,
   plugin_.files->Remember(plugin_.response.endpoint);
   Report(LaunchPhase::kConnected, &plugin_.timings.connect);
   Report(LaunchPhase::kReady, &plugin_.timings.ready);
-  std::move(done_)(std::move(plugin_));
+  Done done = std::exchange(done_, nullptr);
+  std::move(done)(std::move(plugin_));
 }
 
 void Launch::Fail(const absl::Status& status) {
@@ -244,6 +245,10 @@ void Launch::Fail(const absl::Status& status) {
   failure_ = WithEvidence(status);
   if (plugin_.files != nullptr) {
     plugin_.files->Remember(plugin_.response.endpoint);
+    if (!reader_.has_response()) {
+      plugin_.files->Remember(
+          Endpoint{Endpoint::Network::kUnix, reader_.unused_socket()});
+    }
   }
   if (connector_ != nullptr) {
     connector_->set_on_idle([this] { ConcludeLater(); });
@@ -274,7 +279,9 @@ void Launch::ConcludeFailure() {
   // The last words may have come after the failure.
   const absl::Status failure = WithEvidence(failure_);
   plugin_ = ReadyPlugin();
-  std::move(done_)(failure);
+  // Calling it does not empty it, and several ways here may be under way.
+  Done done = std::exchange(done_, nullptr);
+  std::move(done)(failure);
 }
 
 absl::Status Launch::WithEvidence(const absl::Status& status) const {

@@ -79,9 +79,7 @@ Session::Session(Command command, ClientOptions options)
       runtime_(Runtime::Acquire()),
       callbacks_(MakeQueue(*runtime_, options_)),
       state_(std::make_shared<SessionState>()),
-      output_(std::make_shared<PluginOutput>(SinksOf(options_), callbacks_)) {
-  state_->set_channel(CreateShutDownChannel());
-}
+      output_(std::make_shared<PluginOutput>(SinksOf(options_), callbacks_)) {}
 
 void Session::Start(absl::AnyInvocable<void(absl::Status) &&> launched) {
   self_ = shared_from_this();
@@ -228,7 +226,7 @@ void Session::FinishIfIdle() {
 void Session::Finish() {
   SessionState::End end;
   end.exit_status = plugin_.process->exit_status().value_or(ExitStatus());
-  if (ladder_ == nullptr) {
+  if (ladder_ == nullptr || ladder_->CameTooLate(end.exit_status)) {
     end.exit_error = CrashError(command_.path, plugin_.process->pid(),
                                 end.exit_status, *output_);
     end.result = end.exit_error;

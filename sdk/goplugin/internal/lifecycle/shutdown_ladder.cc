@@ -37,6 +37,7 @@ void ShutdownLadder::Start(const std::shared_ptr<grpc::Channel>& channel) {
 
 void ShutdownLadder::OnAnswer(const grpc::Status& status) {
   calling_ = false;
+  answered_ = status.ok();
   if (step_ == Step::kOver) return callbacks_.on_idle();
   if (step_ != Step::kAsk) return;  // killed meanwhile
   Record(absl::StrCat("the Shutdown call: ", status.ok()
@@ -67,6 +68,7 @@ void ShutdownLadder::WaitForExit() {
 void ShutdownLadder::Terminate() {
   step_ = Step::kTerminate;
   forced_ = has_controller_;
+  terminated_ = true;
   Record("SIGTERM");
   process_.Signal(SIGTERM);
   timer_.Start(options_.terminate_timeout, [this] {
@@ -81,6 +83,7 @@ void ShutdownLadder::Kill() {
 
 void ShutdownLadder::SendKill() {
   step_ = Step::kKill;
+  killed_ = true;
   Record("SIGKILL");
   process_.Signal(SIGKILL);
   timer_.Start(options_.kill_timeout, [this] {
@@ -113,6 +116,20 @@ absl::Status ShutdownLadder::result() const {
         "ClientOptions::shutdown if it has work to finish";
   }
   return MakeError(std::move(details));
+}
+
+bool ShutdownLadder::CameTooLate(const ExitStatus& status) const {
+  if (answered_ || terminated_) return false;
+  switch (status.kind) {
+    case ExitStatus::Kind::kUnknown:
+      return false;
+    case ExitStatus::Kind::kExited:
+      // A plugin may well go without an answer.
+      return status.value != 0;
+    case ExitStatus::Kind::kSignalled:
+      return !(killed_ && status.value == SIGKILL);
+  }
+  return false;
 }
 
 void ShutdownLadder::Record(std::string what) {

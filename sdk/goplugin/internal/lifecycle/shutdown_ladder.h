@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "goplugin/client_options.h"
+#include "goplugin/exit_status.h"
 #include "goplugin/internal/lifecycle/plugin_process.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
@@ -55,6 +56,12 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
   // kShutdownForced, with the steps as evidence.
   absl::Status result() const;
 
+  // Whether an exit with `status` is none of the ladder's doing: the plugin was
+  // asked when it was already going down. The connection ends before the
+  // process does, so that a caller may see the first and shut down before this
+  // side sees the second.
+  bool CameTooLate(const ExitStatus& status) const;
+
  private:
   enum class Step { kAsk, kLinger, kWait, kTerminate, kKill, kOver };
 
@@ -74,6 +81,11 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
   CallHandle call_;
   bool calling_ = false;
   bool has_controller_ = true;
+  // The Shutdown call was answered with OK.
+  bool answered_ = false;
+  // The signals sent.
+  bool terminated_ = false;
+  bool killed_ = false;
   // A step was needed that a well-behaved plugin does not need.
   bool forced_ = false;
   bool gave_up_ = false;

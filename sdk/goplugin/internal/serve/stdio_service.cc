@@ -71,7 +71,7 @@ class StdioService::Stream : public grpc::ServerWriteReactor<wire::StdioData> {
   void OnDone() override { delete this; }
 
  private:
-  void Abandon() {
+  void Abandon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(service_->mutex_) {
     if (service_->reader_ == this) service_->reader_ = nullptr;
     End(grpc::Status(grpc::StatusCode::CANCELLED, "the host is gone"));
   }

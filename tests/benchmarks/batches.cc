@@ -1,0 +1,70 @@
+#include <iostream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "tests/benchmarks/benches.h"
+#include "tests/benchmarks/report.h"
+#include "tests/benchmarks/session.h"
+
+namespace goplugin::benchmarks {
+namespace {
+
+struct Batch {
+  std::string channel;
+  std::string call;
+  std::string key;
+  int size = 0;
+  int count = 0;
+};
+
+bool Read(const std::string& line, Batch* batch) {
+  std::istringstream words(line);
+  words >> batch->channel >> batch->call >> batch->key >> batch->size >>
+      batch->count;
+  return !words.fail() && batch->count > 0;
+}
+
+void Run(const Batch& batch, const Kv& kv) {
+  const std::string value(batch.size, '\0');
+  std::vector<absl::Duration> times(batch.count);
+  for (absl::Duration& time : times) {
+    const absl::Duration begin = Clock();
+    if (batch.call == "put") {
+      kv.Put(batch.key, value);
+    } else {
+      kv.Get(batch.key);
+    }
+    time = Clock() - begin;
+  }
+  JsonLine("batch", false)
+      .Add("channel", batch.channel)
+      .Add("call", batch.call)
+      .AddSummary(times)
+      .Print();
+}
+
+}  // namespace
+
+void ServeBatches(const Flags& flags) {
+  Session session;
+  std::string socket = flags.socket;
+  if (socket.empty()) {
+    session = Launch(flags);
+    socket = session.client->endpoint().address;
+  }
+  const Kv raw(proto::KV::NewStub(RawChannel(socket, flags)));
+  JsonLine("batches", flags.auto_mtls).Add("socket", socket).Print();
+  for (std::string line; std::getline(std::cin, line);) {
+    Batch batch;
+    if (!Read(line, &batch) ||
+        (batch.channel == "sdk" && session.kv == nullptr)) {
+      Must(absl::InvalidArgumentError("no such batch: " + line));
+    }
+    Run(batch, batch.channel == "sdk" ? *session.kv : raw);
+  }
+}
+
+}  // namespace goplugin::benchmarks

@@ -1,0 +1,248 @@
+"""Measures and prints the table; see README.md. Started by run.sh."""
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+
+import measure
+
+SECURITY = (("plain", []), ("AutoMTLS", ["-automtls"]))
+
+
+class Table:
+    """Rows: what, ours, the other's, ratio, target, met."""
+
+    WIDTHS = (41, 27, 27, 19, 9, 4)
+
+    def __init__(self):
+        self._print(("min / median / max", "ours", "other", "ratio", "target",
+                     "met"))
+        self._print(tuple("-" * width for width in self.WIDTHS))
+
+    def _print(self, cells):
+        padded = (f"{cell:{width}}" for cell, width in zip(cells, self.WIDTHS))
+        print(" ".join(padded).rstrip(), flush=True)
+
+    def pairs(self, what, pairs, ours_over_other=False, target=None):
+        """The ratio is other/ours (how much faster ours is), or ours/other."""
+        ratios = measure.spread(pairs.ratios(ours_over_other))
+        wanted, met = "", ""
+        if target is not None:
+            wanted = f"{'<=' if ours_over_other else '>='} {target}"
+            good = (ratios[1] <= target if ours_over_other
+                    else ratios[1] >= target)
+            met = "yes" if good else "no"
+        self._print((what, show(pairs.ours, pairs.unit),
+                     show(pairs.others, pairs.unit),
+                     " / ".join(f"{ratio:.2f}" for ratio in ratios), wanted,
+                     met))
+
+    def single(self, what, text, target="", met=None):
+        verdict = "" if met is None else ("yes" if met else "no")
+        self._print((what, text, "", "", target, verdict))
+
+
+def show(values, unit):
+    if unit == "us" and min(values) >= 10000:
+        values, unit = [value / 1000 for value in values], "ms"
+    digits = 0 if min(values) >= 100 else 1
+    return " / ".join(f"{v:.{digits}f}" for v in measure.spread(values)) + (
+        f" {unit}")
+
+
+def cold_start(table, setup):
+    for name, flags in SECURITY:
+        both = {part: measure.Pairs() for part in ("total", "host",
+                                                   "first_host")}
+        options = [*flags, "-launches", str(setup.launches + 1), "-calls", "0"]
+        for _ in range(setup.rounds):
+            ours = measure.cold_starts(setup.cpp(options), setup.directory)
+            other = measure.cold_starts(setup.go(options), setup.directory)
+            for part, pairs in both.items():
+                pairs.add(ours[part], other[part])
+        table.pairs(f"cold start, {name} (Go)", both["total"])
+        table.pairs(f"  the host's own part, {name} (Go)", both["host"],
+                    target=2.0 if flags else 1.0)
+        table.pairs("  the same, first launch of a process",
+                    both["first_host"])
+
+
+def unary_go(table, setup):
+    for name, flags in SECURITY:
+        for parallel in (1, 8):
+            pairs = measure.Pairs("us" if parallel == 1 else "/s")
+            field = "p50_us" if parallel == 1 else "per_second"
+            options = [*flags, "-launches", "0", "-calls", str(setup.calls),
+                       "-parallel", str(parallel)]
+            for _ in range(setup.rounds):
+                ours = measure.run(setup.cpp(options), setup.directory)
+                other = measure.run(setup.go(options), setup.directory)
+                pairs.add(ours[0][field], other[0][field])
+            if parallel == 1:
+                table.pairs(f"unary, one caller, {name} (Go)", pairs)
+            else:
+                table.pairs(f"unary, 8 callers, {name} (Go)", pairs,
+                            ours_over_other=True)
+
+
+def batch_pairs(setup, ours, other, call):
+    """Pairs of batches of (Batches, channel name) each."""
+    key, size, count = call
+    pairs = measure.Pairs()
+    for number in range(setup.batches + 1):
+        sides = [side[0].calls(side[1], "get", key, size, count)["p50_us"]
+                 for side in (ours, other)]
+        if number > 0:  # the first one warms up
+            pairs.add(*sides)
+    return pairs
+
+
+def unary_raw(table, setup):
+    """The same plugin process for all channels."""
+    ours = measure.Batches(setup.program("cpp_host"), setup.plugin,
+                           setup.directory)
+    ours.calls("sdk", "put", "raw", 16, 1)
+    ours.calls("sdk", "put", "large", 3 << 20, 1)
+    alone = measure.Batches(setup.program("cpp_host"),
+                            ["-socket", ours.socket], setup.directory)
+    small = ("raw", 16, setup.batch_calls)
+    large = ("large", 0, max(5, setup.batch_calls // 50))
+    for what, call in (("unary, 16 bytes", small), ("unary, 3 MiB", large)):
+        pairs = batch_pairs(setup, (ours, "sdk"), (ours, "raw"), call)
+        table.pairs(f"{what} (raw, same process)", pairs,
+                    ours_over_other=True, target=1.02)
+        pairs = batch_pairs(setup, (ours, "sdk"), (alone, "raw"), call)
+        table.pairs(f"{what} (raw, process without SDK)", pairs,
+                    ours_over_other=True)
+    alone.close()
+    ours.close()
+
+
+def channel_arguments(table, setup):
+    """Raw channels in processes of their own, to one plugin process."""
+    ours = measure.Batches(setup.program("cpp_host"), setup.plugin,
+                           setup.directory)
+    ours.calls("sdk", "put", "raw", 16, 1)
+    ours.calls("sdk", "put", "large", 3 << 20, 1)
+
+    def raw(arguments):
+        words = [word for argument in arguments
+                 for word in ("-argument", argument)]
+        return measure.Batches(setup.program("cpp_host"),
+                               [*words, "-socket", ours.socket],
+                               setup.directory)
+
+    calls = (("16 bytes", ("raw", 16, setup.batch_calls)),
+             ("3 MiB", ("large", 0, max(5, setup.batch_calls // 50))))
+    plain = raw([])
+    for argument in ("grpc.enable_retries=0", "grpc.http2.bdp_probe=0",
+                     "grpc.minimal_stack=1"):
+        changed = raw([argument])
+        for what, call in calls:
+            pairs = batch_pairs(setup, (changed, "raw"), (plain, "raw"), call)
+            table.pairs(f"{argument}, {what}", pairs, ours_over_other=True)
+        changed.close()
+    plain.close()
+    ours.close()
+
+
+def together(table, setup):
+    for count in (1, 10, 100):
+        lines = []
+        for _ in range(3 if count < 100 else setup.crowds):
+            options = ["-bench", "together", "-count", str(count)]
+            lines += measure.run(setup.cpp(options), setup.directory)
+
+        def middle(field, source=lines):
+            return measure.spread([line[field] for line in source])[1]
+
+        table.single(f"{count} together: wall",
+                     show([line["wall_us"] for line in lines], "us"))
+        table.single("  host's processor time, a plugin",
+                     f"{middle('host_cpu_us') / count / 1000:.2f} ms")
+        table.single("  threads (the SDK's)",
+                     f"{middle('threads'):.0f} ({middle('sdk_threads'):.0f})")
+        grown = middle("rss_kib") - middle("rss_before_kib")
+        table.single("  host memory (a plugin)",
+                     f"{middle('rss_kib') / 1024:.1f} MiB "
+                     f"({grown / count:.0f} KiB)")
+
+
+def logs(table, setup):
+    result = subprocess.run(
+        [setup.program("log_benchmark"), "--benchmark_format=json",
+         f"--benchmark_min_time={setup.log_seconds}"],
+        check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    for line in json.loads(result.stdout)["benchmarks"]:
+        name = line["name"].split("/")[1]
+        table.single(f"log lines, {name}",
+                     f"{line['items_per_second'] / 1e6:.2f} million/s")
+
+
+def overshoot(table, setup):
+    command = [setup.program("cpp_host"), "-bench", "overshoot", "-count",
+               str(setup.rounds * 2), "-deadline", "500",
+               setup.program("misbehave"), "silent"]
+    line = measure.run(command, setup.directory)[0]
+    low, middle, high = (line[name] / 1000
+                         for name in ("min_us", "p50_us", "max_us"))
+    table.single("500 ms deadline, overshoot",
+                 f"{low:.1f} / {middle:.1f} / {high:.1f} ms", "<= 200 ms",
+                 high <= 200)
+
+
+class Setup:
+    """The programs, and how often to run them."""
+
+    def __init__(self, flags, directory):
+        self.directory = directory
+        self.plugin = [os.path.abspath(flags.plugin)]
+        self._programs = os.path.abspath(flags.programs)
+        self._go_host = os.path.abspath(flags.go_host)
+        self.rounds = 4 if flags.quick else 12
+        self.launches = 4 if flags.quick else 8
+        self.calls = 1000 if flags.quick else 4000
+        self.batches = 10 if flags.quick else 40
+        self.batch_calls = 300
+        self.crowds = 1 if flags.quick else 3
+        self.log_seconds = 0.2 if flags.quick else 1
+
+    def program(self, name):
+        return os.path.join(self._programs, name)
+
+    def cpp(self, options):
+        return [self.program("cpp_host"), "-cwd", self.directory, *options,
+                *self.plugin]
+
+    def go(self, options):
+        return [self._go_host, "-cwd", self.directory, *options, *self.plugin]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--programs", required=True)
+    parser.add_argument("--go-host", required=True)
+    parser.add_argument("--plugin", required=True)
+    parser.add_argument("--only", default="",
+                        help="the names of parts to run, comma-separated")
+    flags = parser.parse_args()
+    parts = (cold_start, unary_go, unary_raw, channel_arguments, together,
+             logs, overshoot)
+    wanted = flags.only.split(",") if flags.only else [
+        part.__name__ for part in parts]
+    with tempfile.TemporaryDirectory() as directory:
+        setup = Setup(flags, directory)
+        load = os.getloadavg()[0]
+        print(f"{os.cpu_count()} processors, load {load:.1f}, plugin "
+              f"{setup.plugin[0]}\n")
+        table = Table()
+        for part in parts:
+            if part.__name__ in wanted:
+                part(table, setup)
+
+
+if __name__ == "__main__":
+    main()

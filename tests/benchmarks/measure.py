@@ -1,0 +1,81 @@
+"""Runs the benchmark programs and collects what they print."""
+
+import json
+import statistics
+import subprocess
+
+
+def run(command, directory):
+    """The JSON lines that a program prints; its errors end this one."""
+    result = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE,
+                            check=True, text=True)
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+class Batches:
+    """A cpp_host that makes calls when told to."""
+
+    def __init__(self, program, arguments, directory):
+        command = [program, "-bench", "batches", *arguments]
+        self._process = subprocess.Popen(
+            command, cwd=directory, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        self.socket = self._read()["socket"]
+
+    def _read(self):
+        return json.loads(self._process.stdout.readline())
+
+    def calls(self, channel, call, key, size, count):
+        """The summary of `count` calls."""
+        line = f"{channel} {call} {key} {size} {count}\n"
+        self._process.stdin.write(line)
+        self._process.stdin.flush()
+        return self._read()
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait()
+
+
+class Pairs:
+    """Values of two sides, measured in turns, one of each in a round."""
+
+    def __init__(self, unit="us"):
+        self.unit = unit
+        self.ours = []
+        self.others = []
+
+    def add(self, ours, other):
+        self.ours.append(ours)
+        self.others.append(other)
+
+    def ratios(self, ours_over_other):
+        """Round by round: what disturbs a round disturbs both sides."""
+        if ours_over_other:
+            return [a / b for a, b in zip(self.ours, self.others)]
+        return [b / a for a, b in zip(self.ours, self.others)]
+
+
+def spread(values):
+    """(min, median, max)."""
+    return min(values), statistics.median(values), max(values)
+
+
+def cold_starts(command, directory):
+    """Medians of one program's launches, its very first one left out, in us.
+
+    total: Launch to the first reply. host: the same less the time from the
+    start of the process to its line, which is the plugin's.
+    """
+    starts = [line for line in run(command, directory)
+              if line["bench"] == "cold_start"]
+    first, later = starts[:1], starts[1:] or starts
+
+    def host(line):
+        return line["reply_us"] - (line["line_us"] - line["spawn_us"])
+
+    return {
+        "total": statistics.median(line["reply_us"] for line in later),
+        "host": statistics.median(host(line) for line in later),
+        "first_host": host(first[0]),
+    }

@@ -1,0 +1,195 @@
+// Launches that nobody waits for, and those that are called off.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/client.h"
+#include "tests/integration/live.h"
+#include "tests/support/harness/expect_error.h"
+#include "tests/support/harness/harness_test.h"
+#include "tests/support/harness/plugins.h"
+
+namespace goplugin::testing {
+namespace {
+
+using Launched = absl::StatusOr<std::unique_ptr<Client>>;
+
+class LaunchAsyncTest : public HarnessTest {
+ protected:
+  LaunchOperation Start(Command command, ClientOptions options) {
+    return Client::LaunchAsync(
+        std::move(command), std::move(options),
+        [this](Launched client) { launched_.Put(std::move(client)); });
+  }
+
+  std::unique_ptr<Client> TakeClient() {
+    absl::optional<Launched> launched = launched_.Take();
+    EXPECT_TRUE(launched.has_value());
+    if (!launched.has_value()) return nullptr;
+    EXPECT_TRUE(launched->ok()) << launched->status();
+    return launched->ok() ? **std::move(launched) : nullptr;
+  }
+
+  absl::Status TakeError() {
+    absl::optional<Launched> launched = launched_.Take();
+    EXPECT_TRUE(launched.has_value()) << "never told";
+    return launched.has_value() ? launched->status() : absl::OkStatus();
+  }
+
+  void ExpectCancelled() {
+    ExpectError(TakeError(), {Reason::kCancelled, "the launch was cancelled",
+                              "LaunchOperation::Cancel"});
+  }
+
+  // Cancels once the launch has reached `phase`.
+  void ExpectCancelledAt(LaunchPhase phase, Command command,
+                         ClientOptions options) {
+    Mailbox<bool> reached;
+    options.on_phase = [&](LaunchPhase at, absl::Duration) {
+      if (at == phase) reached.Put(true);
+    };
+    LaunchOperation operation = Start(std::move(command), std::move(options));
+    ASSERT_TRUE(reached.Take().has_value());
+    EXPECT_FALSE(launched_.Has());
+    const absl::Time start = absl::Now();
+    operation.Cancel();
+    ExpectCancelled();
+    EXPECT_LT(absl::Now() - start, kGrace);
+  }
+
+  Mailbox<Launched> launched_;
+};
+
+TEST_F(LaunchAsyncTest, HandsOverAClient) {
+  LaunchOperation operation = Start(ServerPlugin({}), KvOptions());
+  std::unique_ptr<Client> client = TakeClient();
+  ASSERT_NE(client, nullptr);
+  EXPECT_TRUE(Answers(*client));
+  EXPECT_TRUE(client->Shutdown().ok());
+}
+
+TEST_F(LaunchAsyncTest, BadOptionsAreToldByTheCallback) {
+  ClientOptions options = PlainOptions();
+  options.networks = {};
+  Start(ServerPlugin({}), options);
+  ExpectError(TakeError(), {Reason::kOptions, "networks", "unix and tcp"});
+}
+
+TEST_F(LaunchAsyncTest, FaultsAreToldByTheCallback) {
+  Start(Misbehave({"exit1"}), PlainOptions());
+  ExpectError(TakeError(), {Reason::kExitedEarly, "exit code 1",
+                            "Check what the plugin wrote"});
+}
+
+TEST_F(LaunchAsyncTest, TheHandleMayBeDropped) {
+  { Start(ServerPlugin({}), PlainOptions()); }
+  std::unique_ptr<Client> client = TakeClient();
+  ASSERT_NE(client, nullptr);
+  EXPECT_TRUE(Answers(*client));
+}
+
+// Nobody takes the client: it ends as it is dropped, on a callback thread.
+TEST_F(LaunchAsyncTest, TheClientMayBeDropped) {
+  Mailbox<bool> done;
+  Client::LaunchAsync(ServerPlugin({}), PlainOptions(), [&](Launched client) {
+    EXPECT_TRUE(client.ok()) << client.status();
+    done.Put(true);
+  });
+  EXPECT_TRUE(done.Take().has_value());
+}
+
+TEST_F(LaunchAsyncTest, CancelAtOnce) {
+  LaunchOperation operation = Start(ServerPlugin({}), PlainOptions());
+  operation.Cancel();
+  operation.Cancel();
+  ExpectCancelled();
+}
+
+TEST_F(LaunchAsyncTest, CancelWhileItIsSilent) {
+  ExpectCancelledAt(LaunchPhase::kStarted, Misbehave({"silent"}),
+                    PlainOptions());
+}
+
+TEST_F(LaunchAsyncTest, CancelWhileItIgnoresSigterm) {
+  ExpectCancelledAt(LaunchPhase::kStarted, Misbehave({"ignore-sigterm"}),
+                    PlainOptions());
+}
+
+TEST_F(LaunchAsyncTest, CancelWhileItFloods) {
+  ExpectCancelledAt(LaunchPhase::kStarted, Misbehave({"stderr-forever"}),
+                    PlainOptions());
+}
+
+TEST_F(LaunchAsyncTest, CancelWhileItsHealthHangs) {
+  ExpectCancelledAt(LaunchPhase::kLine, ServerPlugin({"--health=hang"}),
+                    KvOptions());
+}
+
+TEST_F(LaunchAsyncTest, CancelWhileNobodyListens) {
+  ExpectCancelledAt(LaunchPhase::kLine, Misbehave({"socket-dead"}),
+                    PlainOptions());
+}
+
+TEST_F(LaunchAsyncTest, CancelWhileItNeverAnswers) {
+  ExpectCancelledAt(LaunchPhase::kLine, Misbehave({"never-accepts"}),
+                    PlainOptions());
+}
+
+TEST_F(LaunchAsyncTest, CancelAfterItIsReadyHasNoEffect) {
+  LaunchOperation operation = Start(ServerPlugin({}), PlainOptions());
+  std::unique_ptr<Client> client = TakeClient();
+  ASSERT_NE(client, nullptr);
+  operation.Cancel();
+  EXPECT_TRUE(Answers(*client));
+  EXPECT_TRUE(client->Shutdown().ok());
+  client.reset();
+  operation.Cancel();
+}
+
+TEST_F(LaunchAsyncTest, CancelOfAFailedLaunchHasNoEffect) {
+  LaunchOperation operation = Start(Misbehave({"exit1"}), PlainOptions());
+  ExpectError(TakeError(), {Reason::kExitedEarly, "exit code 1",
+                            "Check what the plugin wrote"});
+  operation.Cancel();
+  LaunchOperation().Cancel();
+}
+
+// Whatever the moment, it is one or the other, told once, and leaves nothing.
+TEST_F(LaunchAsyncTest, CancelAtAnyMoment) {
+  for (int i = 0; i < 12; ++i) {
+    Mailbox<Launched> launched;
+    LaunchOperation operation = Client::LaunchAsync(
+        ServerPlugin({}), PlainOptions(),
+        [&](Launched client) { launched.Put(std::move(client)); });
+    absl::SleepFor(absl::Milliseconds(3 * i));
+    operation.Cancel();
+    absl::optional<Launched> told = launched.Take();
+    ASSERT_TRUE(told.has_value());
+    if (told->ok()) continue;
+    ExpectError(told->status(), {Reason::kCancelled, "cancelled", "Cancel"});
+  }
+}
+
+TEST_F(LaunchAsyncTest, DiesWhileLaunching) {
+  ClientOptions options = PlainOptions();
+  Mailbox<bool> started;
+  options.on_phase = [&](LaunchPhase at, absl::Duration) {
+    if (at == LaunchPhase::kStarted) started.Put(true);
+  };
+  Start(ServerPlugin({"--health=hang", "--die-after=100ms"}), options);
+  ASSERT_TRUE(started.Take().has_value());
+  ExpectError(TakeError(), {Reason::kExitedEarly, "SIGKILL", "last words"});
+}
+
+}  // namespace
+}  // namespace goplugin::testing
