@@ -28,13 +28,15 @@ namespace internal {
 class Session;
 }  // namespace internal
 
-// A launch under way, from Client::LaunchAsync. Dropping it does not stop the launch.
+// A launch under way, from Client::LaunchAsync. Dropping it does not stop the
+// launch.
 class LaunchOperation {
  public:
   LaunchOperation() = default;
 
-  // Ends the launch: what was started is killed and swept, and the callback gets an error of
-  // Reason::kCancelled. Without effect once the callback was called. Thread-safe, never blocks.
+  // Ends the launch: what was started is killed and swept, and the callback
+  // gets an error of Reason::kCancelled. Without effect once the callback was
+  // called. Thread-safe, never blocks.
   void Cancel();
 
  private:
@@ -55,37 +57,41 @@ class LaunchOperation {
 //   grpc::Status put = kv->Put(&context, request, &response);
 //   absl::Status bye = (*client)->Shutdown();
 //
-// Thread safety: every method may be called from any thread at any time, but for the destructor,
-// which must be the last. Methods that block answer Reason::kWrongThread when called from a callback
-// of this library.
-// Lifetime: stubs and channels may outlive the client; their calls fail once the plugin is gone. The
-// plugin never outlives the client, nor the process it was launched from (SIGKILL included).
-// Fork: in a child that the host forked, methods fail with Reason::kForked and the destructor does
-// nothing: the plugin belongs to the parent.
-// Errors: see error.h; each status has a reason, evidence and a hint. Nothing throws.
+// Thread safety: every method may be called from any thread at any time, but
+// for the destructor, which must be the last. Methods that block answer
+// Reason::kWrongThread when called from a callback of this library.
+// Lifetime: stubs and channels may outlive the client; their calls fail once
+// the plugin is gone. The plugin never outlives the client, nor the process it
+// was launched from (SIGKILL included).
+// Fork: in a child that the host forked, methods fail with Reason::kForked and
+// the destructor does nothing: the plugin belongs to the parent.
+// Errors: see error.h; each status has a reason, evidence and a hint. Nothing
+// throws.
 class Client {
  public:
   using LaunchCallback =
       absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<Client>>) &&>;
 
-  // Starts the plugin and waits until it is ready, at most options.start_timeout. When it fails,
-  // nothing is left: no process, no descriptor, no file.
+  // Starts the plugin and waits until it is ready, at most
+  // options.start_timeout. When it fails, nothing is left: no process, no
+  // descriptor, no file.
   static absl::StatusOr<std::unique_ptr<Client>> Launch(Command command,
                                                         ClientOptions options);
 
-  // The same without blocking. `done` is called exactly once, on a callback thread, also when the
-  // operation is cancelled; never before LaunchAsync returns its operation to a caller on another
-  // thread would notice.
+  // The same without blocking. `done` is called exactly once, on a callback
+  // thread, also when the operation is cancelled; never before LaunchAsync
+  // returns its operation to a caller on another thread would notice.
   static LaunchOperation LaunchAsync(Command command, ClientOptions options,
                                      LaunchCallback done);
 
-  // Runs Shutdown if that was not done, and waits for it: at most options.shutdown.Total() + 1 s.
-  // On a callback thread it only starts it.
+  // Runs Shutdown if that was not done, and waits for it: at most
+  // options.shutdown.Total() + 1 s. On a callback thread it only starts it.
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // A stub of a generated service: NewStub<proto::KV>() gives a std::unique_ptr<proto::KV::Stub>.
+  // A stub of a generated service: NewStub<proto::KV>() gives a
+  // std::unique_ptr<proto::KV::Stub>.
   template <typename Service>
   std::unique_ptr<typename Service::Stub> NewStub() const {
     return Service::NewStub(channel());
@@ -94,20 +100,22 @@ class Client {
   // The channel to the plugin, shared with it; never null.
   std::shared_ptr<grpc::Channel> channel() const;
 
-  // Asks the plugin's health service whether it serves. Errors: kTimeout, kConnect (not serving, or
-  // no health service: the evidence says which), kCrashed, kShutDown.
+  // Asks the plugin's health service whether it serves. Errors: kTimeout,
+  // kConnect (not serving, or no health service: the evidence says which),
+  // kCrashed, kShutDown.
   absl::Status Ping(absl::Duration timeout = absl::Seconds(5)) const;
 
-  // Ends the plugin by the ladder of ShutdownOptions: its Shutdown call, SIGTERM, SIGKILL, and
-  // returns when it is gone and swept up. May be called often: later calls wait for, and return, the
-  // result of the first. Errors: kShutdownForced when the plugin did not go by itself (it is gone
-  // all the same).
+  // Ends the plugin by the ladder of ShutdownOptions: its Shutdown call,
+  // SIGTERM, SIGKILL, and returns when it is gone and swept up. May be called
+  // often: later calls wait for, and return, the result of the first. Errors:
+  // kShutdownForced when the plugin did not go by itself (it is gone all the
+  // same).
   absl::Status Shutdown();
-  // The same without blocking; `done` is called exactly once, on a callback thread, after every log
-  // entry and OnExit callback.
+  // The same without blocking; `done` is called exactly once, on a callback
+  // thread, after every log entry and OnExit callback.
   void ShutdownAsync(absl::AnyInvocable<void(absl::Status) &&> done);
-  // Shuts all clients down at the same time. Those still running after `deadline` are killed.
-  // Returns the first error.
+  // Shuts all clients down at the same time. Those still running after
+  // `deadline` are killed. Returns the first error.
   static absl::Status ShutdownAll(absl::Span<Client* const> clients,
                                   absl::Duration deadline);
   static absl::Status ShutdownAll(
@@ -131,14 +139,16 @@ class Client {
   absl::optional<ExitStatus> exit_status() const;
   // Waits for the end of the process. Errors: kTimeout.
   absl::StatusOr<ExitStatus> WaitForExit(absl::Duration timeout) const;
-  // `callback` is called exactly once on a callback thread, after the last log entry; also when the
-  // process has ended already. The status is OK after a Shutdown or Kill of this client, else an
-  // error of Reason::kCrashed with panic text and stderr tail.
+  // `callback` is called exactly once on a callback thread, after the last log
+  // entry; also when the process has ended already. The status is OK after a
+  // Shutdown or Kill of this client, else an error of Reason::kCrashed with
+  // panic text and stderr tail.
   void OnExit(absl::AnyInvocable<void(ExitStatus, absl::Status) &&> callback);
 
-  // Says why a call failed: waits up to a second for the plugin's exit, and answers with Reason
-  // kCrashed, signal or code, panic text and stderr tail when there was one. For a plugin that
-  // lives on, the call's own error in this library's form. OK for an OK status.
+  // Says why a call failed: waits up to a second for the plugin's exit, and
+  // answers with Reason kCrashed, signal or code, panic text and stderr tail
+  // when there was one. For a plugin that lives on, the call's own error in
+  // this library's form. OK for an OK status.
   absl::Status Explain(const grpc::Status& status) const;
 
  private:

@@ -16,23 +16,27 @@
 
 namespace goplugin {
 
-// What host and plugin have to agree on before they talk. Both sides hold the same values.
+// What host and plugin have to agree on before they talk. Both sides hold the
+// same values.
 struct HandshakeConfig {
-  // An environment variable and its value by which the plugin sees that a host started it. A
-  // courtesy to people who run the plugin by hand, not a secret. Required.
+  // An environment variable and its value by which the plugin sees that a host
+  // started it. A courtesy to people who run the plugin by hand, not a secret.
+  // Required.
   std::string magic_cookie_key = {};
   std::string magic_cookie_value = {};
-  // The application protocol versions this host can use, in any order. The highest that the plugin
-  // has as well is taken. Required; 0 is a legal version.
+  // The application protocol versions this host can use, in any order. The
+  // highest that the plugin has as well is taken. Required; 0 is a legal
+  // version.
   std::vector<std::uint32_t> protocol_versions = {};
 };
 
 // How the connection is secured.
 enum class TlsMode {
-  // Both sides make a one-time certificate and trust only the other's. A plugin that brings none is
-  // an error, whose hint names kAutoMtlsIfOffered.
+  // Both sides make a one-time certificate and trust only the other's. A plugin
+  // that brings none is an error, whose hint names kAutoMtlsIfOffered.
   kAutoMtls,
-  // As kAutoMtls when the plugin brings a certificate, without TLS when it brings none.
+  // As kAutoMtls when the plugin brings a certificate, without TLS when it
+  // brings none.
   kAutoMtlsIfOffered,
   // No TLS. A plugin that announces a certificate is an error.
   kInsecure,
@@ -43,9 +47,9 @@ enum class TlsMode {
 struct TlsOptions {
   TlsMode mode = TlsMode::kAutoMtls;
 
-  // The rest is for kManual only; all PEM.
-  // The roots the plugin's certificate must lead to. Required: an empty value would mean the
-  // system's roots, which a plugin's certificate never comes from.
+  // The rest is for kManual only; all PEM. The roots the plugin's certificate
+  // must lead to. Required: an empty value would mean the system's roots, which
+  // a plugin's certificate never comes from.
   std::string root_certificates = {};
   // The host's own certificate and key: both or neither.
   std::string certificate_chain = {};
@@ -54,8 +58,9 @@ struct TlsOptions {
   std::string server_name = {};
 };
 
-// The deadlines of the shutdown ladder. A step that does not end the plugin in its time is followed
-// by the next; the last one always does. Zero skips the wait.
+// The deadlines of the shutdown ladder. A step that does not end the plugin in
+// its time is followed by the next; the last one always does. Zero skips the
+// wait.
 struct ShutdownOptions {
   // For the answer to the plugin's own Shutdown call.
   absl::Duration rpc_timeout = absl::Seconds(2);
@@ -63,8 +68,8 @@ struct ShutdownOptions {
   absl::Duration exit_timeout = absl::Seconds(2);
   // For the exit after SIGTERM.
   absl::Duration terminate_timeout = absl::Seconds(2);
-  // For the exit after SIGKILL, before the wait is given up as hopeless (a process in an
-  // uninterruptible system call).
+  // For the exit after SIGKILL, before the wait is given up as hopeless (a
+  // process in an uninterruptible system call).
   absl::Duration kill_timeout = absl::Seconds(2);
 
   // The longest a shutdown takes.
@@ -86,15 +91,18 @@ const char* LaunchPhaseName(LaunchPhase phase);
 
 // When the steps of a launch were reached, counted from the call of Launch.
 struct LaunchTimings {
-  absl::Duration spawn = absl::ZeroDuration();    // the process runs
-  absl::Duration line = absl::ZeroDuration();     // its handshake line was accepted
+  absl::Duration spawn = absl::ZeroDuration();  // the process runs
+  absl::Duration line =
+      absl::ZeroDuration();  // its handshake line was accepted
   absl::Duration connect = absl::ZeroDuration();  // its server answered
   absl::Duration ready = absl::ZeroDuration();    // the client was handed over
 };
 
-// Everything Client::Launch can be told besides the command. A plain value; copies share the sinks.
+// Everything Client::Launch can be told besides the command. A plain value;
+// copies share the sinks.
 //
-// Checked as a whole by Launch, before anything is started; an error has Reason::kOptions.
+// Checked as a whole by Launch, before anything is started; an error has
+// Reason::kOptions.
 //
 // Example:
 //   goplugin::ClientOptions options;
@@ -106,37 +114,44 @@ struct ClientOptions {
   HandshakeConfig handshake = {};
   TlsOptions tls = {};
 
-  // From the call of Launch to readiness. Launch fails at this time at the latest.
+  // From the call of Launch to readiness. Launch fails at this time at the
+  // latest.
   absl::Duration start_timeout = absl::Seconds(60);
-  // Without a handshake line for this long, the log sink gets an entry that says what is being waited
-  // for. InfiniteDuration: never.
+  // Without a handshake line for this long, the log sink gets an entry that
+  // says what is being waited for. InfiniteDuration: never.
   absl::Duration slow_start_notice = absl::Seconds(5);
   ShutdownOptions shutdown = {};
 
-  // The plugin's stderr, line by line. None: read and thrown away (the tail is kept for errors).
+  // The plugin's stderr, line by line. None: read and thrown away (the tail is
+  // kept for errors).
   std::shared_ptr<LogSink> log_sink = nullptr;
   // The plugin's stderr, byte for byte, besides log_sink.
   std::shared_ptr<StdioSink> stderr_sink = nullptr;
-  // What the plugin prints after the handshake: over GRPCStdio, and raw from descriptor 1.
+  // What the plugin prints after the handshake: over GRPCStdio, and raw from
+  // descriptor 1.
   std::shared_ptr<StdioSink> stdio_sink = nullptr;
-  // Called on a callback thread at each step of the launch with the time since Launch was called.
+  // Called on a callback thread at each step of the launch with the time since
+  // Launch was called.
   std::function<void(LaunchPhase, absl::Duration)> on_phase = nullptr;
 
-  // The networks the plugin may choose. Others are refused when its line names them.
+  // The networks the plugin may choose. Others are refused when its line names
+  // them.
   std::vector<Endpoint::Network> networks = {Endpoint::Network::kUnix,
                                              Endpoint::Network::kTcp};
   // The ports a tcp plugin is asked to choose from, both ends included.
   int min_port = 10000;
   int max_port = 25000;
-  // Where the private directory for the plugin's sockets is made. Empty: XDG_RUNTIME_DIR, TMPDIR or
-  // /tmp, the first that can be used.
+  // Where the private directory for the plugin's sockets is made. Empty:
+  // XDG_RUNTIME_DIR, TMPDIR or /tmp, the first that can be used.
   std::string socket_directory = {};
-  // A group, by name or number, that may use the plugin's sockets. Empty: only this user.
+  // A group, by name or number, that may use the plugin's sockets. Empty: only
+  // this user.
   std::string socket_group = {};
 
   // Merged over the SDK's own channel arguments: the caller's win.
   grpc::ChannelArguments channel_arguments = {};
-  // Makes the interceptors for the channel, outermost first. Called once per launch.
+  // Makes the interceptors for the channel, outermost first. Called once per
+  // launch.
   std::function<std::vector<
       std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>()>
       interceptors = nullptr;

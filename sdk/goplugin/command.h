@@ -23,23 +23,26 @@ struct Command {
   };
   // Which process group the child joins.
   enum class ProcessGroup {
-    kShared,  // the host's: a terminal's Ctrl-C reaches the plugin too (stock plugins ignore it)
-    kOwn,     // a new one, led by the plugin: signals of the shutdown ladder reach its children too
+    kShared,  // the host's: a terminal's Ctrl-C reaches the plugin too (stock
+              // plugins ignore it)
+    kOwn,  // a new one, led by the plugin: signals of the shutdown ladder reach
+           // its children too
   };
 
-  // The program's file. Relative paths start at the host's current directory, not at
-  // `working_directory`. Without a slash it is a file of the current directory, unless
-  // `search_path` is set.
+  // The program's file. Relative paths start at the host's current directory,
+  // not at `working_directory`. Without a slash it is a file of the current
+  // directory, unless `search_path` is set.
   std::string path;
   // Arguments after argv[0], which is `path`.
   std::vector<std::string> args = {};
-  // Variables for the child, in place of inherited ones of the same name. Names may be neither empty
-  // nor hold '=' or NUL. The protocol's own variables (the magic cookie, PLUGIN_PROTOCOL_VERSIONS,
-  // PLUGIN_CLIENT_CERT, ...) win over these.
+  // Variables for the child, in place of inherited ones of the same name. Names
+  // may be neither empty nor hold '=' or NUL. The protocol's own variables (the
+  // magic cookie, PLUGIN_PROTOCOL_VERSIONS, PLUGIN_CLIENT_CERT, ...) win over
+  // these.
   std::vector<std::pair<std::string, std::string>> env = {};
-  // Start from the host's environment. go-plugin's own PLUGIN_* variables (which a host that is
-  // itself a plugin carries) are removed either way. False: the child sees only `env` and the
-  // protocol's variables.
+  // Start from the host's environment. go-plugin's own PLUGIN_* variables
+  // (which a host that is itself a plugin carries) are removed either way.
+  // False: the child sees only `env` and the protocol's variables.
   bool inherit_env = true;
   // The child's current directory. Empty: the host's.
   std::string working_directory = {};

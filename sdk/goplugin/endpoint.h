@@ -10,16 +10,20 @@ struct Endpoint {
   enum class Network { kUnix, kTcp };
 
   Network network = Network::kUnix;
-  // kUnix: the socket's path, at most 107 bytes. kTcp: "host:port", IPv6 hosts in brackets.
+  // kUnix: the socket's path, at most 107 bytes. kTcp: "host:port", IPv6 hosts
+  // in brackets.
   std::string address;
 
-  // "unix:/run/kv/plugin.sock", "tcp:127.0.0.1:10000". For people; not a gRPC target.
+  // "unix:/run/kv/plugin.sock", "tcp:127.0.0.1:10000". For people; not a gRPC
+  // target.
   std::string ToString() const;
 
   friend bool operator==(const Endpoint& a, const Endpoint& b) {
     return a.network == b.network && a.address == b.address;
   }
-  friend bool operator!=(const Endpoint& a, const Endpoint& b) { return !(a == b); }
+  friend bool operator!=(const Endpoint& a, const Endpoint& b) {
+    return !(a == b);
+  }
 };
 
 // "unix" or "tcp", the word used on the wire.

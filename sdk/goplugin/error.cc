@@ -42,8 +42,7 @@ absl::optional<ErrorDetails> GetErrorDetails(const absl::Status& status) {
   absl::optional<absl::Cord> payload =
       status.GetPayload(internal::kErrorDetailsUrl);
   wire::ErrorDetails message;
-  if (!payload.has_value() ||
-      !message.ParseFromString(std::string(*payload))) {
+  if (!payload.has_value() || !message.ParseFromString(std::string(*payload))) {
     return absl::nullopt;
   }
   ErrorDetails details;

@@ -10,32 +10,37 @@
 
 namespace goplugin {
 
-// What went wrong, for programs. The stage that failed gives the reason its name.
+// What went wrong, for programs. The stage that failed gives the reason its
+// name.
 enum class Reason {
   kUnknown = 0,
-  kOptions,             // options or command that can't work, seen before anything was started
-  kSpawn,               // the program could not be started
-  kExitedEarly,         // the plugin ended, or closed stdout, before it was ready
+  kOptions,      // options or command that can't work, seen before anything was
+                 // started
+  kSpawn,        // the program could not be started
+  kExitedEarly,  // the plugin ended, or closed stdout, before it was ready
   kHandshakeTimeout,    // no handshake line within the start timeout
-  kHandshakeMalformed,  // a line that is no handshake line, or a field that makes no sense
+  kHandshakeMalformed,  // a line that is no handshake line, or a field that
+                        // makes no sense
   kCoreVersion,         // the plugin speaks another core protocol
   kAppVersion,          // no application version in common
   kTransport,           // a network or address that can't be used
   kProtocol,            // the plugin speaks net/rpc, not gRPC
-  kServerCertificate,   // a certificate that is missing, unasked, unreadable, expired, weak or misnamed
-  kTls,                 // the TLS handshake failed, or one side speaks TLS and the other does not
-  kConnect,             // no connection to the announced endpoint, or no readiness on it
-  kMuxUnsupported,      // multiplexing was required and the plugin can't
-  kChecksum,            // the program is not the one that was asked for
-  kReattachNotFound,    // no plugin to reattach to
-  kBrokerTimeout,       // a brokered connection did not come about in time
-  kShutDown,            // the client was shut down, by its own host
-  kShutdownForced,      // the plugin is gone, but had to be signalled or killed
-  kCrashed,             // the plugin ended unasked after it was ready
-  kCancelled,           // the launch was cancelled by the caller
-  kWrongThread,         // a blocking call from inside a callback
-  kForked,              // the client belongs to the parent of this forked process
-  kTimeout,             // the caller's own timeout passed (Ping, WaitForExit)
+  kServerCertificate,   // a certificate that is missing, unasked, unreadable,
+                        // expired, weak or misnamed
+  kTls,  // the TLS handshake failed, or one side speaks TLS and the other does
+         // not
+  kConnect,  // no connection to the announced endpoint, or no readiness on it
+  kMuxUnsupported,    // multiplexing was required and the plugin can't
+  kChecksum,          // the program is not the one that was asked for
+  kReattachNotFound,  // no plugin to reattach to
+  kBrokerTimeout,     // a brokered connection did not come about in time
+  kShutDown,          // the client was shut down, by its own host
+  kShutdownForced,    // the plugin is gone, but had to be signalled or killed
+  kCrashed,           // the plugin ended unasked after it was ready
+  kCancelled,         // the launch was cancelled by the caller
+  kWrongThread,       // a blocking call from inside a callback
+  kForked,            // the client belongs to the parent of this forked process
+  kTimeout,           // the caller's own timeout passed (Ping, WaitForExit)
 };
 
 // The reason's name in lower case with underscores: "exited_early". Stable.
@@ -44,28 +49,34 @@ const char* ReasonName(Reason reason);
 // The code of a status that carries `reason`.
 absl::StatusCode ReasonCode(Reason reason);
 
-// What every status of this library carries besides its code and message. A plain value.
+// What every status of this library carries besides its code and message. A
+// plain value.
 struct ErrorDetails {
   Reason reason = Reason::kUnknown;
   // What failed, in one sentence.
   std::string what = {};
-  // What was seen: the line, the path with its mode and owner, the time waited. One fact each.
+  // What was seen: the line, the path with its mode and owner, the time waited.
+  // One fact each.
   std::vector<std::string> evidence = {};
   // What the caller can do about it.
   std::string hint = {};
   // Set when the process has ended.
   absl::optional<ExitStatus> exit_status = absl::nullopt;
-  // The panic or traceback text found in the plugin's stderr, "" when there is none.
+  // The panic or traceback text found in the plugin's stderr, "" when there is
+  // none.
   std::string panic = {};
-  // The last lines of the plugin's stderr, at most 16 KiB, "" when it wrote nothing.
+  // The last lines of the plugin's stderr, at most 16 KiB, "" when it wrote
+  // nothing.
   std::string stderr_tail = {};
 };
 
-// Reads the details back from a status that this library made; nullopt for any other status.
+// Reads the details back from a status that this library made; nullopt for any
+// other status.
 //
 // Example:
-//   absl::optional<goplugin::ErrorDetails> details = goplugin::GetErrorDetails(client.status());
-//   if (details && details->reason == goplugin::Reason::kAppVersion) OfferUpgrade(details->hint);
+//   absl::optional<goplugin::ErrorDetails> details =
+//   goplugin::GetErrorDetails(client.status()); if (details && details->reason
+//   == goplugin::Reason::kAppVersion) OfferUpgrade(details->hint);
 absl::optional<ErrorDetails> GetErrorDetails(const absl::Status& status);
 
 }  // namespace goplugin

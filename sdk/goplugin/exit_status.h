@@ -7,15 +7,18 @@ namespace goplugin {
 
 // How a plugin process ended. A plain value; copy it freely.
 //
-// kUnknown is normal, not an error: a host that ignores SIGCHLD, or that reaps every child with
-// waitpid(-1), takes the status before this library can read it. The process is gone all the same.
+// kUnknown is normal, not an error: a host that ignores SIGCHLD, or that reaps
+// every child with waitpid(-1), takes the status before this library can read
+// it. The process is gone all the same.
 struct ExitStatus {
   enum class Kind { kUnknown, kExited, kSignalled };
 
   Kind kind = Kind::kUnknown;
-  // The exit code for kExited, the signal's number for kSignalled, 0 for kUnknown.
+  // The exit code for kExited, the signal's number for kSignalled, 0 for
+  // kUnknown.
   int value = 0;
-  // Only for kSignalled: the kernel wrote a core file, or handed one to its handler.
+  // Only for kSignalled: the kernel wrote a core file, or handed one to its
+  // handler.
   bool core_dumped = false;
 
   // True for an exit with code 0.
@@ -25,9 +28,12 @@ struct ExitStatus {
   std::string ToString() const;
 
   friend bool operator==(const ExitStatus& a, const ExitStatus& b) {
-    return a.kind == b.kind && a.value == b.value && a.core_dumped == b.core_dumped;
+    return a.kind == b.kind && a.value == b.value &&
+           a.core_dumped == b.core_dumped;
   }
-  friend bool operator!=(const ExitStatus& a, const ExitStatus& b) { return !(a == b); }
+  friend bool operator!=(const ExitStatus& a, const ExitStatus& b) {
+    return !(a == b);
+  }
 };
 
 }  // namespace goplugin

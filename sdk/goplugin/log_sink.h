@@ -16,40 +16,43 @@ enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError };
 // "trace", "debug", "info", "warn", "error".
 const char* LogLevelName(LogLevel level);
 
-// One line that the plugin wrote to its stderr, understood as far as possible, or one remark of the
-// SDK itself.
+// One line that the plugin wrote to its stderr, understood as far as possible,
+// or one remark of the SDK itself.
 struct LogEntry {
   enum class Source {
     kPlugin,  // the plugin's stderr
-    kSdk,     // this library: a slow start, dropped entries, one-way authentication
+    kSdk,     // this library: a slow start, dropped entries, one-way
+              // authentication
   };
 
   Source source = Source::kPlugin;
   LogLevel level = LogLevel::kDebug;
-  // The text without level prefix, timestamp and trailing white space. Valid UTF-8: bytes that are
-  // not are replaced by U+FFFD.
+  // The text without level prefix, timestamp and trailing white space. Valid
+  // UTF-8: bytes that are not are replaced by U+FFFD.
   std::string message = {};
-  // Structured values in the order the plugin wrote them; values that are not JSON strings are given
-  // as JSON text.
+  // Structured values in the order the plugin wrote them; values that are not
+  // JSON strings are given as JSON text.
   std::vector<std::pair<std::string, std::string>> fields = {};
   // hclog's @module, zap's and structlog's logger: "" when the line names none.
   std::string module = {};
   // The time the plugin wrote, when the line holds one.
   absl::optional<absl::Time> timestamp = absl::nullopt;
-  // True for a piece of a line longer than 64 KiB that goes on in the next entry.
+  // True for a piece of a line longer than 64 KiB that goes on in the next
+  // entry.
   bool continues = false;
 };
 
 // Where a plugin's log entries go.
 //
-// Thread safety: the SDK calls Log from its callback threads, never twice at once for one client, in
-// the order of the lines. One sink given to several clients is called for them concurrently.
-// Blocking: a Log that blocks delays the later callbacks of its own client only; meanwhile entries
-// are kept up to a bound, then the oldest are dropped and counted, and an entry of source kSdk says
-// how many.
+// Thread safety: the SDK calls Log from its callback threads, never twice at
+// once for one client, in the order of the lines. One sink given to several
+// clients is called for them concurrently.
+// Blocking: a Log that blocks delays the later callbacks of its own client
+// only; meanwhile entries are kept up to a bound, then the oldest are dropped
+// and counted, and an entry of source kSdk says how many.
 // Lifetime: the client shares ownership until its last callback has returned.
-// Errors: Log must not throw. It may not call blocking methods of a Client: those answer
-// FailedPrecondition there.
+// Errors: Log must not throw. It may not call blocking methods of a Client:
+// those answer FailedPrecondition there.
 class LogSink {
  public:
   virtual ~LogSink() = default;
@@ -61,13 +64,15 @@ struct StdioChunk {
   enum class Stream { kStdout, kStderr };
 
   Stream stream = Stream::kStdout;
-  // True for bytes read from the process's own pipe, false for bytes that came over GRPCStdio.
+  // True for bytes read from the process's own pipe, false for bytes that came
+  // over GRPCStdio.
   bool raw = false;
   // Not aligned to lines or characters. Valid during the call only.
   absl::string_view data = {};
 };
 
-// Where a plugin's output goes, byte for byte. The rules of LogSink hold here too.
+// Where a plugin's output goes, byte for byte. The rules of LogSink hold here
+// too.
 class StdioSink {
  public:
   virtual ~StdioSink() = default;

@@ -83,7 +83,7 @@ TEST_F(CrashTest, ExitWithSuccessInACall) {
 
 TEST_F(CrashTest, AbortInACall) {
   ExpectCrash(ServerPlugin({"--die-in-call=abort"}), "key",
-              {Reason::kCrashed, "SIGABRT", "a bug in the plugin"},
+              {Reason::kCrashed, "SIGABRT", "the plugin panicked"},
               Signalled(SIGABRT));
   EXPECT_TRUE(absl::StrContains(GetErrorDetails(why_)->stderr_tail,
                                 "terminate called after throwing 'the cause'"));

@@ -76,7 +76,7 @@ TEST_F(HealthTest, PingOfAStoppedPlugin) {
   options.shutdown.terminate_timeout = absl::Milliseconds(100);
   std::unique_ptr<Client> client = MustLaunch(ServerPlugin({}), options);
   ASSERT_NE(client, nullptr);
-  ASSERT_EQ(kill(client->pid(), SIGSTOP), 0);
+  Stop(*client);
   const absl::Time start = absl::Now();
   ExpectError(client->Ping(absl::Milliseconds(300)),
               {Reason::kTimeout, "DEADLINE_EXCEEDED", "stopped"});

@@ -2,6 +2,8 @@
 #define TESTS_INTEGRATION_LIVE_H_
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include <memory>
 #include <string>
@@ -43,6 +45,15 @@ inline std::unique_ptr<Client> MustLaunch(
 inline bool Answers(const Client& client) {
   return !Get(client, "!pid").empty() &&
          Get(client, "!pid") == std::to_string(client.pid());
+}
+
+// Stops the plugin, and waits until all of its threads stand still.
+inline void Stop(const Client& client) {
+  ASSERT_EQ(kill(client.pid(), SIGSTOP), 0);
+  siginfo_t info = {};
+  ASSERT_EQ(
+      waitid(P_PID, static_cast<id_t>(client.pid()), &info, WSTOPPED | WNOWAIT),
+      0);
 }
 
 // One value on its way from a callback to the test. Thread-safe.

@@ -122,7 +122,7 @@ TEST_F(ShutdownTest, IgnoresSigtermToo) {
 TEST_F(ShutdownTest, StoppedBySigstop) {
   std::unique_ptr<Client> client = Start({});
   ASSERT_NE(client, nullptr);
-  ASSERT_EQ(kill(client->pid(), SIGSTOP), 0);
+  Stop(*client);
   ExpectError(TimedShutdown(*client),
               {Reason::kShutdownForced, "SIGKILL", kMoreTime});
   EXPECT_EQ(client->exit_status(), Signalled(SIGKILL));

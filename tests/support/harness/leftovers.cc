@@ -30,8 +30,7 @@ std::string FirstLine(const fs::path& file) {
 
 // gRPC keeps wake-up descriptors of its own and makes more of them at will.
 bool BelongsToGrpc(const std::string& target) {
-  return target == "anon_inode:[eventfd]" ||
-         target == "anon_inode:[eventpoll]";
+  return target == "anon_inode:[eventfd]" || target == "anon_inode:[eventpoll]";
 }
 
 void ListDescriptors(std::vector<std::string>& list) {
@@ -41,8 +40,8 @@ void ListDescriptors(std::vector<std::string>& list) {
     // The iterator's own descriptor.
     if (error || absl::EndsWith(target, "/fd")) continue;
     if (BelongsToGrpc(target)) continue;
-    list.push_back(absl::StrCat("descriptor ",
-                                entry.path().filename().string(), " ", target));
+    list.push_back(absl::StrCat("descriptor ", entry.path().filename().string(),
+                                " ", target));
   }
 }
 

@@ -52,7 +52,8 @@ class RecordingLogSink : public LogSink {
   std::vector<LogEntry> entries_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Keeps the bytes it gets, those from the process's own pipe apart. Thread-safe.
+// Keeps the bytes it gets, those from the process's own pipe apart.
+// Thread-safe.
 class RecordingStdioSink : public StdioSink {
  public:
   void Write(const StdioChunk& chunk) override {

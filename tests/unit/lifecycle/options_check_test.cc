@@ -43,8 +43,14 @@ TEST(CheckOptionsTest, EachMistakeNamesItsField) {
       {"path", [](Input& in) { in.command.path = ""; }},
       {"path", [](Input& in) { in.command.path = std::string("a\0b", 3); }},
       {"args", [](Input& in) { in.command.args = {std::string("\0", 1)}; }},
-      {"env", [](Input& in) { in.command.env = {{"", "x"}}; }},
-      {"env", [](Input& in) { in.command.env = {{"A=B", "x"}}; }},
+      {"env",
+       [](Input& in) {
+         in.command.env = {{"", "x"}};
+       }},
+      {"env",
+       [](Input& in) {
+         in.command.env = {{"A=B", "x"}};
+       }},
       {"magic_cookie_key",
        [](Input& in) { in.options.handshake.magic_cookie_key = ""; }},
       {"magic_cookie_value",

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/notification.h"
@@ -105,6 +106,27 @@ TEST(PipeReaderTest, DrainTakesWhatIsThereWithoutWaitingForTheEnd) {
   });
   EXPECT_EQ(read, "last words");
   close(pipe.write_end);
+}
+
+TEST(PipeReaderTest, TheEndThatDrainFindsIsToldOnce) {
+  EventLoop loop;
+  Pipe pipe;
+  close(pipe.write_end);
+  std::vector<int> ends;
+  std::unique_ptr<PipeReader> reader;
+  RunOn(loop, [&] {
+    PipeReader::Callbacks callbacks;
+    callbacks.on_data = [](absl::string_view) { FAIL() << "there was none"; };
+    callbacks.on_end = [&](int error) { ends.push_back(error); };
+    reader =
+        std::make_unique<PipeReader>(loop, pipe.read_end, std::move(callbacks));
+    reader->Drain(1 << 20);
+    EXPECT_TRUE(reader->ended());
+  });
+  // The wait that was under way ends on the loop before this.
+  RunOn(loop, [] {});
+  RunOn(loop, [&] { reader.reset(); });
+  EXPECT_EQ(ends, std::vector<int>{0});
 }
 
 TEST(SdkThreadTest, AllSignalsAreBlockedThereAndNotHere) {

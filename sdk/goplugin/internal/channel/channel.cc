@@ -35,7 +35,8 @@ constexpr IntegerArgument kArguments[] = {
     // A global pool makes a restarted plugin at the same address wait out the
     // backoff of its predecessor.
     {GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1},
-    // Go's limit: a long Go error travels in a header, and with gRPC's own 8 KiB
+    // Go's limit: a long Go error travels in a header, and with gRPC's own 8
+    // KiB
     // arrives as a bare reset.
     {GRPC_ARG_MAX_METADATA_SIZE, 16 * kMiB},
     // Messages of any size: plugins answer with megabytes.

@@ -9,7 +9,8 @@
 
 namespace goplugin::internal {
 
-// The one way to make a status: the code follows from the reason, the message reads
+// The one way to make a status: the code follows from the reason, the message
+// reads
 //   what; evidence; evidence; exit status; hint: ...; stderr: ...
 // and the details travel as a payload that GetErrorDetails reads back.
 absl::Status MakeError(ErrorDetails details);
@@ -17,8 +18,8 @@ absl::Status MakeError(ErrorDetails details);
 // Shorthand for an error without process evidence.
 absl::Status MakeError(Reason reason, std::string what, std::string hint);
 
-// `text` as evidence: bytes outside printable ASCII escaped, cut in the middle to `max_bytes` with
-// the number of bytes left out.
+// `text` as evidence: bytes outside printable ASCII escaped, cut in the middle
+// to `max_bytes` with the number of bytes left out.
 std::string Quote(absl::string_view text, size_t max_bytes = 512);
 
 }  // namespace goplugin::internal

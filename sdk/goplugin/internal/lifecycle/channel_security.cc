@@ -67,7 +67,8 @@ absl::StatusOr<ChannelSecurity> Manual(const TlsOptions& tls) {
   ChannelSecurity security;
   security.credentials = *std::move(credentials);
   security.uses_tls = true;
-  security.server_name = tls.server_name.empty() ? kServerName : tls.server_name;
+  security.server_name =
+      tls.server_name.empty() ? kServerName : tls.server_name;
   return security;
 }
 

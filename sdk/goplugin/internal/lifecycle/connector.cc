@@ -52,17 +52,17 @@ void Connector::Cancel() {
 void Connector::Check() {
   busy_ = true;
   const absl::Duration remaining = stopwatch_.Remaining(timeout_);
-  call_ = CheckHealth(
-      runtime_.calls(), target_.channel,
-      probed_ ? remaining : std::min(remaining, kFirstCheck),
-      [self = shared_from_this()](const grpc::Status& status,
-                                  Serving serving) mutable {
-        // Handed on, not shared: timers must be destroyed on the loop.
-        EventLoop& loop = self->runtime_.loop();
-        loop.Post([self = std::move(self), status, serving] {
-          self->OnAnswer(status, serving);
-        });
-      });
+  call_ = CheckHealth(runtime_.calls(), target_.channel,
+                      probed_ ? remaining : std::min(remaining, kFirstCheck),
+                      [self = shared_from_this()](const grpc::Status& status,
+                                                  Serving serving) mutable {
+                        // Handed on, not shared: timers must be destroyed on
+                        // the loop.
+                        EventLoop& loop = self->runtime_.loop();
+                        loop.Post([self = std::move(self), status, serving] {
+                          self->OnAnswer(status, serving);
+                        });
+                      });
 }
 
 void Connector::OnAnswer(const grpc::Status& status, Serving serving) {
@@ -143,11 +143,11 @@ absl::Status Connector::ConnectError() const {
   details.reason = Reason::kConnect;
   details.what = absl::StrCat("no connection to the plugin at ",
                               target_.endpoint.ToString());
-  details.evidence = {DescribeGrpcStatus(last_),
-                      absl::StrCat("tried for ",
-                                   absl::FormatDuration(absl::Trunc(
-                                       stopwatch_.Elapsed(),
-                                       absl::Milliseconds(1))))};
+  details.evidence = {
+      DescribeGrpcStatus(last_),
+      absl::StrCat("tried for ",
+                   absl::FormatDuration(absl::Trunc(stopwatch_.Elapsed(),
+                                                    absl::Milliseconds(1))))};
   if (wire_kind_.has_value()) {
     details.evidence.push_back(
         absl::StrCat("a probe of the endpoint saw ", wire_kind_->ToString()));

@@ -54,8 +54,8 @@ std::string Rounded(absl::Duration duration) {
 
 }  // namespace
 
-Launch::Launch(Runtime& runtime, Command command,
-               ClientOptions options, std::vector<std::string> inherited,
+Launch::Launch(Runtime& runtime, Command command, ClientOptions options,
+               std::vector<std::string> inherited,
                std::shared_ptr<PluginOutput> output,
                std::shared_ptr<CallbackQueue> callbacks, Stopwatch stopwatch)
     : runtime_(runtime),
@@ -83,10 +83,9 @@ void Launch::Start(Done done) {
         SpawnPlugin(self->command_, self->options_, self->inherited_);
     // Handed on, not shared: timers must be destroyed on the loop.
     EventLoop& loop = self->runtime_.loop();
-    loop.Post(
-        [self = std::move(self), spawned = std::move(spawned)]() mutable {
-          self->OnSpawned(std::move(spawned));
-        });
+    loop.Post([self = std::move(self), spawned = std::move(spawned)]() mutable {
+      self->OnSpawned(std::move(spawned));
+    });
   });
 }
 
@@ -102,8 +101,7 @@ void Launch::OnSpawned(absl::StatusOr<SpawnedPlugin> spawned) {
     if (over_) return ConcludeFailure();
     return Fail(spawned.status());
   }
-  plugin_.files =
-      std::make_unique<PluginFiles>(std::move(spawned->directory));
+  plugin_.files = std::make_unique<PluginFiles>(std::move(spawned->directory));
   key_pair_ = std::move(spawned->key_pair);
   PluginProcess::Callbacks callbacks;
   callbacks.on_stdout = [this](absl::string_view bytes) { OnStdout(bytes); };
@@ -133,9 +131,8 @@ void Launch::AfterReading(HandshakeReader::State state) {
     case HandshakeReader::State::kSearching:
       return;
     case HandshakeReader::State::kCandidate:
-      quiet_.Start(kSilence, [this] {
-        FinishReading(HandshakeReader::End::kSilence);
-      });
+      quiet_.Start(kSilence,
+                   [this] { FinishReading(HandshakeReader::End::kSilence); });
       return;
     case HandshakeReader::State::kDone:
       output_->OnStdout(reader_.TakeRest());
@@ -150,9 +147,8 @@ void Launch::FinishReading(HandshakeReader::End end) {
 
 void Launch::OnStdoutEnd() {
   if (!reading()) return;
-  quiet_.Start(kExitAfterStdoutEnd, [this] {
-    FinishReading(HandshakeReader::End::kEndOfFile);
-  });
+  quiet_.Start(kExitAfterStdoutEnd,
+               [this] { FinishReading(HandshakeReader::End::kEndOfFile); });
 }
 
 void Launch::OnExit() {
@@ -172,13 +168,12 @@ void Launch::OnExit() {
 void Launch::OnSlowStart() {
   output_->Note(
       LogLevel::kWarn,
-      absl::StrCat("the plugin ", command_.path,
-                   " has not printed its handshake line after ",
-                   Rounded(stopwatch_.Elapsed()), "; waiting up to ",
-                   absl::FormatDuration(options_.start_timeout),
-                   " for it (pid ",
-                   plugin_.process == nullptr ? 0 : plugin_.process->pid(),
-                   ")"));
+      absl::StrCat(
+          "the plugin ", command_.path,
+          " has not printed its handshake line after ",
+          Rounded(stopwatch_.Elapsed()), "; waiting up to ",
+          absl::FormatDuration(options_.start_timeout), " for it (pid ",
+          plugin_.process == nullptr ? 0 : plugin_.process->pid(), ")"));
 }
 
 void Launch::OnLine(const HandshakeResponse& response) {
@@ -264,15 +259,14 @@ void Launch::Fail(const absl::Status& status) {
 
 // Not at once: the caller may be a callback of what is destroyed then.
 void Launch::ConcludeLater() {
-  runtime_.loop().Post([self = shared_from_this()] {
-    self->ConcludeFailure();
-  });
+  runtime_.loop().Post(
+      [self = shared_from_this()] { self->ConcludeFailure(); });
 }
 
 void Launch::ConcludeFailure() {
   if (done_ == nullptr) return;
-  const bool running = plugin_.process != nullptr &&
-                       !plugin_.process->exit_status().has_value();
+  const bool running =
+      plugin_.process != nullptr && !plugin_.process->exit_status().has_value();
   const bool connecting = connector_ != nullptr && connector_->busy();
   if (spawning_ || connecting || (running && !gave_up_)) return;
   deadline_.Cancel();
@@ -288,9 +282,8 @@ absl::Status Launch::WithEvidence(const absl::Status& status) const {
   ErrorDetails details = GetErrorDetails(status).value_or(ErrorDetails());
   if (failure_.ok()) {
     if (plugin_.process != nullptr) {
-      details.evidence.push_back(absl::StrCat("plugin ", command_.path,
-                                              ", pid ",
-                                              plugin_.process->pid()));
+      details.evidence.push_back(absl::StrCat(
+          "plugin ", command_.path, ", pid ", plugin_.process->pid()));
       // Not the SIGKILL that follows a failure.
       details.exit_status = plugin_.process->exit_status();
     }

@@ -47,10 +47,10 @@ class Launch : public std::enable_shared_from_this<Launch> {
  public:
   using Done = absl::AnyInvocable<void(absl::StatusOr<ReadyPlugin>) &&>;
 
-  // `runtime` outlives it. `stopwatch` runs since the caller's call. `inherited` is the host's
-  // environment at that time.
-  Launch(Runtime& runtime, Command command,
-         ClientOptions options, std::vector<std::string> inherited,
+  // `runtime` outlives it. `stopwatch` runs since the caller's call.
+  // `inherited` is the host's environment at that time.
+  Launch(Runtime& runtime, Command command, ClientOptions options,
+         std::vector<std::string> inherited,
          std::shared_ptr<PluginOutput> output,
          std::shared_ptr<CallbackQueue> callbacks, Stopwatch stopwatch);
 

@@ -88,9 +88,10 @@ absl::Status CheckHandshake(const HandshakeConfig& handshake) {
 absl::Status CheckWait(absl::string_view field, absl::Duration wait,
                        absl::Duration least) {
   if (wait >= least && wait <= kLongestWait) return absl::OkStatus();
-  return BadOption(field, absl::FormatDuration(wait),
-                   absl::StrCat("give a time from ", absl::FormatDuration(least),
-                                " to ", absl::FormatDuration(kLongestWait)));
+  return BadOption(
+      field, absl::FormatDuration(wait),
+      absl::StrCat("give a time from ", absl::FormatDuration(least), " to ",
+                   absl::FormatDuration(kLongestWait)));
 }
 
 absl::Status CheckWaits(const ClientOptions& options) {
@@ -127,10 +128,10 @@ absl::Status CheckTransport(const ClientOptions& options) {
   }
   if (options.min_port < 1 || options.max_port > 65535 ||
       options.min_port > options.max_port) {
-    return BadOption("min_port",
-                     absl::StrCat("ports ", options.min_port, " to ",
-                                  options.max_port),
-                     "give a range within 1 to 65535");
+    return BadOption(
+        "min_port",
+        absl::StrCat("ports ", options.min_port, " to ", options.max_port),
+        "give a range within 1 to 65535");
   }
   return absl::OkStatus();
 }

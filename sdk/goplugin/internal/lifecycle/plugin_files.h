@@ -26,9 +26,10 @@ class PluginFiles {
 
   // Remembers the socket at `endpoint`, if there is one now.
   void Remember(const Endpoint& endpoint) {
-    if (endpoint.network != Endpoint::Network::kUnix || announced_.has_value())
-      return;
-    announced_ = IdentifySocket(endpoint.address);
+    if (endpoint.network == Endpoint::Network::kUnix &&
+        !announced_.has_value()) {
+      announced_ = IdentifySocket(endpoint.address);
+    }
   }
 
  private:

@@ -28,9 +28,8 @@ void PluginOutput::OnStderr(absl::string_view bytes) {
 }
 
 void PluginOutput::FinishStderr() {
-  splitter_.Finish([this](absl::string_view line, bool continues) {
-    Add(line, continues);
-  });
+  splitter_.Finish(
+      [this](absl::string_view line, bool continues) { Add(line, continues); });
   Flush();
 }
 
@@ -50,11 +49,10 @@ void PluginOutput::Add(absl::string_view line, bool continues) {
 void PluginOutput::Flush() {
   if (batch_.empty()) return;
   const size_t entries = batch_.size();
-  queue_->PostDroppable(
-      entries, batch_bytes_,
-      [sink = sinks_.log, batch = std::move(batch_)]() {
-        for (const LogEntry& entry : batch) sink->Log(entry);
-      });
+  queue_->PostDroppable(entries, batch_bytes_,
+                        [sink = sinks_.log, batch = std::move(batch_)]() {
+                          for (const LogEntry& entry : batch) sink->Log(entry);
+                        });
   batch_.clear();
   batch_bytes_ = 0;
 }
@@ -66,8 +64,8 @@ void PluginOutput::OnStdout(absl::string_view bytes) {
 
 void PluginOutput::OnReadError(absl::string_view stream, int error) {
   Note(LogLevel::kWarn,
-       absl::StrCat("reading the plugin's ", stream, " ended: ",
-                    std::strerror(error), "; the plugin runs on"));
+       absl::StrCat("reading the plugin's ", stream,
+                    " ended: ", std::strerror(error), "; the plugin runs on"));
 }
 
 void PluginOutput::OnStdio(StdioChunk::Stream stream, std::string bytes) {
@@ -91,10 +89,10 @@ void PluginOutput::Deliver(const std::shared_ptr<StdioSink>& sink,
 
 void PluginOutput::Note(LogLevel level, std::string message) {
   if (sinks_.log == nullptr) return;
-  queue_->Post([sink = sinks_.log,
-                entry = SdkEntry(level, std::move(message))]() {
-    sink->Log(entry);
-  });
+  queue_->Post(
+      [sink = sinks_.log, entry = SdkEntry(level, std::move(message))]() {
+        sink->Log(entry);
+      });
 }
 
 LogEntry PluginOutput::SdkEntry(LogLevel level, std::string message) {

@@ -23,8 +23,8 @@ struct OutputSinks {
 };
 
 // What a plugin writes, on its way to the sinks, and what is kept of it for
-// errors. Bytes go in on the loop's thread (stdio: any thread), sinks are called
-// on the client's callback queue, in order.
+// errors. Bytes go in on the loop's thread (stdio: any thread), sinks are
+// called on the client's callback queue, in order.
 class PluginOutput {
  public:
   PluginOutput(OutputSinks sinks, std::shared_ptr<CallbackQueue> queue);

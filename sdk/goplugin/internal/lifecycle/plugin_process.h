@@ -33,9 +33,7 @@ class PluginProcess {
   PluginProcess(EventLoop& loop, ChildProcess child, Callbacks callbacks);
 
   // Replaces what is called from now on; not from inside one of them.
-  void set_callbacks(Callbacks callbacks) {
-    callbacks_ = std::move(callbacks);
-  }
+  void set_callbacks(Callbacks callbacks) { callbacks_ = std::move(callbacks); }
 
   // Sends `signal` to the process, and with a process group of its own to all
   // of that group. Without effect after the exit.

@@ -59,8 +59,9 @@ std::shared_ptr<CallbackQueue> MakeQueue(Runtime& runtime,
 }
 
 StdioChunk::Stream StreamOf(const wire::StdioData& data) {
-  return data.channel() == wire::StdioData::STDERR ? StdioChunk::Stream::kStderr
-                                                   : StdioChunk::Stream::kStdout;
+  return data.channel() == wire::StdioData::STDERR
+             ? StdioChunk::Stream::kStderr
+             : StdioChunk::Stream::kStdout;
 }
 
 }  // namespace
@@ -85,9 +86,9 @@ void Session::Start(absl::AnyInvocable<void(absl::Status) &&> launched) {
   self_ = shared_from_this();
   launched_ = std::move(launched);
   runtime_->loop().Post([this] {
-    launch_ = std::make_shared<Launch>(*runtime_, command_, options_,
-                                       inherited_, output_, callbacks_,
-                                       stopwatch_);
+    launch_ =
+        std::make_shared<Launch>(*runtime_, command_, options_, inherited_,
+                                 output_, callbacks_, stopwatch_);
     launch_->Start([this](absl::StatusOr<ReadyPlugin> plugin) {
       OnLaunched(std::move(plugin));
     });
@@ -108,9 +109,8 @@ void Session::OnLaunched(absl::StatusOr<ReadyPlugin> plugin) {
   if (plugin.ok()) {
     Live(*std::move(plugin));
     // Not while it calls.
-    runtime_->loop().Post([self = shared_from_this()] {
-      self->launch_.reset();
-    });
+    runtime_->loop().Post(
+        [self = shared_from_this()] { self->launch_.reset(); });
     std::move(launched_)(absl::OkStatus());
     return;
   }
@@ -158,16 +158,14 @@ void Session::StartStdio() {
 
 void Session::BeginShutdown() {
   if (state_->ended()) return;
-  runtime_->loop().Post([self = shared_from_this()] {
-    self->StartLadder(/*kill=*/false);
-  });
+  runtime_->loop().Post(
+      [self = shared_from_this()] { self->StartLadder(/*kill=*/false); });
 }
 
 void Session::BeginKill() {
   if (state_->ended()) return;
-  runtime_->loop().Post([self = shared_from_this()] {
-    self->StartLadder(/*kill=*/true);
-  });
+  runtime_->loop().Post(
+      [self = shared_from_this()] { self->StartLadder(/*kill=*/true); });
 }
 
 void Session::StartLadder(bool kill) {
@@ -181,9 +179,8 @@ void Session::StartLadder(bool kill) {
       ladder_->Stop();
       FinishIfIdle();
     };
-    ladder_ = std::make_shared<ShutdownLadder>(*runtime_, options_.shutdown,
-                                               *plugin_.process,
-                                               std::move(callbacks));
+    ladder_ = std::make_shared<ShutdownLadder>(
+        *runtime_, options_.shutdown, *plugin_.process, std::move(callbacks));
     if (!kill) ladder_->Start(plugin_.channel);
   }
   if (kill) ladder_->Kill();

@@ -32,8 +32,8 @@ namespace goplugin::internal {
 // loop's thread owns is here; what other threads see of it is in SessionState.
 //
 // A session keeps itself alive from Start until the plugin is gone. The methods
-// are thread-safe; those that wait answer kWrongThread on the SDK's own threads,
-// and kForked in a forked child.
+// are thread-safe; those that wait answer kWrongThread on the SDK's own
+// threads, and kForked in a forked child.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   static std::shared_ptr<Session> Create(Command command,
@@ -41,8 +41,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // `launched` runs on the loop's thread, and must not block: OK when the plugin
-  // is ready, else once nothing of it is left.
+  // `launched` runs on the loop's thread, and must not block: OK when the
+  // plugin is ready, else once nothing of it is left.
   void Start(absl::AnyInvocable<void(absl::Status) &&> launched);
   void CancelLaunch();
 
@@ -62,7 +62,7 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<ExitStatus> WaitForExit(absl::Duration timeout) const;
   void OnExit(SessionState::ExitCallback callback);
   absl::Status Ping(absl::Duration timeout);
-  absl::Status Explain(const grpc::Status& status) const;
+  absl::Status Explain(const grpc::Status& call) const;
 
   // Start the end; no-ops when it has begun.
   void BeginShutdown();

@@ -27,8 +27,7 @@ namespace goplugin::internal {
 // has let go of the session itself.
 class SessionState {
  public:
-  using ExitCallback =
-      absl::AnyInvocable<void(ExitStatus, absl::Status) &&>;
+  using ExitCallback = absl::AnyInvocable<void(ExitStatus, absl::Status) &&>;
   using EndCallback = absl::AnyInvocable<void(absl::Status) &&>;
 
   // How a client ended.

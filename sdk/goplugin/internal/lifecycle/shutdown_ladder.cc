@@ -40,9 +40,8 @@ void ShutdownLadder::OnAnswer(const grpc::Status& status) {
   answered_ = status.ok();
   if (step_ == Step::kOver) return callbacks_.on_idle();
   if (step_ != Step::kAsk) return;  // killed meanwhile
-  Record(absl::StrCat("the Shutdown call: ", status.ok()
-                                                 ? "answered"
-                                                 : DescribeGrpcStatus(status)));
+  Record(absl::StrCat("the Shutdown call: ",
+                      status.ok() ? "answered" : DescribeGrpcStatus(status)));
   if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
     has_controller_ = false;
     callbacks_.drop_channel();
@@ -107,7 +106,8 @@ absl::Status ShutdownLadder::result() const {
   if (gave_up_) {
     details.what = "the plugin did not end, not even after SIGKILL";
     details.hint =
-        "it hangs in the kernel, on a dead network file system for one; it ends "
+        "it hangs in the kernel, on a dead network file system for one; it "
+        "ends "
         "when that call returns";
   } else {
     details.what = "the plugin did not end by itself and was ended by a signal";
@@ -133,11 +133,11 @@ bool ShutdownLadder::CameTooLate(const ExitStatus& status) const {
 }
 
 void ShutdownLadder::Record(std::string what) {
-  steps_.push_back(absl::StrCat(
-      "after ",
-      absl::FormatDuration(
-          absl::Trunc(stopwatch_.Elapsed(), absl::Milliseconds(1))),
-      ": ", what));
+  steps_.push_back(
+      absl::StrCat("after ",
+                   absl::FormatDuration(absl::Trunc(stopwatch_.Elapsed(),
+                                                    absl::Milliseconds(1))),
+                   ": ", what));
 }
 
 }  // namespace goplugin::internal

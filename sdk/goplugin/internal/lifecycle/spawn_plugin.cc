@@ -56,10 +56,10 @@ absl::StatusOr<SpawnedPlugin> SpawnPlugin(
 
   SpawnRequest request;
   request.command = command;
-  request.environment = BuildEnvironment(
-      command.inherit_env ? absl::MakeConstSpan(inherited)
-                          : absl::Span<const std::string>(),
-      command.env, Variables(options, plugin));
+  request.environment =
+      BuildEnvironment(command.inherit_env ? absl::MakeConstSpan(inherited)
+                                           : absl::Span<const std::string>(),
+                       command.env, Variables(options, plugin));
   absl::StatusOr<ChildProcess> child = Spawn(request);
   if (!child.ok()) return child.status();
   plugin.child = *std::move(child);

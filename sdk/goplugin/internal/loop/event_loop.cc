@@ -133,7 +133,8 @@ struct PipeReader::Impl : std::enable_shared_from_this<PipeReader::Impl> {
     descriptor.async_wait(
         asio::posix::descriptor_base::wait_read,
         [self = shared_from_this()](const std::error_code& /*error*/) {
-          if (self->stopped) return;
+          // Drain may have found the end meanwhile.
+          if (self->stopped || self->ended) return;
           self->ReadOnce();
           if (!self->stopped && !self->ended) self->Wait();
         });

@@ -67,8 +67,8 @@ class ReadableWatch {
 };
 
 // Reads a pipe until its end, without polling: after the end there are no
-// wake-ups. One piece is read per turn of the loop, so that a plugin that floods
-// does not starve the others.
+// wake-ups. One piece is read per turn of the loop, so that a plugin that
+// floods does not starve the others.
 class PipeReader {
  public:
   struct Callbacks {

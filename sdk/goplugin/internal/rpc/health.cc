@@ -53,9 +53,8 @@ absl::Status HealthError(const grpc::Status& status, ServingStatus serving) {
   if (status.ok()) {
     return PingError(
         Reason::kConnect,
-        absl::StrCat(
-            "the plugin answered ",
-            wire::HealthCheckResponse::ServingStatus_Name(serving)),
+        absl::StrCat("the plugin answered ",
+                     wire::HealthCheckResponse::ServingStatus_Name(serving)),
         "the plugin runs but does not want calls now; ask again later");
   }
   switch (status.error_code()) {
@@ -76,11 +75,10 @@ absl::Status HealthError(const grpc::Status& status, ServingStatus serving) {
 }
 
 std::string DescribeGrpcStatus(const grpc::Status& status) {
-  return absl::StrCat(
-      "gRPC said ",
-      absl::StatusCodeToString(
-          static_cast<absl::StatusCode>(status.error_code())),
-      " ", Quote(status.error_message(), 1024));
+  return absl::StrCat("gRPC said ",
+                      absl::StatusCodeToString(
+                          static_cast<absl::StatusCode>(status.error_code())),
+                      " ", Quote(status.error_message(), 1024));
 }
 
 }  // namespace goplugin::internal

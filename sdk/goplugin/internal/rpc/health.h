@@ -15,8 +15,8 @@
 namespace goplugin::internal {
 
 // Asks the health service for "plugin", the name every go-plugin server
-// registers. Does not wait for a connection that fails: UNAVAILABLE then has the
-// reason. `done` runs on the rpc thread.
+// registers. Does not wait for a connection that fails: UNAVAILABLE then has
+// the reason. `done` runs on the rpc thread.
 CallHandle CheckHealth(
     CallQueue& queue, const std::shared_ptr<grpc::Channel>& channel,
     absl::Duration timeout,

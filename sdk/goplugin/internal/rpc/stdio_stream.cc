@@ -28,8 +28,7 @@ class StdioStream final : public CallQueue::Tag {
 
   CallHandle Start(CallQueue& queue) {
     CallHandle handle(context_);
-    call_ = stub_.PrepareCall(context_.get(),
-                              "/plugin.GRPCStdio/StreamStdio",
+    call_ = stub_.PrepareCall(context_.get(), "/plugin.GRPCStdio/StreamStdio",
                               queue.completion_queue());
     call_->StartCall(tag());
     return handle;
