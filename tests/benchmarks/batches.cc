@@ -30,6 +30,7 @@ bool Read(const std::string& line, Batch* batch) {
 void Run(const Batch& batch, const Kv& kv) {
   const std::string value(batch.size, '\0');
   std::vector<absl::Duration> times(batch.count);
+  const Usage before = Usage::Now();
   for (absl::Duration& time : times) {
     const absl::Duration begin = Clock();
     if (batch.call == "put") {
@@ -39,10 +40,16 @@ void Run(const Batch& batch, const Kv& kv) {
     }
     time = Clock() - begin;
   }
+  const Usage after = Usage::Now();
   JsonLine("batch", false)
       .Add("channel", batch.channel)
       .Add("call", batch.call)
       .AddSummary(times)
+      .Add("cpu_us",
+           absl::ToDoubleMicroseconds(after.processor - before.processor) /
+               batch.count)
+      .Add("waits",
+           static_cast<double>(after.waits - before.waits) / batch.count)
       .Print();
 }
 

@@ -14,11 +14,11 @@ SECURITY = (("plain", []), ("AutoMTLS", ["-automtls"]))
 class Table:
     """Rows: what, ours, the other's, ratio, target, met."""
 
-    WIDTHS = (41, 27, 27, 19, 9, 4)
+    WIDTHS = (43, 25, 25, 18, 9, 4)
 
     def __init__(self):
-        self._print(("min / median / max", "ours", "other", "ratio", "target",
-                     "met"))
+        self._print(("min/median/max; ratio: median (quartiles)", "ours",
+                     "other", "ratio", "target", "met"))
         self._print(tuple("-" * width for width in self.WIDTHS))
 
     def _print(self, cells):
@@ -27,7 +27,7 @@ class Table:
 
     def pairs(self, what, pairs, ours_over_other=False, target=None):
         """The ratio is other/ours (how much faster ours is), or ours/other."""
-        ratios = measure.spread(pairs.ratios(ours_over_other))
+        ratios = measure.quartiles(pairs.ratios(ours_over_other))
         wanted, met = "", ""
         if target is not None:
             wanted = f"{'<=' if ours_over_other else '>='} {target}"
@@ -36,8 +36,8 @@ class Table:
             met = "yes" if good else "no"
         self._print((what, show(pairs.ours, pairs.unit),
                      show(pairs.others, pairs.unit),
-                     " / ".join(f"{ratio:.2f}" for ratio in ratios), wanted,
-                     met))
+                     f"{ratios[1]:.2f} ({ratios[0]:.2f}..{ratios[2]:.2f})",
+                     wanted, met))
 
     def single(self, what, text, target="", met=None):
         verdict = "" if met is None else ("yes" if met else "no")
@@ -48,8 +48,19 @@ def show(values, unit):
     if unit == "us" and min(values) >= 10000:
         values, unit = [value / 1000 for value in values], "ms"
     digits = 0 if min(values) >= 100 else 1
-    return " / ".join(f"{v:.{digits}f}" for v in measure.spread(values)) + (
+    return "/".join(f"{v:.{digits}f}" for v in measure.spread(values)) + (
         f" {unit}")
+
+
+def launch_processor(setup, host, flags):
+    """Microseconds of the host's own processor time, for one launch."""
+    with_launches, without = (
+        measure.processor_seconds(
+            host([*flags, "-calls", "0", "-launches", str(count)]),
+            setup.directory)
+        for count in (setup.processor_launches, 0))
+    # The clock ticks in 10 ms.
+    return max(with_launches - without, 0.01) / setup.processor_launches * 1e6
 
 
 def cold_start(table, setup):
@@ -62,11 +73,16 @@ def cold_start(table, setup):
             other = measure.cold_starts(setup.go(options), setup.directory)
             for part, pairs in both.items():
                 pairs.add(ours[part], other[part])
+        processor = measure.Pairs()
+        for _ in range(3):
+            processor.add(launch_processor(setup, setup.cpp, flags),
+                          launch_processor(setup, setup.go, flags))
         table.pairs(f"cold start, {name} (Go)", both["total"])
         table.pairs(f"  the host's own part, {name} (Go)", both["host"],
                     target=2.0 if flags else 1.0)
         table.pairs("  the same, first launch of a process",
                     both["first_host"])
+        table.pairs("  host's processor time, a launch", processor)
 
 
 def unary_go(table, setup):
@@ -88,44 +104,60 @@ def unary_go(table, setup):
 
 
 def batch_pairs(setup, ours, other, call):
-    """Pairs of batches of (Batches, channel name) each."""
-    key, size, count = call
-    pairs = measure.Pairs()
+    """Pairs of batches, of (Batches, channel name) each: latency, processor."""
+    key, count = call
+    latency, processor, waits = (measure.Pairs(unit)
+                                 for unit in ("us", "us", ""))
     for number in range(setup.batches + 1):
-        sides = [side[0].calls(side[1], "get", key, size, count)["p50_us"]
-                 for side in (ours, other)]
+        # Who goes first alternates, too.
+        sides = [None, None]
+        for side in ((0, 1), (1, 0))[number % 2]:
+            batches, channel = (ours, other)[side]
+            sides[side] = batches.calls(channel, "get", key, 0, count)
         if number > 0:  # the first one warms up
-            pairs.add(*sides)
-    return pairs
+            latency.add(sides[0]["p50_us"], sides[1]["p50_us"])
+            processor.add(sides[0]["cpu_us"], sides[1]["cpu_us"])
+            waits.add(sides[0]["waits"], sides[1]["waits"])
+    return latency, processor, waits
 
 
-def unary_raw(table, setup):
-    """The same plugin process for all channels."""
+def batch_rows(table, setup, what, sides, call, target=None):
+    latency, processor, waits = batch_pairs(setup, *sides, call)
+    table.pairs(what, latency, ours_over_other=True, target=target)
+    table.pairs("  host's processor time, a call", processor,
+                ours_over_other=True)
+    if call[0] == "raw":
+        table.pairs("  threads that waited, a call", waits,
+                    ours_over_other=True)
+
+
+def open_batches(setup):
+    """A launched plugin with a small and a large value, and the two calls."""
     ours = measure.Batches(setup.program("cpp_host"), setup.plugin,
                            setup.directory)
     ours.calls("sdk", "put", "raw", 16, 1)
     ours.calls("sdk", "put", "large", 3 << 20, 1)
+    return ours, (("16 bytes", ("raw", setup.batch_calls)),
+                  ("3 MiB", ("large", setup.large_calls)))
+
+
+def unary_raw(table, setup):
+    """The same plugin process for all channels."""
+    ours, calls = open_batches(setup)
     alone = measure.Batches(setup.program("cpp_host"),
                             ["-socket", ours.socket], setup.directory)
-    small = ("raw", 16, setup.batch_calls)
-    large = ("large", 0, max(5, setup.batch_calls // 50))
-    for what, call in (("unary, 16 bytes", small), ("unary, 3 MiB", large)):
-        pairs = batch_pairs(setup, (ours, "sdk"), (ours, "raw"), call)
-        table.pairs(f"{what} (raw, same process)", pairs,
-                    ours_over_other=True, target=1.02)
-        pairs = batch_pairs(setup, (ours, "sdk"), (alone, "raw"), call)
-        table.pairs(f"{what} (raw, process without SDK)", pairs,
-                    ours_over_other=True)
+    for what, call in calls:
+        batch_rows(table, setup, f"unary, {what} (raw, same process)",
+                   ((ours, "sdk"), (ours, "raw")), call, target=1.02)
+        batch_rows(table, setup, f"unary, {what} (raw, without the SDK)",
+                   ((ours, "sdk"), (alone, "raw")), call)
     alone.close()
     ours.close()
 
 
 def channel_arguments(table, setup):
     """Raw channels in processes of their own, to one plugin process."""
-    ours = measure.Batches(setup.program("cpp_host"), setup.plugin,
-                           setup.directory)
-    ours.calls("sdk", "put", "raw", 16, 1)
-    ours.calls("sdk", "put", "large", 3 << 20, 1)
+    ours, calls = open_batches(setup)
 
     def raw(arguments):
         words = [word for argument in arguments
@@ -134,15 +166,14 @@ def channel_arguments(table, setup):
                                [*words, "-socket", ours.socket],
                                setup.directory)
 
-    calls = (("16 bytes", ("raw", 16, setup.batch_calls)),
-             ("3 MiB", ("large", 0, max(5, setup.batch_calls // 50))))
     plain = raw([])
-    for argument in ("grpc.enable_retries=0", "grpc.http2.bdp_probe=0",
-                     "grpc.minimal_stack=1"):
-        changed = raw([argument])
+    for arguments in ([], ["grpc.enable_retries=0"],
+                      ["grpc.http2.bdp_probe=0"], ["grpc.minimal_stack=1"]):
+        changed = raw(arguments)
+        name = " ".join(arguments) or "no argument (the noise)"
         for what, call in calls:
-            pairs = batch_pairs(setup, (changed, "raw"), (plain, "raw"), call)
-            table.pairs(f"{argument}, {what}", pairs, ours_over_other=True)
+            batch_rows(table, setup, f"{name}, {what}",
+                       ((changed, "raw"), (plain, "raw")), call)
         changed.close()
     plain.close()
     ours.close()
@@ -204,8 +235,10 @@ class Setup:
         self.rounds = 4 if flags.quick else 12
         self.launches = 4 if flags.quick else 8
         self.calls = 1000 if flags.quick else 4000
-        self.batches = 10 if flags.quick else 40
-        self.batch_calls = 300
+        self.processor_launches = 20 if flags.quick else 50
+        self.batches = 20 if flags.quick else 80
+        self.batch_calls = 150
+        self.large_calls = 6
         self.crowds = 1 if flags.quick else 3
         self.log_seconds = 0.2 if flags.quick else 1
 

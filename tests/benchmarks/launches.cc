@@ -1,8 +1,8 @@
 #include <dirent.h>
-#include <sys/resource.h>
 
 #include <cstdint>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -50,28 +50,20 @@ Threads CountThreads() {
   return count;
 }
 
-// What this process used of the processor, its children not included.
-absl::Duration CpuTime() {
-  rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return absl::DurationFromTimeval(usage.ru_utime) +
-         absl::DurationFromTimeval(usage.ru_stime);
-}
-
 }  // namespace
 
 void MeasureTogether(const Flags& flags) {
   const std::int64_t rss_before = MemoryKib("VmRSS");
   std::vector<Session> sessions(flags.count);
   std::vector<std::thread> callers;
-  const absl::Duration cpu = CpuTime();
+  const Usage before = Usage::Now();
   const absl::Duration begin = Clock();
   for (Session& session : sessions) {
     callers.emplace_back([&flags, &session] { session = Launch(flags); });
   }
   for (std::thread& caller : callers) caller.join();
   const absl::Duration wall = Clock() - begin;
-  const absl::Duration used = CpuTime() - cpu;
+  const Usage after = Usage::Now();
   const Threads threads = CountThreads();
   const std::int64_t rss = MemoryKib("VmRSS");
 
@@ -84,7 +76,7 @@ void MeasureTogether(const Flags& flags) {
   JsonLine("together", flags.auto_mtls)
       .Add("plugins", std::int64_t{flags.count})
       .Add("wall_us", Microseconds(wall))
-      .Add("host_cpu_us", Microseconds(used))
+      .Add("host_cpu_us", Microseconds(after.processor - before.processor))
       .Add("shutdown_us", Microseconds(shutdown))
       .Add("threads", threads.all)
       .Add("sdk_threads", threads.sdk)

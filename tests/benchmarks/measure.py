@@ -1,6 +1,7 @@
 """Runs the benchmark programs and collects what they print."""
 
 import json
+import os
 import statistics
 import subprocess
 
@@ -10,6 +11,19 @@ def run(command, directory):
     result = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE,
                             check=True, text=True)
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def processor_seconds(command, directory):
+    """What a program used of the processor, without its children."""
+    with subprocess.Popen(command, cwd=directory,
+                          stdout=subprocess.DEVNULL) as process:
+        # It stays in /proc until it is waited for. The name in parentheses may
+        # hold spaces.
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Batches:
@@ -61,6 +75,11 @@ def spread(values):
     return min(values), statistics.median(values), max(values)
 
 
+def quartiles(values):
+    """(lower quartile, median, upper quartile)."""
+    return tuple(statistics.quantiles(values, n=4, method="inclusive"))
+
+
 def cold_starts(command, directory):
     """Medians of one program's launches, its very first one left out, in us.
 
@@ -69,7 +88,7 @@ def cold_starts(command, directory):
     """
     starts = [line for line in run(command, directory)
               if line["bench"] == "cold_start"]
-    first, later = starts[:1], starts[1:] or starts
+    first, later = starts[:1], starts[1:]
 
     def host(line):
         return line["reply_us"] - (line["line_us"] - line["spawn_us"])

@@ -1,5 +1,7 @@
 #include "tests/benchmarks/report.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <numeric>
@@ -11,6 +13,14 @@ namespace goplugin::benchmarks {
 
 std::int64_t Microseconds(absl::Duration duration) {
   return absl::ToInt64Microseconds(duration);
+}
+
+Usage Usage::Now() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return {absl::DurationFromTimeval(usage.ru_utime) +
+              absl::DurationFromTimeval(usage.ru_stime),
+          usage.ru_nvcsw};
 }
 
 JsonLine::JsonLine(const std::string& bench, bool auto_mtls)

@@ -3,15 +3,21 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
 namespace goplugin::benchmarks {
 
 std::int64_t Microseconds(absl::Duration duration);
+
+// What this process has used so far, its children not included.
+struct Usage {
+  absl::Duration processor;
+  std::int64_t waits = 0;  // a thread gave its processor up to wait
+
+  static Usage Now();
+};
 
 // A flat JSON object that is printed as one line, at once.
 class JsonLine {

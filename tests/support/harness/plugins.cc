@@ -20,6 +20,17 @@ void SetDeadline(grpc::ClientContext& context) {
                        std::chrono::seconds(20));
 }
 
+Command OwnPlugin(const std::string& path, std::vector<std::string> args) {
+  Command command{RunfilePath(path)};
+  command.args = std::move(args);
+  // A plugin that is to die by a signal must do so in sanitized builds too,
+  // and not by the report that AddressSanitizer would make of it.
+  command.env = {{"ASAN_OPTIONS",
+                  "handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe="
+                  "0:handle_sigill=0:detect_leaks=0"}};
+  return command;
+}
+
 }  // namespace
 
 std::string RunfilePath(const std::string& path) {
@@ -28,15 +39,11 @@ std::string RunfilePath(const std::string& path) {
 }
 
 Command Misbehave(std::vector<std::string> args) {
-  Command command{RunfilePath("tests/plugins/misbehave")};
-  command.args = std::move(args);
-  return command;
+  return OwnPlugin("tests/plugins/misbehave", std::move(args));
 }
 
 Command ServerPlugin(std::vector<std::string> args) {
-  Command command{RunfilePath("tests/plugins/server_plugin")};
-  command.args = std::move(args);
-  return command;
+  return OwnPlugin("tests/plugins/server_plugin", std::move(args));
 }
 
 ClientOptions KvOptions() {

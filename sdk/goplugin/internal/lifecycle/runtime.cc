@@ -29,6 +29,8 @@ struct Registry {
   std::weak_ptr<Runtime> current ABSL_GUARDED_BY(mutex);
   pid_t process ABSL_GUARDED_BY(mutex) = 0;
   std::list<Reaper> reapers ABSL_GUARDED_BY(mutex);
+  // In a forked child: threads that do not exist here, and can't be joined.
+  std::list<Reaper> parents_reapers ABSL_GUARDED_BY(mutex);
 };
 
 // Never destroyed: a client may be a static object of the host, and end later
@@ -46,9 +48,8 @@ std::shared_ptr<Runtime> Runtime::Acquire() {
   if (registry.process != getpid()) {
     registry.process = getpid();
     registry.current.reset();
-    // Threads of the parent's, which can't be joined here.
-    new std::list<Reaper>(std::move(registry.reapers));
-    registry.reapers.clear();
+    registry.parents_reapers.splice(registry.parents_reapers.end(),
+                                    registry.reapers);
   }
   registry.reapers.remove_if([](Reaper& reaper) {
     if (!reaper.finished) return false;
