@@ -1,5 +1,5 @@
 #!/bin/bash
-# Formatting of everything, and clang-tidy of the SDK. On Debian 12 it installs
+# Formatting of everything, clang-tidy of the SDK, and the BUILD files' deps. On Debian 12 it installs
 # what is missing. Ends in a line "N passed, N failed", a file counting as one.
 #
 #   tests/lint.sh [--fix]     --fix formats instead of complaining
@@ -13,7 +13,7 @@ gen=$root/.build/lint/gen
 
 cd "$root" || exit 1
 # shellcheck disable=SC2086  # a list
-install_missing $BUILD_PACKAGES $CHECK_PACKAGES
+install_missing $BUILD_PACKAGES $CHECK_PACKAGES python3
 
 mapfile -t sources < <(git ls-files '*.cc' '*.h')
 if [ "${1:-}" = --fix ]; then
@@ -51,6 +51,10 @@ for file in $bad; do
   failures=$((failures + 1))
 done
 [ ! -s "$log" ] || head -n 200 "$log"
+
+# A target that uses a header names its library, or a build against the Central
+# Registry would not find it.
+if ! python3 bazel/check_includes.py; then failures=$((failures + 1)); fi
 
 echo "$((${#sources[@]} + ${#tidy[@]} - failures)) passed, $failures failed"
 [ "$failures" = 0 ]

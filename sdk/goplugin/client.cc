@@ -18,6 +18,17 @@ namespace goplugin {
 
 using internal::Session;
 
+namespace {
+
+// In a forked child: the session's threads do not exist here, and ending them
+// would hang. Kept reachable, so that leak checkers see that it is meant.
+void Abandon(std::shared_ptr<Session> session) {
+  static auto* abandoned = new std::vector<std::shared_ptr<Session>>;
+  abandoned->push_back(std::move(session));
+}
+
+}  // namespace
+
 void LaunchOperation::Cancel() {
   if (std::shared_ptr<Session> session = session_.lock()) {
     session->CancelLaunch();
@@ -72,10 +83,7 @@ Client::Client(std::shared_ptr<Session> session)
 
 Client::~Client() {
   if (session_->forked()) {
-    // Its threads do not exist here; ending them would hang. Kept reachable, so
-    // that leak checkers see that it is meant.
-    static auto* abandoned = new std::vector<std::shared_ptr<Session>>;
-    abandoned->push_back(std::move(session_));
+    Abandon(std::move(session_));
     return;
   }
   session_->BeginShutdown();

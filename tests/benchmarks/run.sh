@@ -18,7 +18,7 @@ peers=${GOPLUGIN_PEERS:-$root/.build/peers}
 plugin=
 quick=
 
-usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '$d'; }
+usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
 
 while [ $# -gt 0 ]; do
   case $1 in

@@ -32,9 +32,9 @@ namespace {
 
 ClientOptions ShortLadder() {
   ClientOptions options = PlainOptions();
-  options.shutdown.rpc_timeout = absl::Milliseconds(300);
+  options.shutdown.rpc_timeout = absl::Seconds(1);
   options.shutdown.exit_timeout = absl::Milliseconds(300);
-  options.shutdown.terminate_timeout = absl::Milliseconds(300);
+  options.shutdown.terminate_timeout = absl::Seconds(1);
   return options;
 }
 

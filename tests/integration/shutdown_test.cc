@@ -25,9 +25,9 @@ constexpr char kMoreTime[] = "give it more time with ClientOptions::shutdown";
 
 ClientOptions ShortLadder() {
   ClientOptions options = PlainOptions();
-  options.shutdown.rpc_timeout = absl::Milliseconds(300);
+  options.shutdown.rpc_timeout = absl::Seconds(1);
   options.shutdown.exit_timeout = absl::Milliseconds(300);
-  options.shutdown.terminate_timeout = absl::Milliseconds(300);
+  options.shutdown.terminate_timeout = absl::Seconds(1);
   return options;
 }
 
@@ -68,7 +68,8 @@ class ShutdownTest : public HarnessTest {
   }
 
   static void ExpectOk(std::vector<std::string> flags, ExitStatus exit) {
-    std::unique_ptr<Client> client = Start(std::move(flags));
+    std::unique_ptr<Client> client =
+        MustLaunch(ServerPlugin(std::move(flags)), PlainOptions());
     ASSERT_NE(client, nullptr);
     const absl::Status bye = TimedShutdown(*client);
     EXPECT_TRUE(bye.ok()) << bye;

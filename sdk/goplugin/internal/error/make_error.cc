@@ -70,7 +70,7 @@ std::string Message(const ErrorDetails& details) {
 
 }  // namespace
 
-absl::Status MakeError(ErrorDetails details) {
+absl::Status MakeError(const ErrorDetails& details) {
   absl::Status status(ReasonCode(details.reason), Message(details));
   status.SetPayload(kErrorDetailsUrl, absl::Cord(Serialize(details)));
   return status;
@@ -81,7 +81,7 @@ absl::Status MakeError(Reason reason, std::string what, std::string hint) {
   details.reason = reason;
   details.what = std::move(what);
   details.hint = std::move(hint);
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 std::string Quote(absl::string_view text, size_t max_bytes) {

@@ -13,7 +13,7 @@ namespace goplugin::internal {
 // reads
 //   what; evidence; evidence; exit status; hint: ...; stderr: ...
 // and the details travel as a payload that GetErrorDetails reads back.
-absl::Status MakeError(ErrorDetails details);
+absl::Status MakeError(const ErrorDetails& details);
 
 // Shorthand for an error without process evidence.
 absl::Status MakeError(Reason reason, std::string what, std::string hint);

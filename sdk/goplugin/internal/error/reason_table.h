@@ -12,8 +12,8 @@ inline constexpr absl::string_view kErrorDetailsUrl =
     "type.googleapis.com/goplugin.wire.ErrorDetails";
 
 struct ReasonRow {
-  Reason reason;
   const char* name;
+  Reason reason;
   absl::StatusCode code;
 };
 

@@ -44,7 +44,7 @@ absl::Status LineError(const Line& line, Reason reason, std::string what,
   details.what = std::move(what);
   details.evidence = {absl::StrCat("handshake line: ", Quote(line.text))};
   details.hint = std::move(hint);
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 absl::Status ReadCoreVersion(const Line& line, HandshakeResponse& response) {

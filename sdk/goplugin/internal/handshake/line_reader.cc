@@ -69,7 +69,7 @@ absl::Status OverlongCandidate(absl::string_view start) {
   details.hint =
       "Check that the program is a go-plugin plugin, and that it ends its "
       "handshake line with a newline.";
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 }  // namespace
@@ -213,7 +213,7 @@ absl::Status HandshakeReader::NoLineError(End end, bool newline_missing) const {
       noise_.size() == 0
           ? "nothing was written to stdout"
           : absl::StrCat("all of stdout: ", Quote(noise(), kQuotedNoiseBytes))};
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 }  // namespace goplugin::internal

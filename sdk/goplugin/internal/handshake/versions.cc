@@ -33,7 +33,7 @@ absl::StatusOr<uint32_t> NegotiateVersion(absl::Span<const uint32_t> ours,
       "This side supports ", our_set, ", the other side ", their_set,
       ": add a version of the other side to handshake.protocol_versions, or "
       "use a host and a plugin that were built for the same version.");
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 std::vector<uint32_t> ParseVersionList(absl::string_view text) {

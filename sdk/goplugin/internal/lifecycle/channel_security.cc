@@ -26,7 +26,7 @@ absl::Status CertificateError(std::string what, std::string hint,
   details.what = std::move(what);
   details.evidence = {absl::StrCat("the line: ", Quote(response.raw_line))};
   details.hint = std::move(hint);
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 absl::StatusOr<ChannelSecurity> Insecure(const HandshakeResponse& response) {

@@ -157,7 +157,7 @@ absl::Status Connector::ConnectError() const {
     details.hint =
         "something takes connections there but does not answer: the plugin is "
         "stopped, stuck or overloaded, or it is no gRPC server";
-    return MakeError(std::move(details));
+    return MakeError(details);
   }
   if (target_.endpoint.network == Endpoint::Network::kUnix) {
     const absl::optional<ErrorDetails> socket =
@@ -170,7 +170,7 @@ absl::Status Connector::ConnectError() const {
   details.hint =
       "nobody serves where the plugin's handshake line points: it must listen "
       "before it prints the line, and go on listening";
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 }  // namespace goplugin::internal

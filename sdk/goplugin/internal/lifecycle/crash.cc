@@ -55,14 +55,14 @@ absl::Status CrashError(const std::string& path, pid_t pid,
   details.exit_status = status;
   output.AddEvidence(details);
   details.hint = CrashHint(status, !details.panic.empty());
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 absl::Status WithCall(const absl::Status& error, const grpc::Status& call) {
   ErrorDetails details = GetErrorDetails(error).value_or(ErrorDetails());
   details.evidence.push_back(
       absl::StrCat("the call: ", DescribeGrpcStatus(call)));
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 absl::Status CallError(const grpc::Status& call) {
@@ -71,7 +71,7 @@ absl::Status CallError(const grpc::Status& call) {
   details.what = "the call failed and the plugin lives";
   details.evidence = {DescribeGrpcStatus(call)};
   details.hint = "this is the plugin's own answer, or the call's deadline";
-  const absl::Status error = MakeError(std::move(details));
+  const absl::Status error = MakeError(details);
   // The call's code tells more than the reason's.
   absl::Status status(static_cast<absl::StatusCode>(call.error_code()),
                       error.message());

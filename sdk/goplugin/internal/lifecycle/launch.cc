@@ -291,7 +291,7 @@ absl::Status Launch::WithEvidence(const absl::Status& status) const {
         absl::StrCat("after ", Rounded(stopwatch_.Elapsed())));
   }
   output_->AddEvidence(details);
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 void Launch::Report(LaunchPhase phase, absl::Duration* timing) {

@@ -25,7 +25,7 @@ absl::Status BadOption(absl::string_view field, std::string fact,
   details.what = absl::StrCat("the option ", field, " can't be used");
   details.evidence = {std::move(fact)};
   details.hint = std::move(hint);
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 bool HasNul(absl::string_view text) {

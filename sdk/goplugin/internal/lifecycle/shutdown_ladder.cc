@@ -115,7 +115,7 @@ absl::Status ShutdownLadder::result() const {
         "it must exit soon after its Shutdown call; give it more time with "
         "ClientOptions::shutdown if it has work to finish";
   }
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 bool ShutdownLadder::CameTooLate(const ExitStatus& status) const {
@@ -132,7 +132,7 @@ bool ShutdownLadder::CameTooLate(const ExitStatus& status) const {
   return false;
 }
 
-void ShutdownLadder::Record(std::string what) {
+void ShutdownLadder::Record(const std::string& what) {
   steps_.push_back(
       absl::StrCat("after ",
                    absl::FormatDuration(absl::Trunc(stopwatch_.Elapsed(),

@@ -70,7 +70,7 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
   void WaitForExit();
   void Terminate();
   void SendKill();
-  void Record(std::string what);
+  void Record(const std::string& what);
 
   Runtime& runtime_;
   const ShutdownOptions options_;

@@ -138,7 +138,7 @@ absl::Status DiagnoseSpawn(const Command& command,
     details.evidence.push_back(std::move(fact));
   }
   details.hint = std::move(findings.hint);
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 }  // namespace goplugin::internal

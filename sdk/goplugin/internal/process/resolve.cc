@@ -50,7 +50,7 @@ absl::Status NotInPath(const std::string& name) {
         " to run the one in the current directory, or install it in a "
         "directory of the host's PATH");
   }
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 }  // namespace

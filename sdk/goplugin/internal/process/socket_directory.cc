@@ -51,7 +51,7 @@ absl::Status GroupError(const std::string& group, std::string evidence,
                               " can't be used for the socket directory");
   details.evidence = {std::move(evidence)};
   details.hint = std::move(hint);
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 absl::StatusOr<gid_t> FindGroup(const std::string& name) {
@@ -140,7 +140,7 @@ absl::StatusOr<std::string> MakeInBase(const std::string& base) {
   details.hint =
       "give an existing directory with a short path that the host may write "
       "to, such as /run/user/<uid> or /tmp, or none";
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 absl::StatusOr<std::string> Make(const std::string& base) {
@@ -154,7 +154,7 @@ absl::StatusOr<std::string> Make(const std::string& base) {
   details.hint =
       "set the socket directory option, XDG_RUNTIME_DIR or TMPDIR to a "
       "directory with a short path that the host may write to";
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 // Opens `name` in `parent` if it is a directory itself, not a link to one.

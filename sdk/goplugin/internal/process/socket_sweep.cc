@@ -60,7 +60,7 @@ absl::Status CheckUnixSocket(const std::string& path) {
         "the plugin must announce the path of the socket it listens on, not "
         "its directory or another file";
   }
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 }  // namespace goplugin::internal

@@ -42,7 +42,7 @@ absl::Status NulError(const char* where, const std::string& text) {
   details.what = absl::StrCat(where, " holds a NUL byte");
   details.evidence = {Quote(text)};
   details.hint = "remove it: no program can be given one";
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 absl::Status CheckRequest(const SpawnRequest& request) {

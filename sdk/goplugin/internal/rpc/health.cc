@@ -26,7 +26,7 @@ absl::Status PingError(Reason reason, std::string evidence, std::string hint) {
   details.what = "the plugin's health check failed";
   details.evidence = {std::move(evidence)};
   details.hint = std::move(hint);
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ absl::Status Nowhere(const std::vector<absl::Status>& errors) {
     details.evidence.emplace_back(error.message());
   }
   details.hint = "make one of the networks possible";
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 }  // namespace

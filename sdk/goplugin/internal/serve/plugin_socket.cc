@@ -40,9 +40,8 @@ absl::StatusOr<gid_t> FindGroup(const std::string& group) {
   std::vector<char> storage(4096);
   struct group entry;
   struct group* found = nullptr;
-  int error = 0;
-  while ((error = getgrnam_r(group.c_str(), &entry, storage.data(),
-                             storage.size(), &found)) == ERANGE &&
+  while (getgrnam_r(group.c_str(), &entry, storage.data(), storage.size(),
+                    &found) == ERANGE &&
          storage.size() < (std::size_t{1} << 24)) {
     storage.resize(storage.size() * 2);
   }

@@ -123,7 +123,7 @@ absl::Status GenerationError() {
   details.hint =
       "the TLS library is out of memory or randomness, or its configuration "
       "(openssl.cnf, OPENSSL_CONF) forbids ECDSA P-256";
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 }  // namespace

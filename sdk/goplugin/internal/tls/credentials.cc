@@ -88,7 +88,7 @@ absl::Status CheckP521(bool is_p521) {
   details.hint =
       "build gRPC on OpenSSL (--@grpc//third_party:grpc_use_openssl=true), or "
       "use gRPC 1.83 or later; go-plugin itself always makes P-521 keys";
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 #endif

@@ -218,7 +218,7 @@ absl::Status ExplainTlsFailure(const std::string& grpc_error_message,
   const bool manual =
       announced == nullptr && explanation->hint_manual != nullptr;
   details.hint = manual ? explanation->hint_manual : explanation->hint_auto;
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 }  // namespace goplugin::internal

@@ -27,7 +27,7 @@ absl::Status Unusable(std::string what, std::string hint) {
   details.what = std::move(what);
   details.evidence = {TakeErrors()};
   details.hint = std::move(hint);
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 // Loads both as gRPC will, so that what the library refuses (a weak key, a key

@@ -123,7 +123,7 @@ absl::Status RefuseCertificate(std::string what,
   details.what = std::move(what);
   details.evidence = std::move(evidence);
   details.hint = std::move(hint);
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 absl::StatusOr<PeerCertificate> ParsePeerCertificate(absl::string_view der,

@@ -26,7 +26,7 @@ absl::Status Refuse(std::string what, std::vector<std::string> evidence,
   details.what = std::move(what);
   details.evidence = std::move(evidence);
   details.hint = std::move(hint);
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 // Answers every question for a passphrase with a failure, and notes it.

@@ -81,7 +81,7 @@ absl::Status ConnectError(const Endpoint& endpoint, int error) {
       details.hint = "check the address in the plugin's handshake line";
       break;
   }
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 // The first flight of a TLS client, as gRPC would send it.

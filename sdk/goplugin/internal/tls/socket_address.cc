@@ -31,7 +31,7 @@ absl::Status Refuse(const Endpoint& endpoint, std::string why) {
   details.hint =
       "the plugin should announce the path of a unix socket of at most 107 "
       "bytes, or an IP address with a port";
-  return MakeError(std::move(details));
+  return MakeError(details);
 }
 
 absl::StatusOr<std::vector<SocketAddress>> UnixAddress(
