@@ -1,6 +1,7 @@
 #!/bin/bash
-# Formatting of everything, clang-tidy of the SDK, and the BUILD files' deps. On Debian 12 it installs
-# what is missing. Ends in a line "N passed, N failed", a file counting as one.
+# Formatting of everything, clang-tidy of the SDK, and the BUILD files' deps. On
+# Debian 12 it installs what is missing. Ends in a line "N passed, N failed", a
+# file counting as one.
 #
 #   tests/lint.sh [--fix]     --fix formats instead of complaining
 set -u
