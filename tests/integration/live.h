@@ -32,6 +32,15 @@ inline ClientOptions PlainOptions() {
   return options;
 }
 
+// For plugins that have to be forced.
+inline ClientOptions ShortLadder() {
+  ClientOptions options = PlainOptions();
+  options.shutdown.rpc_timeout = absl::Seconds(1);
+  options.shutdown.exit_timeout = absl::Milliseconds(300);
+  options.shutdown.terminate_timeout = absl::Seconds(1);
+  return options;
+}
+
 // A launch that must succeed: null, and a failure of the test, otherwise.
 inline std::unique_ptr<Client> MustLaunch(
     Command command, ClientOptions options = PlainOptions()) {

@@ -30,14 +30,6 @@
 namespace goplugin::testing {
 namespace {
 
-ClientOptions ShortLadder() {
-  ClientOptions options = PlainOptions();
-  options.shutdown.rpc_timeout = absl::Seconds(1);
-  options.shutdown.exit_timeout = absl::Milliseconds(300);
-  options.shutdown.terminate_timeout = absl::Seconds(1);
-  return options;
-}
-
 class ShutdownCallersTest : public HarnessTest {};
 
 TEST_F(ShutdownCallersTest, Twice) {

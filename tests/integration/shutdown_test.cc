@@ -23,14 +23,6 @@ namespace {
 
 constexpr char kMoreTime[] = "give it more time with ClientOptions::shutdown";
 
-ClientOptions ShortLadder() {
-  ClientOptions options = PlainOptions();
-  options.shutdown.rpc_timeout = absl::Seconds(1);
-  options.shutdown.exit_timeout = absl::Milliseconds(300);
-  options.shutdown.terminate_timeout = absl::Seconds(1);
-  return options;
-}
-
 ExitStatus Exited(int code) { return {ExitStatus::Kind::kExited, code}; }
 ExitStatus Signalled(int number) {
   return {ExitStatus::Kind::kSignalled, number};
