@@ -101,7 +101,7 @@ fuzz() {
   mkdir -p "$corpus"
   [ ! -e "tests/fuzz/$1.dict" ] || dictionary=("-dict=$root/tests/fuzz/$1.dict")
   "$BAZEL" run --config=fuzz "//tests/fuzz:${1}_fuzz" -- \
-    -max_total_time="${FUZZ_SECONDS:-60}" "${dictionary[@]}" \
+    -verbosity=0 -max_total_time="${FUZZ_SECONDS:-60}" "${dictionary[@]}" \
     -artifact_prefix="$corpus/" "$corpus" "$root/tests/fuzz/corpus/$1"
 }
 

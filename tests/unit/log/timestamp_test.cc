@@ -75,6 +75,7 @@ TEST(TimeFromNumberTest, TellsTheUnitsApart) {
 
 TEST(TimeFromNumberTest, NoTimeOfThisEra) {
   EXPECT_EQ(TimeFromNumber(-1), absl::nullopt);
+  EXPECT_EQ(TimeFromNumber(9.3e18), absl::nullopt);
   EXPECT_EQ(TimeFromNumber(1e300), absl::nullopt);
   EXPECT_EQ(TimeFromNumber(std::nan("")), absl::nullopt);
 }

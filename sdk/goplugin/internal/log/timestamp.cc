@@ -129,12 +129,14 @@ absl::optional<absl::Time> ParseTimestamp(absl::string_view text) {
 }
 
 absl::optional<absl::Time> TimeFromNumber(double number) {
+  // What an int64_t holds: nanoseconds until 2255.
+  if (!(number >= 0 && number < 9e18)) return absl::nullopt;
   // Each unit's numbers from 1973 to 5138 lie below the next one's.
   double limit = 1e11;
   for (const absl::Duration unit :
        {absl::Seconds(1), absl::Milliseconds(1), absl::Microseconds(1),
         absl::Nanoseconds(1)}) {
-    if (number >= 0 && number < limit) {
+    if (number < limit) {
       const double whole = std::floor(number);
       return absl::UnixEpoch() + unit * static_cast<int64_t>(whole) +
              unit * (number - whole);
