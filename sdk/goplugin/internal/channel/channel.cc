@@ -76,17 +76,6 @@ bool IsIpv4(const std::string& host) {
   return inet_pton(AF_INET, host.c_str(), &address) == 1;
 }
 
-// The last user of gRPC to go would wait for its executor thread, which may sit
-// in a poll of 10 s. Started once and never given back, it leaves with the
-// process.
-void KeepGrpcRunning() {
-  static const bool running = [] {
-    grpc_init();
-    return true;
-  }();
-  static_cast<void>(running);
-}
-
 bool HasArgument(const grpc_channel_args& arguments, absl::string_view name) {
   for (size_t i = 0; i < arguments.num_args; ++i) {
     if (name == arguments.args[i].key) return true;
@@ -135,7 +124,7 @@ std::shared_ptr<grpc::Channel> CreatePluginChannel(
     const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     const grpc::ChannelArguments& arguments,
     InterceptorFactories interceptors) {
-  KeepGrpcRunning();
+  ShutDownChannel();  // keeps gRPC running
   if (interceptors.empty()) {
     return grpc::CreateCustomChannel(ChannelTarget(endpoint), credentials,
                                      arguments);
@@ -144,10 +133,15 @@ std::shared_ptr<grpc::Channel> CreatePluginChannel(
       ChannelTarget(endpoint), credentials, arguments, std::move(interceptors));
 }
 
-std::shared_ptr<grpc::Channel> CreateShutDownChannel() {
-  // It connects only when a call is made, and then finds nothing.
-  return grpc::CreateChannel("unix:/nonexistent/plugin-is-shut-down",
-                             grpc::InsecureChannelCredentials());
+const std::shared_ptr<grpc::Channel>& ShutDownChannel() {
+  // It connects only when a call is made, and then finds nothing. Never
+  // destroyed: the last user of gRPC to go would wait for its executor thread,
+  // which may sit in a poll of 10 s, and the next one would start gRPC's event
+  // engine with its threads anew.
+  static const auto* channel = new std::shared_ptr<grpc::Channel>(
+      grpc::CreateChannel("unix:/nonexistent/plugin-is-shut-down",
+                          grpc::InsecureChannelCredentials()));
+  return *channel;
 }
 
 }  // namespace goplugin::internal

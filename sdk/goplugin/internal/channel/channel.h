@@ -34,8 +34,8 @@ std::shared_ptr<grpc::Channel> CreatePluginChannel(
     const grpc::ChannelArguments& arguments, InterceptorFactories interceptors);
 
 // A channel whose calls fail with UNAVAILABLE: what a client that was shut down
-// hands out.
-std::shared_ptr<grpc::Channel> CreateShutDownChannel();
+// hands out. One for all; its first use starts gRPC, which then stays.
+const std::shared_ptr<grpc::Channel>& ShutDownChannel();
 
 }  // namespace goplugin::internal
 

@@ -18,6 +18,7 @@
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/lifecycle/channel_security.h"
+#include "goplugin/internal/lifecycle/key_pair_stock.h"
 #include "goplugin/internal/lifecycle/options_check.h"
 #include "goplugin/internal/process/socket_sweep.h"
 
@@ -73,19 +74,39 @@ Launch::Launch(Runtime& runtime, Command command, ClientOptions options,
 void Launch::Start(Done done) {
   done_ = std::move(done);
   const absl::Status usable = CheckOptions(command_, options_);
-  if (!usable.ok()) return Fail(usable);
+  if (!usable.ok()) {
+    runtime_.loop().Post(
+        [self = shared_from_this(), usable] { self->Fail(usable); });
+    return;
+  }
+  spawning_ = true;
+  // The loop hears of the deadline before it can hear of the process.
+  runtime_.loop().Post([self = shared_from_this()] { self->StartTimers(); });
+  StartSpawning();
+}
+
+void Launch::StartTimers() {
+  if (over_) return;
   deadline_.Start(stopwatch_.Remaining(options_.start_timeout),
                   [this] { FinishReading(HandshakeReader::End::kDeadline); });
   notice_.Start(options_.slow_start_notice, [this] { OnSlowStart(); });
-  spawning_ = true;
+}
+
+void Launch::StartSpawning() {
   runtime_.spawner().Post([self = shared_from_this()]() mutable {
+    Runtime& runtime = self->runtime_;
     absl::StatusOr<SpawnedPlugin> spawned =
         SpawnPlugin(self->command_, self->options_, self->inherited_);
+    const absl::Duration when = self->stopwatch_.Elapsed();
     // Handed on, not shared: timers must be destroyed on the loop.
-    EventLoop& loop = self->runtime_.loop();
-    loop.Post([self = std::move(self), spawned = std::move(spawned)]() mutable {
-      self->OnSpawned(std::move(spawned));
-    });
+    runtime.loop().Post(
+        [self = std::move(self), spawned = std::move(spawned), when]() mutable {
+          self->OnSpawned(std::move(spawned), when);
+        });
+    // What this launch or the next one will need, while the plugin starts.
+    runtime.calls();
+    ShutDownChannel();
+    KeyPairStock::Refill();
   });
 }
 
@@ -95,7 +116,8 @@ void Launch::Cancel() {
                  "LaunchOperation::Cancel was called by this host"));
 }
 
-void Launch::OnSpawned(absl::StatusOr<SpawnedPlugin> spawned) {
+void Launch::OnSpawned(absl::StatusOr<SpawnedPlugin> spawned,
+                       absl::Duration when) {
   spawning_ = false;
   if (!spawned.ok()) {
     if (over_) return ConcludeFailure();
@@ -116,7 +138,8 @@ void Launch::OnSpawned(absl::StatusOr<SpawnedPlugin> spawned) {
   plugin_.process = std::make_unique<PluginProcess>(
       runtime_.loop(), std::move(spawned->child), std::move(callbacks));
   if (over_) return plugin_.process->Signal(SIGKILL);
-  Report(LaunchPhase::kStarted, &plugin_.timings.spawn);
+  plugin_.timings.spawn = when;
+  Report(LaunchPhase::kStarted, when);
 }
 
 void Launch::OnStdout(absl::string_view bytes) {
@@ -184,7 +207,8 @@ void Launch::OnLine(const HandshakeResponse& response) {
   const absl::Status announced = CheckAnnounced(response.endpoint);
   if (!announced.ok()) return Fail(announced);
   plugin_.files->Remember(response.endpoint);
-  Report(LaunchPhase::kLine, &plugin_.timings.line);
+  plugin_.timings.line = stopwatch_.Elapsed();
+  Report(LaunchPhase::kLine, plugin_.timings.line);
   Connect(response);
 }
 
@@ -219,6 +243,7 @@ void Launch::Connect(const HandshakeResponse& response) {
 void Launch::OnConnected(const absl::Status& status,
                          Connector::Serving serving) {
   if (!status.ok()) return Fail(status);
+  const absl::Duration connected = stopwatch_.Elapsed();
   if (serving == wire::HealthCheckResponse::NOT_SERVING) {
     output_->Note(LogLevel::kWarn,
                   "the plugin is reachable, but its health service says "
@@ -226,8 +251,10 @@ void Launch::OnConnected(const absl::Status& status,
   }
   over_ = true;
   plugin_.files->Remember(plugin_.response.endpoint);
-  Report(LaunchPhase::kConnected, &plugin_.timings.connect);
-  Report(LaunchPhase::kReady, &plugin_.timings.ready);
+  plugin_.timings.connect = connected;
+  Report(LaunchPhase::kConnected, connected);
+  plugin_.timings.ready = stopwatch_.Elapsed();
+  Report(LaunchPhase::kReady, plugin_.timings.ready);
   Done done = std::exchange(done_, nullptr);
   std::move(done)(std::move(plugin_));
 }
@@ -294,12 +321,10 @@ absl::Status Launch::WithEvidence(const absl::Status& status) const {
   return MakeError(details);
 }
 
-void Launch::Report(LaunchPhase phase, absl::Duration* timing) {
-  *timing = stopwatch_.Elapsed();
+void Launch::Report(LaunchPhase phase, absl::Duration when) {
   if (options_.on_phase == nullptr) return;
-  callbacks_->Post([report = options_.on_phase, phase, time = *timing] {
-    report(phase, time);
-  });
+  callbacks_->Post(
+      [report = options_.on_phase, phase, when] { report(phase, when); });
 }
 
 }  // namespace goplugin::internal

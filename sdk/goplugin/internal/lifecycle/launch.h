@@ -42,7 +42,7 @@ struct ReadyPlugin {
 // The way from a command to a ready plugin:
 //   spawn -> handshake line -> security -> channel -> connected
 // or, from anywhere on it, to an error that is told once everything that was
-// started is gone. Lives on the loop's thread, in a shared_ptr.
+// started is gone. Lives on the loop's thread, but for Start, in a shared_ptr.
 class Launch : public std::enable_shared_from_this<Launch> {
  public:
   using Done = absl::AnyInvocable<void(absl::StatusOr<ReadyPlugin>) &&>;
@@ -54,13 +54,16 @@ class Launch : public std::enable_shared_from_this<Launch> {
          std::shared_ptr<PluginOutput> output,
          std::shared_ptr<CallbackQueue> callbacks, Stopwatch stopwatch);
 
-  // `done` is called once, never from inside Start.
+  // `done` is called once, on the loop's thread, never from inside Start. Any
+  // thread may call it.
   void Start(Done done);
   // Ends in kCancelled, unless it has ended.
   void Cancel();
 
  private:
-  void OnSpawned(absl::StatusOr<SpawnedPlugin> spawned);
+  void StartTimers();
+  void StartSpawning();
+  void OnSpawned(absl::StatusOr<SpawnedPlugin> spawned, absl::Duration when);
   void OnStdout(absl::string_view bytes);
   void OnStdoutEnd();
   void OnExit();
@@ -74,7 +77,7 @@ class Launch : public std::enable_shared_from_this<Launch> {
   void ConcludeLater();
   void ConcludeFailure();
   absl::Status WithEvidence(const absl::Status& status) const;
-  void Report(LaunchPhase phase, absl::Duration* timing);
+  void Report(LaunchPhase phase, absl::Duration when);
   bool reading() const { return !over_ && connector_ == nullptr; }
 
   Runtime& runtime_;

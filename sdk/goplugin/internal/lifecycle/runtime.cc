@@ -5,6 +5,7 @@
 #include <atomic>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -62,6 +63,11 @@ std::shared_ptr<Runtime> Runtime::Acquire() {
     registry.current = runtime;
   }
   return runtime;
+}
+
+CallQueue& Runtime::calls() {
+  std::call_once(calls_made_, [this] { calls_.emplace(); });
+  return *calls_;
 }
 
 void Runtime::Release(Runtime* runtime) {

@@ -2,7 +2,9 @@
 #define GOPLUGIN_INTERNAL_LIFECYCLE_RUNTIME_H_
 
 #include <memory>
+#include <mutex>
 
+#include "absl/types/optional.h"
 #include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/worker.h"
@@ -24,19 +26,21 @@ class Runtime {
   EventLoop& loop() { return loop_; }
   CallbackPool& callbacks() { return callbacks_; }
   Worker& spawner() { return spawner_; }
-  CallQueue& calls() { return calls_; }
+  // Made at its first use, which also starts gRPC.
+  CallQueue& calls();
 
  private:
   Runtime() = default;
   ~Runtime() = default;
   static void Release(Runtime* runtime);
 
-  // In this order: callbacks are timed by the loop, and the spawner and the
-  // calls report to it.
+  // In this order: callbacks are timed by the loop, the calls report to it, and
+  // the spawner uses all of them.
   EventLoop loop_;
   CallbackPool callbacks_{loop_};
+  std::once_flag calls_made_;
+  absl::optional<CallQueue> calls_;
   Worker spawner_{"goplugin-spawn"};
-  CallQueue calls_;
 };
 
 }  // namespace goplugin::internal

@@ -85,13 +85,10 @@ Session::Session(Command command, ClientOptions options)
 void Session::Start(absl::AnyInvocable<void(absl::Status) &&> launched) {
   self_ = shared_from_this();
   launched_ = std::move(launched);
-  runtime_->loop().Post([this] {
-    launch_ =
-        std::make_shared<Launch>(*runtime_, command_, options_, inherited_,
-                                 output_, callbacks_, stopwatch_);
-    launch_->Start([this](absl::StatusOr<ReadyPlugin> plugin) {
-      OnLaunched(std::move(plugin));
-    });
+  launch_ = std::make_shared<Launch>(*runtime_, command_, options_, inherited_,
+                                     output_, callbacks_, stopwatch_);
+  launch_->Start([this](absl::StatusOr<ReadyPlugin> plugin) {
+    OnLaunched(std::move(plugin));
   });
 }
 
@@ -187,7 +184,7 @@ void Session::StartLadder(bool kill) {
 }
 
 void Session::DropChannel() {
-  state_->set_channel(CreateShutDownChannel());
+  state_->set_channel(ShutDownChannel());
   stdio_.Cancel();
   plugin_.channel.reset();
 }

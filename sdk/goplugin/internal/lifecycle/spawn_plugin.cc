@@ -9,6 +9,7 @@
 #include "goplugin/client_options.h"
 #include "goplugin/command.h"
 #include "goplugin/internal/handshake/environment.h"
+#include "goplugin/internal/lifecycle/key_pair_stock.h"
 #include "goplugin/internal/process/socket_directory.h"
 #include "goplugin/internal/process/spawn.h"
 #include "goplugin/internal/tls/certificate.h"
@@ -49,7 +50,7 @@ absl::StatusOr<SpawnedPlugin> SpawnPlugin(
   plugin.directory = *std::move(directory);
 
   if (UsesAutoMtls(options.tls)) {
-    absl::StatusOr<KeyPair> key_pair = GenerateOneTimeCertificate();
+    absl::StatusOr<KeyPair> key_pair = KeyPairStock::Take();
     if (!key_pair.ok()) return key_pair.status();
     plugin.key_pair = *std::move(key_pair);
   }
