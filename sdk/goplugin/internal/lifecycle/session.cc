@@ -109,6 +109,8 @@ void Session::OnLaunched(absl::StatusOr<ReadyPlugin> plugin) {
     runtime_->loop().Post(
         [self = shared_from_this()] { self->launch_.reset(); });
     std::move(launched_)(absl::OkStatus());
+    // The caller need not wait for it.
+    StartStdio();
     return;
   }
   Leave([launched = std::move(launched_), status = plugin.status()]() mutable {
@@ -136,7 +138,6 @@ void Session::Live(ReadyPlugin plugin) {
   state_->pid = plugin_.process->pid();
   state_->uses_tls = plugin_.uses_tls;
   state_->set_channel(plugin_.channel);
-  StartStdio();
 }
 
 void Session::StartStdio() {
