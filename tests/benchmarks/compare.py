@@ -69,8 +69,8 @@ def cold_start(table, setup):
                                                    "first_host")}
         options = [*flags, "-launches", str(setup.launches + 1), "-calls", "0"]
         for _ in range(setup.rounds):
-            ours = measure.cold_starts(setup.cpp(options), setup.directory)
-            other = measure.cold_starts(setup.go(options), setup.directory)
+            ours, other = measure.cold_starts(
+                (setup.cpp(options), setup.go(options)), setup.directory)
             for part, pairs in both.items():
                 pairs.add(ours[part], other[part])
         processor = measure.Pairs()

@@ -80,21 +80,24 @@ def quartiles(values):
     return tuple(statistics.quantiles(values, n=4, method="inclusive"))
 
 
-def cold_starts(command, directory):
-    """Medians of one program's launches, its very first one left out, in us.
+def cold_starts(commands, directory):
+    """Cold starts of two programs with the same plugin, in us.
 
-    total: Launch to the first reply. host: the same less the time from the
-    start of the process to its line, which is the plugin's.
+    Returns one dictionary for each. total: Launch to the first reply, the median
+    without the program's very first launch. host: the same less the plugin's own
+    start. first_host: that of the first launch.
     """
-    starts = [line for line in run(command, directory)
-              if line["bench"] == "cold_start"]
-    first, later = starts[:1], starts[1:]
+    starts = [[line for line in run(command, directory)
+               if line["bench"] == "cold_start"] for command in commands]
+    # From the start of the process to its line. The plugin is the same, and so is
+    # this time: a host that hears of its process late must neither gain nor lose
+    # by it.
+    plugin = min(statistics.median(line["line_us"] - line["spawn_us"]
+                                   for line in lines[1:]) for lines in starts)
 
-    def host(line):
-        return line["reply_us"] - (line["line_us"] - line["spawn_us"])
+    def totals(lines):
+        total = statistics.median(line["reply_us"] for line in lines[1:])
+        return {"total": total, "host": total - plugin,
+                "first_host": lines[0]["reply_us"] - plugin}
 
-    return {
-        "total": statistics.median(line["reply_us"] for line in later),
-        "host": statistics.median(host(line) for line in later),
-        "first_host": host(first[0]),
-    }
+    return [totals(lines) for lines in starts]

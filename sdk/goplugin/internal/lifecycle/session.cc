@@ -186,6 +186,7 @@ void Session::StartLadder(bool kill) {
 
 void Session::DropChannel() {
   state_->set_channel(ShutDownChannel());
+  ExpectStdioEnd();
   stdio_.Cancel();
   plugin_.channel.reset();
 }
@@ -196,14 +197,22 @@ void Session::OnProcessExit(ExitStatus status) {
   state_->SetExited(status);
   if (ladder_ != nullptr) ladder_->Stop();
   if (stdio_open_) {
+    ExpectStdioEnd();
     stdio_deadline_ = std::make_unique<Timer>(runtime_->loop());
     stdio_deadline_->Start(kStdioAfterExit, [this] { stdio_.Cancel(); });
   }
   FinishIfIdle();
 }
 
+void Session::ExpectStdioEnd() {
+  if (stdio_open_ && !stdio_ends_.has_value()) {
+    stdio_ends_.emplace(runtime_->calls());
+  }
+}
+
 void Session::OnStdioEnd() {
   stdio_open_ = false;
+  stdio_ends_.reset();
   FinishIfIdle();
 }
 

@@ -88,6 +88,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void StartLadder(bool kill);
   void DropChannel();
   void OnProcessExit(ExitStatus status);
+  void ExpectStdioEnd();
   void OnStdioEnd();
   void FinishIfIdle();
   void Finish();
@@ -115,6 +116,8 @@ class Session : public std::enable_shared_from_this<Session> {
   CallHandle stdio_;
   bool stdio_open_ = false;
   bool exited_ = false;
+  // From when the stream's end is near until it is there.
+  absl::optional<CallQueue::Hurry> stdio_ends_;
   std::unique_ptr<Timer> stdio_deadline_;
 };
 

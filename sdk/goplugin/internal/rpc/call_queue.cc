@@ -1,21 +1,68 @@
 #include "goplugin/internal/rpc/call_queue.h"
 
+#include <chrono>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "goplugin/internal/loop/sdk_thread.h"
 
 namespace goplugin::internal {
+namespace {
+
+// Between two looks while nobody is in a hurry, and the longest wait in gRPC
+// after the last hurry has ended.
+constexpr auto kBetweenLooks = std::chrono::milliseconds(20);
+// What brings one piece mostly brings more.
+constexpr auto kHurryAfterEvent = std::chrono::milliseconds(50);
+
+}  // namespace
+
+CallQueue::Hurry::Hurry(CallQueue& queue) : queue_(queue) {
+  absl::MutexLock lock(&queue_.mutex_);
+  ++queue_.hurries_;
+}
+
+CallQueue::Hurry::~Hurry() {
+  absl::MutexLock lock(&queue_.mutex_);
+  --queue_.hurries_;
+}
 
 CallQueue::CallQueue()
     : thread_(StartSdkThread("goplugin-rpc", [this] { Run(); })) {}
 
 CallQueue::~CallQueue() {
+  const Hurry hurry(*this);
   queue_.Shutdown();
   thread_.join();
 }
 
 void CallQueue::Run() {
-  void* tag = nullptr;
-  bool ok = false;
-  while (queue_.Next(&tag, &ok)) static_cast<Tag*>(tag)->OnComplete(ok);
+  using std::chrono::steady_clock;
+  using std::chrono::system_clock;
+  steady_clock::time_point hurry_until;
+  while (true) {
+    const bool waits = steady_clock::now() < hurry_until || WaitForHurry();
+    auto deadline = system_clock::now();
+    if (waits) deadline += kBetweenLooks;
+    void* tag = nullptr;
+    bool ok = false;
+    switch (queue_.AsyncNext(&tag, &ok, deadline)) {
+      case grpc::CompletionQueue::SHUTDOWN:
+        return;
+      case grpc::CompletionQueue::TIMEOUT:
+        break;
+      case grpc::CompletionQueue::GOT_EVENT:
+        hurry_until = steady_clock::now() + kHurryAfterEvent;
+        static_cast<Tag*>(tag)->OnComplete(ok);
+        break;
+    }
+  }
+}
+
+bool CallQueue::WaitForHurry() {
+  absl::MutexLock lock(&mutex_);
+  return mutex_.AwaitWithTimeout(absl::Condition(this, &CallQueue::hurried),
+                                 absl::FromChrono(kBetweenLooks));
 }
 
 }  // namespace goplugin::internal

@@ -5,11 +5,21 @@
 
 #include <thread>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
 namespace goplugin::internal {
 
 // The thread that completes the SDK's own calls. They do not use gRPC's
 // callback threads: those belong to the user as well, and a few user callbacks
 // that sleep would stop the SDK.
+//
+// A thread that waits in gRPC polls for the whole process: the answers to the
+// user's calls would reach this thread first, which would wake theirs. That is
+// three thread switches and a quarter of the processor time of a small call. So
+// this thread waits in gRPC only while somebody is in a hurry, and looks in
+// every 20 ms otherwise. A stream that brings something is in a hurry for the
+// next 50 ms.
 class CallQueue {
  public:
   // What is given to gRPC as a tag. Destroyed by whoever made it.
@@ -23,6 +33,18 @@ class CallQueue {
     ~Tag() = default;
   };
 
+  // While one lives, what completes is told at once. The queue outlives it.
+  class Hurry {
+   public:
+    explicit Hurry(CallQueue& queue);
+    ~Hurry();
+    Hurry(const Hurry&) = delete;
+    Hurry& operator=(const Hurry&) = delete;
+
+   private:
+    CallQueue& queue_;
+  };
+
   CallQueue();
   // Every call must have been cancelled or have ended; waits for their last
   // events, which needs nothing from the plugin, and joins.
@@ -34,8 +56,15 @@ class CallQueue {
 
  private:
   void Run();
+  // Whether anybody is in a hurry, now or within the time between two looks.
+  bool WaitForHurry();
+  bool hurried() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return hurries_ > 0;
+  }
 
   grpc::CompletionQueue queue_;
+  absl::Mutex mutex_;
+  int hurries_ ABSL_GUARDED_BY(mutex_) = 0;
   std::thread thread_;
 };
 

@@ -44,13 +44,14 @@ CallHandle StartUnaryCall(
 
   // Owns itself from the start of the call to its end.
   struct Call final : CallQueue::Tag {
-    explicit Call(const std::shared_ptr<grpc::Channel>& channel)
-        : stub(channel) {}
+    Call(CallQueue& queue, const std::shared_ptr<grpc::Channel>& channel)
+        : hurry(queue), stub(channel) {}
     void OnComplete(bool /*ok*/) override {
       done(status, response);
       delete this;
     }
 
+    const CallQueue::Hurry hurry;
     std::shared_ptr<grpc::ClientContext> context =
         std::make_shared<grpc::ClientContext>();
     Stub stub;
@@ -60,7 +61,7 @@ CallHandle StartUnaryCall(
     absl::AnyInvocable<void(const grpc::Status&, const Response&)> done;
   };
 
-  auto* call = new Call(channel);
+  auto* call = new Call(queue, channel);
   const std::shared_ptr<grpc::ClientContext> context = call->context;
   context->set_deadline(std::chrono::system_clock::now() +
                         absl::ToChronoMicroseconds(timeout));
