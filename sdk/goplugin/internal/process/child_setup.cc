@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -64,13 +65,24 @@ struct KernelSignalSet {
   unsigned char bytes[_NSIG / 8];
 };
 
+// In memory that both sides see, also when the rest of it is a copy.
 struct ChildArguments {
   const ChildPlan* plan;
   pid_t host;
   // Written by the child, read after it is gone or executed.
   SpawnStep step;
+  size_t item;
   int error_number;
 };
+
+// The calls with 32-bit ids.
+#if defined(SYS_setresuid32)
+constexpr long kSetGroups = SYS_setgroups32, kSetGid = SYS_setresgid32,
+               kSetUid = SYS_setresuid32;
+#else
+constexpr long kSetGroups = SYS_setgroups, kSetGid = SYS_setresgid,
+               kSetUid = SYS_setresuid;
+#endif
 
 // ---- In the child: nothing but system calls, made directly. libc's wrappers
 // may be intercepted by sanitizers, or look at state that is the host's.
@@ -141,11 +153,82 @@ GOPLUGIN_IN_CHILD bool MarkDescriptorsOfProc() {
   return size == 0;
 }
 
-GOPLUGIN_IN_CHILD bool CloseHostDescriptors() {
+GOPLUGIN_IN_CHILD bool CloseHostDescriptors(const ChildPlan& plan) {
   if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return true;
   // Linux 5.9 and 5.10 know the call but not the flag.
-  if (syscall(SYS_close_range, 3U, ~0U, 0U) == 0) return true;
+  const bool all_done = plan.program_fd < 0 && plan.descriptors.count == 0;
+  if (all_done && syscall(SYS_close_range, 3U, ~0U, 0U) == 0) return true;
   return MarkDescriptorsOfProc();
+}
+
+GOPLUGIN_IN_CHILD bool JoinControlGroups(ChildArguments& arguments) {
+  const Items<int>& groups = arguments.plan->control_groups;
+  for (size_t i = 0; i < groups.count; ++i) {
+    arguments.item = i;
+    // 0 is the writer.
+    if (syscall(SYS_write, groups.first[i], "0", 1) < 0) return false;
+  }
+  return true;
+}
+
+GOPLUGIN_IN_CHILD bool SetResourceLimits(ChildArguments& arguments) {
+  const Items<Command::ResourceLimit>& limits = arguments.plan->resource_limits;
+  for (size_t i = 0; i < limits.count; ++i) {
+    arguments.item = i;
+    // The kernel's own structure, with 64 bits everywhere.
+    uint64_t limit[2];
+    limit[0] = limits.first[i].soft;
+    limit[1] = limits.first[i].hard;
+    if (syscall(SYS_prlimit64, 0, limits.first[i].resource, limit, nullptr) !=
+        0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+GOPLUGIN_IN_CHILD bool AddNice(int increment) {
+  // The system call, unlike libc's function, answers 40 to 1 for -20 to 19.
+  const int64_t answer = syscall(SYS_getpriority, PRIO_PROCESS, 0);
+  if (answer < 0) return false;
+  return syscall(SYS_setpriority, PRIO_PROCESS, 0, 20 - answer + increment) ==
+         0;
+}
+
+// Not libc's functions: they change every thread that libc knows of.
+GOPLUGIN_IN_CHILD bool ChangeUser(ChildArguments& arguments) {
+  const ChildPlan& plan = *arguments.plan;
+  const uint32_t gid = plan.user->gid;
+  const uint32_t uid = plan.user->uid;
+  arguments.step = SpawnStep::kGroups;
+  if (syscall(kSetGroups, plan.groups.count, plan.groups.first) != 0) {
+    return false;
+  }
+  arguments.step = SpawnStep::kGid;
+  if (syscall(kSetGid, gid, gid, gid) != 0) return false;
+  arguments.step = SpawnStep::kUid;
+  return syscall(kSetUid, uid, uid, uid) == 0;
+}
+
+// Into numbers that were marked close-on-exec, or closed, before.
+GOPLUGIN_IN_CHILD bool SetDescriptors(ChildArguments& arguments) {
+  const Items<Command::Descriptor>& all = arguments.plan->descriptors;
+  for (size_t i = 0; i < all.count; ++i) {
+    arguments.item = i;
+    if (syscall(SYS_dup3, all.first[i].host, all.first[i].child, 0) < 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+GOPLUGIN_IN_CHILD void Exec(const ChildPlan& plan) {
+  if (plan.program_fd < 0) {
+    syscall(SYS_execve, plan.program, plan.argv, plan.environment);
+  } else {
+    syscall(SYS_execveat, plan.program_fd, "", plan.argv, plan.environment,
+            AT_EMPTY_PATH);
+  }
 }
 
 GOPLUGIN_IN_CHILD void EmptySignalMask() {
@@ -154,26 +237,45 @@ GOPLUGIN_IN_CHILD void EmptySignalMask() {
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof(none));
 }
 
+// What the child is limited to, and who it is.
+GOPLUGIN_IN_CHILD bool Restrict(ChildArguments& arguments) {
+  const ChildPlan& plan = *arguments.plan;
+  arguments.step = SpawnStep::kControlGroup;
+  if (!JoinControlGroups(arguments)) return false;
+  arguments.step = SpawnStep::kResourceLimit;
+  if (!SetResourceLimits(arguments)) return false;
+  arguments.step = SpawnStep::kNice;
+  if (plan.nice != 0 && !AddNice(plan.nice)) return false;
+  if (plan.user != nullptr && !ChangeUser(arguments)) return false;
+  arguments.step = SpawnStep::kDeathSignal;
+  // After the change of user, which clears it.
+  if (plan.die_with_host && !SetDeathSignal(arguments.host)) return false;
+  arguments.step = SpawnStep::kWorkingDirectory;
+  if (plan.working_directory != nullptr &&
+      syscall(SYS_chdir, plan.working_directory) != 0) {
+    return false;
+  }
+  arguments.step = SpawnStep::kNoNewPrivileges;
+  return !plan.no_new_privileges ||
+         syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
 // Goes through the steps in order; returns at the first that fails.
 GOPLUGIN_IN_CHILD void SetUpAndExec(ChildArguments& arguments) {
   const ChildPlan& plan = *arguments.plan;
   ResetSignals();
   arguments.step = SpawnStep::kProcessGroup;
   if (plan.own_group && syscall(SYS_setpgid, 0, 0) != 0) return;
-  arguments.step = SpawnStep::kDeathSignal;
-  if (plan.die_with_host && !SetDeathSignal(arguments.host)) return;
   arguments.step = SpawnStep::kStdio;
   if (!SetStdio(plan)) return;
-  arguments.step = SpawnStep::kWorkingDirectory;
-  if (plan.working_directory != nullptr &&
-      syscall(SYS_chdir, plan.working_directory) != 0) {
-    return;
-  }
-  arguments.step = SpawnStep::kDescriptors;
-  if (!CloseHostDescriptors()) return;
+  if (!Restrict(arguments)) return;
+  arguments.step = SpawnStep::kCloseDescriptors;
+  if (!CloseHostDescriptors(plan)) return;
+  arguments.step = SpawnStep::kInherit;
+  if (!SetDescriptors(arguments)) return;
   arguments.step = SpawnStep::kExec;
   EmptySignalMask();
-  syscall(SYS_execve, plan.program, plan.argv, plan.environment);
+  Exec(plan);
 }
 
 GOPLUGIN_IN_CHILD int ChildMain(void* data) {
@@ -186,13 +288,15 @@ GOPLUGIN_IN_CHILD int ChildMain(void* data) {
 
 // ---- In the host.
 
-// A stack for the child, with a page below it that faults. The host's own stack
-// can't be used: the child would overwrite frames that this thread returns to.
+// A stack for the child, with a page below it that faults, and the arguments
+// above it. The host's own stack can't be used: the child would overwrite
+// frames that this thread returns to. Shared memory, for the answer of a child
+// that has a copy of everything else.
 class ChildStack {
  public:
   ChildStack() : guard_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
     void* memory = mmap(nullptr, guard_ + kStackBytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) return;
     memory_ = static_cast<char*>(memory);
     mprotect(memory_, guard_, PROT_NONE);
@@ -203,12 +307,20 @@ class ChildStack {
   ChildStack(const ChildStack&) = delete;
   ChildStack& operator=(const ChildStack&) = delete;
 
-  // nullptr when there was no memory; errno says so.
+  // False when there was no memory; errno says so.
+  bool valid() const { return memory_ != nullptr; }
+  ChildArguments* arguments() const {
+    return reinterpret_cast<ChildArguments*>(top());
+  }
   void* top() const {
-    return memory_ == nullptr ? nullptr : memory_ + guard_ + kStackBytes;
+    static_assert(sizeof(ChildArguments) <= kArgumentBytes);
+    return memory_ + guard_ + kStackBytes - kArgumentBytes;
   }
 
  private:
+  // A stack starts at a multiple of 16.
+  static constexpr size_t kArgumentBytes = 64;
+
   size_t guard_;
   char* memory_ = nullptr;
 };
@@ -235,14 +347,16 @@ class SignalBlock {
 
 // The child's pid; *pidfd stays -1 where the kernel gives none. errno is set
 // when the pid is -1.
-pid_t Clone(void* stack_top, ChildArguments& arguments, int* pidfd) {
-  constexpr int kFlags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+pid_t Clone(const ChildStack& stack, int* pidfd) {
+  ChildArguments* arguments = stack.arguments();
+  const int flags =
+      CLONE_VFORK | SIGCHLD | (arguments->plan->user == nullptr ? CLONE_VM : 0);
   SignalBlock block;
-  pid_t pid = GoPluginClone(ChildMain, stack_top, kFlags | CLONE_PIDFD,
-                            &arguments, pidfd, nullptr, nullptr);
+  pid_t pid = GoPluginClone(ChildMain, stack.top(), flags | CLONE_PIDFD,
+                            arguments, pidfd, nullptr, nullptr);
   if (pid < 0 && (errno == EINVAL || errno == EPERM || errno == ENOSYS)) {
     *pidfd = -1;
-    pid = GoPluginClone(ChildMain, stack_top, kFlags, &arguments, nullptr,
+    pid = GoPluginClone(ChildMain, stack.top(), flags, arguments, nullptr,
                         nullptr, nullptr);
   }
   return pid;
@@ -252,16 +366,18 @@ pid_t Clone(void* stack_top, ChildArguments& arguments, int* pidfd) {
 
 CloneResult CloneAndExec(const ChildPlan& plan) {
   CloneResult result;
-  ChildStack stack;
-  if (stack.top() == nullptr) {
+  const ChildStack stack;
+  if (!stack.valid()) {
     result.error_number = errno;
     return result;
   }
-  ChildArguments arguments = {&plan, getpid(), SpawnStep::kClone, 0};
+  ChildArguments* arguments = stack.arguments();
+  *arguments = {&plan, getpid(), SpawnStep::kClone, 0, 0};
   int pidfd = -1;
-  result.pid = Clone(stack.top(), arguments, &pidfd);
-  result.error_number = result.pid < 0 ? errno : arguments.error_number;
-  result.step = result.pid < 0 ? SpawnStep::kClone : arguments.step;
+  result.pid = Clone(stack, &pidfd);
+  result.error_number = result.pid < 0 ? errno : arguments->error_number;
+  result.step = result.pid < 0 ? SpawnStep::kClone : arguments->step;
+  result.item = arguments->item;
   result.pidfd.reset(pidfd);
   return result;
 }

@@ -8,16 +8,27 @@
 #include "absl/strings/str_cat.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/process/diagnose_file.h"
+#include "goplugin/internal/process/diagnose_restriction.h"
 
 namespace goplugin::internal {
 namespace {
 
 const char* StepText(SpawnStep step) {
   switch (step) {
+    case SpawnStep::kOpenProgram:
+      return "opening it to compute its digest";
+    case SpawnStep::kSealedCopy:
+      return "making a sealed copy of it in memory";
+    case SpawnStep::kHashProgram:
+      return "computing its digest";
     case SpawnStep::kPipes:
       return "making the pipes for its output";
     case SpawnStep::kNullDevice:
       return "opening /dev/null for its stdin";
+    case SpawnStep::kOpenControlGroup:
+      return "opening the control group's cgroup.procs";
+    case SpawnStep::kDuplicate:
+      return "duplicating a descriptor for it";
     case SpawnStep::kClone:
       return "creating the process";
     case SpawnStep::kProcessGroup:
@@ -28,8 +39,24 @@ const char* StepText(SpawnStep step) {
       return "setting up its stdin, stdout and stderr";
     case SpawnStep::kWorkingDirectory:
       return "changing to its working directory";
-    case SpawnStep::kDescriptors:
+    case SpawnStep::kControlGroup:
+      return "moving it to its control group";
+    case SpawnStep::kResourceLimit:
+      return "setting its resource limits";
+    case SpawnStep::kNice:
+      return "setting its nice value";
+    case SpawnStep::kGroups:
+      return "setting its supplementary groups";
+    case SpawnStep::kGid:
+      return "changing to its group";
+    case SpawnStep::kUid:
+      return "changing to its user";
+    case SpawnStep::kNoNewPrivileges:
+      return "setting its no_new_privs";
+    case SpawnStep::kCloseDescriptors:
       return "closing the host's descriptors in it";
+    case SpawnStep::kInherit:
+      return "giving it a descriptor of the host's";
     case SpawnStep::kExec:
       return "executing it";
   }
@@ -93,23 +120,36 @@ Findings DiagnoseStep(const Command& command, const SpawnFailure& failure) {
   Findings findings;
   if (DiagnoseLimits(failure, findings)) return findings;
   switch (failure.step) {
+    case SpawnStep::kOpenProgram:
     case SpawnStep::kExec:
       findings = DiagnoseFile(command, failure.program, failure.error_number);
       break;
     case SpawnStep::kWorkingDirectory:
-      findings = DiagnoseWorkingDirectory(command.working_directory);
+      findings = DiagnoseWorkingDirectory(command);
       break;
     case SpawnStep::kNullDevice:
       findings.hint =
           "provide /dev/null where the host runs, or set Command::stdin_mode "
           "to kInherit";
       break;
-    case SpawnStep::kDescriptors:
+    case SpawnStep::kSealedCopy:
+      findings.hint =
+          "a sealed copy needs memory of the program's size, and memfd_create "
+          "with execution allowed (vm.memfd_noexec below 2); "
+          "SecureConfig::Mode::kByDescriptor needs neither";
+      break;
+    case SpawnStep::kHashProgram:
+      findings.hint =
+          "the file must be readable to its end, and the TLS library must "
+          "provide the hash";
+      break;
+    case SpawnStep::kCloseDescriptors:
       findings.hint =
           "allow the close_range system call, or mount /proc where the host "
           "runs";
       break;
     default:
+      findings = DiagnoseRestriction(command, failure);
       break;
   }
   if (findings.hint.empty()) {

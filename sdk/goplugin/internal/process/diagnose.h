@@ -16,6 +16,8 @@ struct SpawnFailure {
   std::string program = {};
   SpawnStep step = SpawnStep::kExec;
   int error_number = 0;
+  // See CloneResult.
+  size_t item = 0;
   // Bytes of arguments and environment together, and of the longest of them.
   size_t argument_bytes = 0;
   size_t longest_argument = 0;

@@ -36,8 +36,9 @@ bool OnNoexecMount(const std::string& path) {
   return statvfs(path.c_str(), &info) == 0 && (info.f_flag & ST_NOEXEC) != 0;
 }
 
-std::string HostIdentity() {
-  return absl::StrCat("the host runs as ", geteuid(), ":", getegid());
+// The user whose rights decide.
+uid_t ChildUser(const Command& command) {
+  return command.user.has_value() ? command.user->uid : geteuid();
 }
 
 // The first directory on the way to `path` that is missing, no directory or
@@ -142,8 +143,8 @@ void DiagnoseMissingInterpreter(const ProgramFile& file, Findings& findings) {
   }
 }
 
-void DiagnosePermission(const std::string& program, const ProgramFile& file,
-                        Findings& findings) {
+void DiagnosePermission(const Command& command, const std::string& program,
+                        const ProgramFile& file, Findings& findings) {
   if (file.kind == Kind::kDirectory) {
     findings.hint = "name the program's file, not the directory it is in";
   } else if (file.kind == Kind::kSpecial) {
@@ -159,6 +160,19 @@ void DiagnosePermission(const std::string& program, const ProgramFile& file,
     findings.evidence.push_back(HostIdentity());
     findings.hint = absl::StrCat("give user ", geteuid(),
                                  " execute permission on the file");
+  } else if (command.secure_config.has_value() &&
+             file.kind == Kind::kUnreadable) {
+    findings.evidence.push_back(HostIdentity());
+    findings.hint = absl::StrCat(
+        "give user ", geteuid(),
+        " read permission on the file: its digest is computed from its bytes");
+  } else if (command.user.has_value()) {
+    findings.evidence.push_back(absl::StrCat(
+        "it is to run as ", command.user->uid, ":", command.user->gid));
+    findings.hint = absl::StrCat(
+        "give user ", command.user->uid,
+        " execute permission on the file, and search permission on the "
+        "directories above it");
   } else if (!file.interpreter.empty() && !MayExecute(file.interpreter)) {
     findings.evidence.push_back(absl::StrCat(
         "its interpreter ", Quote(file.interpreter), " can't be executed: ",
@@ -223,6 +237,10 @@ void DiagnoseFormat(const ProgramFile& file, Findings& findings) {
 
 }  // namespace
 
+std::string HostIdentity() {
+  return absl::StrCat("the host runs as ", geteuid(), ":", getegid());
+}
+
 Findings DiagnoseFile(const Command& command, const std::string& program,
                       int error_number) {
   const ProgramFile file = InspectProgram(program);
@@ -237,7 +255,8 @@ Findings DiagnoseFile(const Command& command, const std::string& program,
       DiagnoseMissingInterpreter(file, findings);
       break;
     case EACCES:
-      DiagnosePermission(program, file, findings);
+    case EISDIR:
+      DiagnosePermission(command, program, file, findings);
       break;
     case ENOEXEC:
     case EINVAL:
@@ -254,7 +273,8 @@ Findings DiagnoseFile(const Command& command, const std::string& program,
   return findings;
 }
 
-Findings DiagnoseWorkingDirectory(const std::string& path) {
+Findings DiagnoseWorkingDirectory(const Command& command) {
+  const std::string& path = command.working_directory;
   Findings findings;
   const ProgramFile file = InspectProgram(path);
   if (file.kind == Kind::kAbsent) {
@@ -271,7 +291,7 @@ Findings DiagnoseWorkingDirectory(const std::string& path) {
   }
   findings.hint = absl::StrCat(
       "set Command::working_directory to an existing directory that user ",
-      geteuid(), " may enter, or leave it empty");
+      ChildUser(command), " may enter, or leave it empty");
   return findings;
 }
 

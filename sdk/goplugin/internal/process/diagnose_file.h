@@ -19,8 +19,11 @@ struct Findings {
 Findings DiagnoseFile(const Command& command, const std::string& program,
                       int error_number);
 
-// Why `path`, which must be a directory that can be entered, is not one.
-Findings DiagnoseWorkingDirectory(const std::string& path);
+// Why the command's working directory can't be entered.
+Findings DiagnoseWorkingDirectory(const Command& command);
+
+// "the host runs as 1000:1000".
+std::string HostIdentity();
 
 }  // namespace goplugin::internal
 

@@ -195,32 +195,49 @@ const char* KindName(const ProgramFile& file) {
   return "file";
 }
 
-}  // namespace
-
-ProgramFile InspectProgram(const std::string& path) {
+// What the inode tells. A regular file counts as unreadable until it was read.
+ProgramFile Properties(const struct stat& info) {
   ProgramFile file;
-  struct stat info = {};
-  if (stat(path.c_str(), &info) != 0) {
-    file.error_number = errno;
-    return file;
-  }
   file.mode = info.st_mode;
   file.owner = info.st_uid;
   file.group = info.st_gid;
   file.size = info.st_size;
-  if (!S_ISREG(info.st_mode)) {
+  if (S_ISREG(info.st_mode)) {
+    file.kind = ProgramFile::Kind::kUnreadable;
+  } else {
     file.kind = S_ISDIR(info.st_mode) ? ProgramFile::Kind::kDirectory
                                       : ProgramFile::Kind::kSpecial;
-    return file;
   }
+  return file;
+}
+
+}  // namespace
+
+ProgramFile InspectProgram(const std::string& path) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0) {
+    ProgramFile absent;
+    absent.error_number = errno;
+    return absent;
+  }
+  ProgramFile file = Properties(info);
+  if (!S_ISREG(info.st_mode)) return file;
   // O_NONBLOCK: a FIFO may have taken the file's place by now.
   const UniqueFd fd(
       open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd.valid()) {
-    file.kind = ProgramFile::Kind::kUnreadable;
-    return file;
+  if (fd.valid()) InspectContent(fd.get(), file);
+  return file;
+}
+
+ProgramFile InspectOpenFile(int fd) {
+  struct stat info = {};
+  if (fstat(fd, &info) != 0) {
+    ProgramFile absent;
+    absent.error_number = errno;
+    return absent;
   }
-  InspectContent(fd.get(), file);
+  ProgramFile file = Properties(info);
+  if (S_ISREG(info.st_mode)) InspectContent(fd, file);
   return file;
 }
 

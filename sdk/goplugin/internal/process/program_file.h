@@ -45,6 +45,9 @@ struct ProgramFile {
 // Never blocks on what the file is, follows symbolic links.
 ProgramFile InspectProgram(const std::string& path);
 
+// The same of a file that is open for reading; leaves its position alone.
+ProgramFile InspectOpenFile(int fd);
+
 // "regular file, mode 0644, owner 0:0, 120 bytes".
 std::string DescribeFile(const ProgramFile& file);
 

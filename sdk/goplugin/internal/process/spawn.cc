@@ -11,9 +11,11 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/process/child_descriptors.h"
 #include "goplugin/internal/process/child_setup.h"
 #include "goplugin/internal/process/diagnose.h"
 #include "goplugin/internal/process/resolve.h"
+#include "goplugin/internal/process/verified_program.h"
 #include "goplugin/internal/process/wait_child.h"
 
 namespace goplugin::internal {
@@ -25,11 +27,22 @@ namespace {
 constexpr int kBusyRetries = 50;
 constexpr absl::Duration kBusyPause = absl::Milliseconds(2);
 
-// The child's ends, and the numbers 0 to 2 of the child to be.
-struct ChildStdio {
+// What the child takes over, opened here.
+struct ChildFiles {
+  // Its ends of stdio.
   UniqueFd stdin_fd;  // invalid: the host's own
   UniqueFd stdout_fd;
   UniqueFd stderr_fd;
+  UniqueFd program;  // invalid: executed by name
+  std::vector<UniqueFd> control_groups;
+  std::vector<UniqueFd> inherited;
+};
+
+// Where it failed, or error_number 0.
+struct Problem {
+  SpawnStep step = SpawnStep::kExec;
+  int error_number = 0;
+  size_t item = 0;
 };
 
 bool HasNul(const std::string& text) {
@@ -67,13 +80,7 @@ absl::Status CheckRequest(const SpawnRequest& request) {
 // Moves a descriptor out of the range of 0 to 2, which a host that closed its
 // own gets handed by the kernel. The host's stdio stays as it was, and the
 // child's dup can't hit its own source. False: errno is set.
-bool MoveAboveStdio(UniqueFd& fd) {
-  if (fd.get() > 2) return true;
-  const int moved = fcntl(fd.get(), F_DUPFD_CLOEXEC, 3);
-  if (moved < 0) return false;
-  fd.reset(moved);
-  return true;
-}
+bool MoveAboveStdio(UniqueFd& fd) { return MoveAway({}, fd); }
 
 bool MakePipe(UniqueFd& read_end, UniqueFd& write_end) {
   int ends[2];
@@ -90,20 +97,45 @@ bool OpenNullDevice(UniqueFd& fd) {
   return fd.valid() && MoveAboveStdio(fd);
 }
 
-// The first step that failed, or kExec when none did.
-SpawnStep OpenStdio(Command::Stdin mode, ChildProcess& child,
-                    ChildStdio& stdio) {
+Problem OpenStdio(Command::Stdin mode, ChildProcess& child, ChildFiles& files) {
   // A plugin without any stdin would get its first file or socket there.
   const bool host_has_stdin = fcntl(0, F_GETFD) >= 0;
   if ((mode == Command::Stdin::kDevNull || !host_has_stdin) &&
-      !OpenNullDevice(stdio.stdin_fd)) {
-    return SpawnStep::kNullDevice;
+      !OpenNullDevice(files.stdin_fd)) {
+    return {SpawnStep::kNullDevice, errno};
   }
-  if (!MakePipe(child.stdout_pipe, stdio.stdout_fd) ||
-      !MakePipe(child.stderr_pipe, stdio.stderr_fd)) {
-    return SpawnStep::kPipes;
+  if (!MakePipe(child.stdout_pipe, files.stdout_fd) ||
+      !MakePipe(child.stderr_pipe, files.stderr_fd)) {
+    return {SpawnStep::kPipes, errno};
   }
-  return SpawnStep::kExec;
+  return {};
+}
+
+// All but the program.
+Problem OpenFiles(const Command& command, ChildProcess& child,
+                  ChildFiles& files) {
+  const Problem stdio = OpenStdio(command.stdin_mode, child, files);
+  if (stdio.error_number != 0) return stdio;
+  const OpenResult groups =
+      OpenControlGroups(command.cgroups, files.control_groups);
+  if (groups.error_number != 0) {
+    return {SpawnStep::kOpenControlGroup, groups.error_number, groups.item};
+  }
+  const OpenResult inherited =
+      DuplicateInherited(command.descriptors, files.inherited);
+  return {SpawnStep::kDuplicate, inherited.error_number, inherited.item};
+}
+
+// The program by descriptor, when its digest is to be checked.
+absl::Status OpenProgram(const SpawnRequest& request,
+                         const std::string& program, UniqueFd& fd) {
+  const Command& command = request.command;
+  if (!command.secure_config.has_value()) return absl::OkStatus();
+  absl::StatusOr<UniqueFd> opened =
+      OpenVerifiedProgram(command, program, request.abandoned);
+  if (!opened.ok()) return opened.status();
+  fd = *std::move(opened);
+  return absl::OkStatus();
 }
 
 // exec promises not to write to the strings.
@@ -119,19 +151,60 @@ std::vector<char*> Pointers(const std::string* first,
   return pointers;
 }
 
-// All but the program and its strings. Points into `request`.
-ChildPlan MakePlan(const SpawnRequest& request, const ChildStdio& stdio) {
-  const Command& command = request.command;
+template <typename T>
+Items<T> ItemsOf(const std::vector<T>& vector) {
+  return {vector.data(), vector.size()};
+}
+
+// A plan, and what it points to besides the request.
+struct PreparedChild {
+  std::vector<char*> argv;
+  std::vector<char*> environment;
+  std::vector<int> control_groups;
+  std::vector<Command::Descriptor> descriptors;
   ChildPlan plan;
+};
+
+void PlanFiles(const Command& command, const ChildFiles& files,
+               PreparedChild& child) {
+  child.plan.stdin_fd = files.stdin_fd.get();
+  child.plan.stdout_fd = files.stdout_fd.get();
+  child.plan.stderr_fd = files.stderr_fd.get();
+  child.plan.program_fd = files.program.get();
+  for (const UniqueFd& group : files.control_groups) {
+    child.control_groups.push_back(group.get());
+  }
+  child.plan.control_groups = ItemsOf(child.control_groups);
+  child.descriptors = command.descriptors;
+  for (size_t i = 0; i < child.descriptors.size(); ++i) {
+    child.descriptors[i].host = files.inherited[i].get();
+  }
+  child.plan.descriptors = ItemsOf(child.descriptors);
+}
+
+// Fills `child`, which then stays where it is.
+void Prepare(const SpawnRequest& request, const std::string& program,
+             const ChildFiles& files, PreparedChild& child) {
+  const Command& command = request.command;
+  child.argv = Pointers(&command.path, command.args);
+  child.environment = Pointers(nullptr, request.environment);
+  ChildPlan& plan = child.plan;
+  plan.program = program.c_str();
+  plan.argv = child.argv.data();
+  plan.environment = child.environment.data();
   if (!command.working_directory.empty()) {
     plan.working_directory = command.working_directory.c_str();
   }
-  plan.stdin_fd = stdio.stdin_fd.get();
-  plan.stdout_fd = stdio.stdout_fd.get();
-  plan.stderr_fd = stdio.stderr_fd.get();
   plan.own_group = command.process_group == Command::ProcessGroup::kOwn;
   plan.die_with_host = request.die_with_host;
-  return plan;
+  plan.resource_limits = ItemsOf(command.resource_limits);
+  plan.nice = command.nice;
+  if (command.user.has_value()) {
+    plan.user = &*command.user;
+    plan.groups = ItemsOf(command.user->groups);
+  }
+  plan.no_new_privileges = command.no_new_privileges;
+  PlanFiles(command, files, child);
 }
 
 // Takes the child's place in the process table away again. It has left by then,
@@ -156,11 +229,12 @@ CloneResult CloneWithRetries(const ChildPlan& plan) {
 }
 
 absl::Status Failure(const SpawnRequest& request, const std::string& program,
-                     SpawnStep step, int error_number) {
+                     const Problem& problem) {
   SpawnFailure failure;
   failure.program = program;
-  failure.step = step;
-  failure.error_number = error_number;
+  failure.step = problem.step;
+  failure.error_number = problem.error_number;
+  failure.item = problem.item;
   const auto add = [&failure](const std::string& text) {
     failure.argument_bytes += text.size() + 1;
     failure.longest_argument =
@@ -198,25 +272,25 @@ absl::StatusOr<ChildProcess> Spawn(const SpawnRequest& request) {
   if (!program.ok()) return program.status();
 
   ChildProcess child;
-  ChildStdio stdio;
-  const SpawnStep failed = OpenStdio(command.stdin_mode, child, stdio);
-  const int error_number = errno;
-  if (failed != SpawnStep::kExec) {
-    return Failure(request, *program, failed, error_number);
+  ChildFiles files;
+  const absl::Status opened = OpenProgram(request, *program, files.program);
+  if (!opened.ok()) return opened;
+  const Problem problem = OpenFiles(command, child, files);
+  if (problem.error_number != 0) return Failure(request, *program, problem);
+  // The child's own numbers must not hit the program that it is to execute.
+  if (files.program.valid() && !MoveAway(command.descriptors, files.program)) {
+    return Failure(request, *program, {SpawnStep::kOpenProgram, errno});
   }
-  const std::vector<char*> argv = Pointers(&command.path, command.args);
-  const std::vector<char*> environment = Pointers(nullptr, request.environment);
-  ChildPlan plan = MakePlan(request, stdio);
-  plan.program = program->c_str();
-  plan.argv = argv.data();
-  plan.environment = environment.data();
 
-  CloneResult result = CloneWithRetries(plan);
+  PreparedChild prepared;
+  Prepare(request, *program, files, prepared);
+  CloneResult result = CloneWithRetries(prepared.plan);
   if (result.error_number != 0) {
-    return Failure(request, *program, result.step, result.error_number);
+    return Failure(request, *program,
+                   {result.step, result.error_number, result.item});
   }
   TakeChild(std::move(result), child);
-  child.leads_group = plan.own_group;
+  child.leads_group = prepared.plan.own_group;
   return child;
 }
 

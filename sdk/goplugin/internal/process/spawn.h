@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct SpawnRequest {
   // forgets this for setuid programs and those with file capabilities, and it
   // reaches the child alone, not the child's own children.
   bool die_with_host = true;
+  // Set by another thread when nobody waits any more: the check of a program's
+  // digest, the one thing that takes long, then ends in kCancelled. May be
+  // null.
+  const std::atomic<bool>* abandoned = nullptr;
 };
 
 // A child that runs. It is not killed or reaped by dropping this value: see
@@ -41,14 +46,17 @@ struct ChildProcess {
 
 // Starts the program and returns once it has been executed, so that whatever
 // keeps a file from being executed is an error here, of reason kSpawn with a
-// diagnosis (kOptions for a command that can't be valid).
+// diagnosis (kOptions for a command that can't be valid, kChecksum for a
+// program that is not the one asked for).
 //
-// The child gets descriptors 0, 1 and 2 and no other, default dispositions for
-// all signals, an empty signal mask, and `environment`. The calling process is
-// left as it was: no fork, no signal handlers, no change to masks or limits.
+// The child gets descriptors 0, 1 and 2 and those that the command names,
+// default dispositions for all signals, an empty signal mask, and
+// `environment`. The calling process is left as it was: no signal handlers, no
+// change to masks, limits or credentials, and no fork but for another user.
 //
 // Blocks for the time of an exec, usually well below 1 ms; up to 100 ms more
-// while the program's file is still open for writing somewhere (ETXTBSY).
+// while the program's file is still open for writing somewhere (ETXTBSY); for
+// about 1 s per GB that is hashed.
 // Thread-safe. With `die_with_host`, call it on a thread that lives long.
 absl::StatusOr<ChildProcess> Spawn(const SpawnRequest& request);
 
