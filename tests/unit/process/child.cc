@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -91,6 +93,43 @@ int PrintFlags() {
   return 0;
 }
 
+// What tells one version of this program from another: tests change it.
+volatile char marker[] = "MARKER:good";
+
+int PrintMarker() {
+  std::string text;
+  for (size_t i = 0; marker[i] != '\0'; ++i) text += marker[i];
+  Print(text);
+  return 0;
+}
+
+int PrintFile(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  Print(std::string(std::istreambuf_iterator<char>(file), {}));
+  return 0;
+}
+
+int PrintLink(const char* path) {
+  char target[4096];
+  const ssize_t size = readlink(path, target, sizeof(target));
+  if (size < 0) return 93;
+  Print(std::string(target, static_cast<size_t>(size)));
+  return 0;
+}
+
+int PrintFrom(int fd) {
+  char buffer[256];
+  const ssize_t size = read(fd, buffer, sizeof(buffer));
+  if (size < 0) return 92;
+  Print(std::string(buffer, static_cast<size_t>(size)));
+  return 0;
+}
+
+int PrintNice() {
+  Print(std::to_string(getpriority(PRIO_PROCESS, 0)));
+  return 0;
+}
+
 int Hang() {
   Print("ready\n");
   while (true) pause();
@@ -125,6 +164,11 @@ int main(int argc, char** argv) {
   if (mode == "deathsig") return PrintDeathSignal();
   if (mode == "cwd") return PrintDirectory();
   if (mode == "flags") return PrintFlags();
+  if (mode == "marker") return PrintMarker();
+  if (mode == "nice") return PrintNice();
+  if (mode == "cat" && argc > 2) return PrintFile(argv[2]);
+  if (mode == "link" && argc > 2) return PrintLink(argv[2]);
+  if (mode == "read" && argc > 2) return PrintFrom(atoi(argv[2]));
   if (mode == "group") return Print(std::to_string(getpgrp())), 0;
   if (mode == "stderr") return dprintf(2, "to stderr") < 0;
   if (mode == "hang") return Hang();

@@ -14,8 +14,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <fstream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "goplugin/internal/process/exit.h"
@@ -182,6 +184,17 @@ std::set<int> OpenDescriptors() {
   descriptors.erase(dirfd(stream));
   closedir(stream);
   return descriptors;
+}
+
+int64_t Sleeps(pid_t thread) {
+  constexpr char kKey[] = "voluntary_ctxt_switches:";
+  std::ifstream status(absl::StrCat("/proc/self/task/", thread, "/status"));
+  for (std::string line; std::getline(status, line);) {
+    if (absl::StartsWith(line, kKey)) {
+      return std::stol(line.substr(sizeof(kKey) - 1));
+    }
+  }
+  return 0;
 }
 
 ErrorDetails Details(const absl::Status& status) {

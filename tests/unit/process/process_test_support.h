@@ -1,6 +1,9 @@
 #ifndef GOPLUGIN_TESTS_UNIT_PROCESS_PROCESS_TEST_SUPPORT_H_
 #define GOPLUGIN_TESTS_UNIT_PROCESS_PROCESS_TEST_SUPPORT_H_
 
+#include <sys/types.h>
+
+#include <cstdint>
 #include <functional>
 #include <set>
 #include <string>
@@ -61,6 +64,9 @@ bool FailSystemCall(int number, int error_number, unsigned int mask = 0);
 
 // The open descriptors of this process.
 std::set<int> OpenDescriptors();
+
+// How often the thread of this process has gone to sleep so far.
+int64_t Sleeps(pid_t thread);
 
 // Everything a message of the SDK has to have; empty details otherwise.
 ErrorDetails Details(const absl::Status& status);

@@ -219,18 +219,6 @@ TEST_F(SpawnHostTest, WithoutPidfdsTheRestWorks) {
             "");
 }
 
-// How often the thread has gone to sleep so far.
-int64_t Sleeps(pid_t thread) {
-  constexpr char kKey[] = "voluntary_ctxt_switches:";
-  std::ifstream status(absl::StrCat("/proc/self/task/", thread, "/status"));
-  for (std::string line; std::getline(status, line);) {
-    if (absl::StartsWith(line, kKey)) {
-      return std::stol(line.substr(sizeof(kKey) - 1));
-    }
-  }
-  return 0;
-}
-
 TEST_F(SpawnHostTest, BusyFileIsTriedAgain) {
   std::ifstream source(ChildProgram(), std::ios::binary);
   std::stringstream bytes;

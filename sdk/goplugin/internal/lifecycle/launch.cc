@@ -88,15 +88,15 @@ void Launch::Start(Done done) {
 void Launch::StartTimers() {
   if (over_) return;
   deadline_.Start(stopwatch_.Remaining(options_.start_timeout),
-                  [this] { FinishReading(HandshakeReader::End::kDeadline); });
+                  [this] { OnDeadline(); });
   notice_.Start(options_.slow_start_notice, [this] { OnSlowStart(); });
 }
 
 void Launch::StartSpawning() {
   runtime_.spawner().Post([self = shared_from_this()]() mutable {
     Runtime& runtime = self->runtime_;
-    absl::StatusOr<SpawnedPlugin> spawned =
-        SpawnPlugin(self->command_, self->options_, self->inherited_);
+    absl::StatusOr<SpawnedPlugin> spawned = SpawnPlugin(
+        self->command_, self->options_, self->inherited_, self->abandoned_);
     const absl::Duration when = self->stopwatch_.Elapsed();
     // Handed on, not shared: timers must be destroyed on the loop.
     runtime.loop().Post(
@@ -199,6 +199,15 @@ void Launch::OnSlowStart() {
           plugin_.process == nullptr ? 0 : plugin_.process->pid(), ")"));
 }
 
+void Launch::OnDeadline() {
+  if (!spawning_) return FinishReading(HandshakeReader::End::kDeadline);
+  Fail(MakeError(Reason::kHandshakeTimeout,
+                 absl::StrCat("the plugin ", command_.path,
+                              " was not started within the start timeout"),
+                 "raise start_timeout: a big program on a slow disk takes its "
+                 "time to be hashed, and launches wait for each other then"));
+}
+
 void Launch::OnLine(const HandshakeResponse& response) {
   deadline_.Cancel();
   notice_.Cancel();
@@ -261,6 +270,7 @@ void Launch::OnConnected(const absl::Status& status,
 
 void Launch::Fail(const absl::Status& status) {
   over_ = true;
+  abandoned_ = true;
   deadline_.Cancel();
   notice_.Cancel();
   quiet_.Cancel();

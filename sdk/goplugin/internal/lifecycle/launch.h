@@ -3,6 +3,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -68,6 +69,7 @@ class Launch : public std::enable_shared_from_this<Launch> {
   void OnStdoutEnd();
   void OnExit();
   void OnSlowStart();
+  void OnDeadline();
   void AfterReading(HandshakeReader::State state);
   void FinishReading(HandshakeReader::End end);
   void OnLine(const HandshakeResponse& response);
@@ -100,6 +102,8 @@ class Launch : public std::enable_shared_from_this<Launch> {
   ReadyPlugin plugin_;
 
   bool spawning_ = false;
+  // For the spawner's thread: nobody waits for the process any more.
+  std::atomic<bool> abandoned_{false};
   bool over_ = false;
   bool gave_up_ = false;
   absl::Status failure_;

@@ -1,5 +1,8 @@
 #include "goplugin/internal/lifecycle/options_check.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -11,6 +14,7 @@
 #include "goplugin/command.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/process/checksum.h"
 #include "goplugin/internal/tls/manual_tls.h"
 
 namespace goplugin::internal {
@@ -62,6 +66,90 @@ absl::Status CheckCommand(const Command& command) {
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckUser(const Command::User& user) {
+  constexpr std::uint32_t kUnset = Command::User::kUnset;
+  // Far below Linux's own limit of 65536, and above any real user's.
+  constexpr size_t kMaxGroups = 4096;
+  const bool bad_group = std::find(user.groups.begin(), user.groups.end(),
+                                   kUnset) != user.groups.end();
+  if (user.uid == kUnset || user.gid == kUnset || bad_group) {
+    return BadOption("Command::user",
+                     absl::StrCat("user ", user.uid, ", group ", user.gid),
+                     "set both the uid and the gid; 4294967295 is no user or "
+                     "group");
+  }
+  if (user.groups.size() > kMaxGroups) {
+    return BadOption("Command::user",
+                     absl::StrCat(user.groups.size(), " groups"),
+                     absl::StrCat("give at most ", kMaxGroups, " groups"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckResourceLimits(const Command& command) {
+  std::set<int> seen;
+  for (const Command::ResourceLimit& limit : command.resource_limits) {
+    const std::string text = absl::StrCat("resource ", limit.resource, ", ",
+                                          limit.soft, " of ", limit.hard);
+    if (limit.resource < 0 || limit.soft > limit.hard) {
+      return BadOption("Command::resource_limits", text,
+                       "name a resource (RLIMIT_NOFILE, ...), and a soft limit "
+                       "that is not above the hard one");
+    }
+    if (!seen.insert(limit.resource).second) {
+      return BadOption("Command::resource_limits", text + ", twice",
+                       "give each resource one limit");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDescriptors(const Command& command) {
+  constexpr int kFirstFree = 3;
+  std::set<int> seen;
+  for (const Command::Descriptor& entry : command.descriptors) {
+    const std::string text = absl::StrCat("descriptor ", entry.host,
+                                          " of the host, to be ", entry.child);
+    if (entry.host < 0) {
+      return BadOption("Command::descriptors", text,
+                       "name an open descriptor of the host");
+    }
+    if (entry.child < kFirstFree) {
+      return BadOption("Command::descriptors", text,
+                       "give it a number from 3 on: 0 is what "
+                       "Command::stdin_mode says, 1 and 2 are the SDK's pipes");
+    }
+    if (!seen.insert(entry.child).second) {
+      return BadOption("Command::descriptors", text + ", as another one",
+                       "give each a number of its own in the child");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLimits(const Command& command) {
+  for (const std::string& directory : command.cgroups) {
+    if (directory.empty() || directory[0] != '/' || HasNul(directory)) {
+      return BadOption("Command::cgroups", Quote(directory),
+                       "give the absolute path of the control group's "
+                       "directory, below /sys/fs/cgroup as a rule");
+    }
+  }
+  if (command.nice < -39 || command.nice > 39) {
+    return BadOption("Command::nice", absl::StrCat(command.nice),
+                     "give a difference from -39 to 39; 0 changes nothing");
+  }
+  absl::Status status = CheckResourceLimits(command);
+  if (status.ok()) status = CheckDescriptors(command);
+  if (status.ok() && command.user.has_value()) {
+    status = CheckUser(*command.user);
+  }
+  if (status.ok() && command.secure_config.has_value()) {
+    status = ExpectedDigest(*command.secure_config).status();
+  }
+  return status;
 }
 
 absl::Status CheckHandshake(const HandshakeConfig& handshake) {
@@ -154,6 +242,7 @@ absl::Status CheckTls(const TlsOptions& tls) {
 absl::Status CheckOptions(const Command& command,
                           const ClientOptions& options) {
   absl::Status status = CheckCommand(command);
+  if (status.ok()) status = CheckLimits(command);
   if (status.ok()) status = CheckHandshake(options.handshake);
   if (status.ok()) status = CheckWaits(options);
   if (status.ok()) status = CheckTransport(options);

@@ -1,5 +1,6 @@
 #include "goplugin/internal/lifecycle/spawn_plugin.h"
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -42,10 +43,12 @@ ProtocolVariables Variables(const ClientOptions& options,
 
 absl::StatusOr<SpawnedPlugin> SpawnPlugin(
     const Command& command, const ClientOptions& options,
-    const std::vector<std::string>& inherited) {
+    const std::vector<std::string>& inherited,
+    const std::atomic<bool>& abandoned) {
   SpawnedPlugin plugin;
   absl::StatusOr<std::unique_ptr<SocketDirectory>> directory =
-      SocketDirectory::Create(options.socket_directory, options.socket_group);
+      SocketDirectory::Create(options.socket_directory, options.socket_group,
+                              command.user);
   if (!directory.ok()) return directory.status();
   plugin.directory = *std::move(directory);
 
@@ -61,6 +64,7 @@ absl::StatusOr<SpawnedPlugin> SpawnPlugin(
       BuildEnvironment(command.inherit_env ? absl::MakeConstSpan(inherited)
                                            : absl::Span<const std::string>(),
                        command.env, Variables(options, plugin));
+  request.abandoned = &abandoned;
   absl::StatusOr<ChildProcess> child = Spawn(request);
   if (!child.ok()) return child.status();
   plugin.child = *std::move(child);

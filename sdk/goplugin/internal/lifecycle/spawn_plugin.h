@@ -1,6 +1,7 @@
 #ifndef GOPLUGIN_INTERNAL_LIFECYCLE_SPAWN_PLUGIN_H_
 #define GOPLUGIN_INTERNAL_LIFECYCLE_SPAWN_PLUGIN_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,10 +25,12 @@ struct SpawnedPlugin {
 };
 
 // Makes directory, certificate and environment, and starts the program. Blocks:
-// for the spawner's thread. `inherited` is the host's environment.
+// for the spawner's thread. `inherited` is the host's environment. Set
+// `abandoned` from another thread to have it end soon, in kCancelled.
 absl::StatusOr<SpawnedPlugin> SpawnPlugin(
     const Command& command, const ClientOptions& options,
-    const std::vector<std::string>& inherited);
+    const std::vector<std::string>& inherited,
+    const std::atomic<bool>& abandoned);
 
 }  // namespace goplugin::internal
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -51,6 +52,26 @@ absl::Status GroupError(const std::string& group, std::string evidence,
                               " can't be used for the socket directory");
   details.evidence = {std::move(evidence)};
   details.hint = std::move(hint);
+  return MakeError(details);
+}
+
+absl::Status UserError(const Command::User& user, const std::string& path,
+                       int error_number) {
+  ErrorDetails details;
+  details.reason = Reason::kSpawn;
+  details.what = absl::StrCat(
+      "the plugin's socket directory could not be "
+      "given to user ",
+      user.uid);
+  details.evidence = {
+      ErrnoText(error_number,
+                absl::StrCat("changing the owner of ", Quote(path))),
+      absl::StrCat("the host runs as ", geteuid(), ":", getegid())};
+  details.hint =
+      error_number == EINVAL
+          ? "set Command::user to ids that exist in the host's user namespace"
+          : "run the host as root or with CAP_CHOWN, CAP_SETUID and "
+            "CAP_SETGID, or leave Command::user unset";
   return MakeError(details);
 }
 
@@ -103,7 +124,41 @@ Attempt MakeDirectory(const std::string& base) {
   return attempt;
 }
 
-Attempt MakeInUsualPlaces() {
+// Whether the mode of one directory lets the user pass.
+bool MayPass(const struct stat& directory, const Command::User& user) {
+  if (user.uid == 0) return true;
+  if (directory.st_uid == user.uid) return (directory.st_mode & 0100) != 0;
+  const bool member = directory.st_gid == user.gid ||
+                      std::find(user.groups.begin(), user.groups.end(),
+                                directory.st_gid) != user.groups.end();
+  return (directory.st_mode & (member ? 0010 : 0001)) != 0;
+}
+
+// The directory at or above `path` that keeps the user out, "" if none does.
+// XDG_RUNTIME_DIR is closed to everybody else.
+std::string FindClosed(const std::string& path, const Command::User& user) {
+  for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    const std::string directory = path.substr(0, end);
+    struct stat info;
+    if (stat(directory.c_str(), &info) == 0 && !MayPass(info, user)) {
+      return directory;
+    }
+    if (end == std::string::npos) return "";
+  }
+}
+
+Attempt MakeForUser(const std::string& base,
+                    const absl::optional<Command::User>& user) {
+  const std::string closed =
+      user.has_value() ? FindClosed(base, *user) : std::string();
+  if (closed.empty()) return MakeDirectory(base);
+  Attempt failed;
+  failed.problem =
+      absl::StrCat("user ", user->uid, " may not enter ", Quote(closed));
+  return failed;
+}
+
+Attempt MakeInUsualPlaces(const absl::optional<Command::User>& user) {
   std::vector<std::string> problems;
   for (const char* name : {"XDG_RUNTIME_DIR", "TMPDIR", ""}) {
     const char* value = *name == '\0' ? "/tmp" : getenv(name);
@@ -113,7 +168,7 @@ Attempt MakeInUsualPlaces() {
           absl::StrCat(name, ": ", Quote(value), " is not absolute"));
       continue;
     }
-    Attempt attempt = MakeDirectory(WithoutTrailingSlashes(value));
+    Attempt attempt = MakeForUser(WithoutTrailingSlashes(value), user);
     if (!attempt.path.empty()) return attempt;
     problems.push_back(std::move(attempt.problem));
   }
@@ -143,9 +198,10 @@ absl::StatusOr<std::string> MakeInBase(const std::string& base) {
   return MakeError(details);
 }
 
-absl::StatusOr<std::string> Make(const std::string& base) {
+absl::StatusOr<std::string> Make(const std::string& base,
+                                 const absl::optional<Command::User>& user) {
   if (!base.empty()) return MakeInBase(base);
-  Attempt attempt = MakeInUsualPlaces();
+  Attempt attempt = MakeInUsualPlaces(user);
   if (!attempt.path.empty()) return std::move(attempt.path);
   ErrorDetails details;
   details.reason = Reason::kTransport;
@@ -199,14 +255,15 @@ SocketDirectory::SocketDirectory(std::string path, UniqueFd directory)
 SocketDirectory::~SocketDirectory() { Remove(); }
 
 absl::StatusOr<std::unique_ptr<SocketDirectory>> SocketDirectory::Create(
-    const std::string& base, const std::string& group) {
+    const std::string& base, const std::string& group,
+    const absl::optional<Command::User>& user) {
   absl::optional<gid_t> gid;
   if (!group.empty()) {
     absl::StatusOr<gid_t> found = FindGroup(group);
     if (!found.ok()) return found.status();
     gid = *found;
   }
-  absl::StatusOr<std::string> path = Make(base);
+  absl::StatusOr<std::string> path = Make(base, user);
   if (!path.ok()) return path.status();
   // The host's umask may have taken even the owner's own rights.
   chmod(path->c_str(), 0700);
@@ -228,11 +285,22 @@ absl::StatusOr<std::unique_ptr<SocketDirectory>> SocketDirectory::Create(
     return GroupError(group, ErrnoText(errno, "changing the directory's group"),
                       "name a group that the host's user is a member of");
   }
+  if (user.has_value() &&
+      fchown(fd, user->uid,
+             gid.has_value() ? static_cast<gid_t>(-1) : user->gid) != 0) {
+    return UserError(*user, result->path_, errno);
+  }
+  result->lent_ = user.has_value();
   return result;
 }
 
 void SocketDirectory::Remove() {
   if (!directory_.valid() || getpid() != owner_) return;
+  // Only a directory's owner may remove it from /tmp. What follows may do
+  // without, so a failure is none.
+  const int unlent =
+      lent_ ? fchown(directory_.get(), geteuid(), static_cast<gid_t>(-1)) : 0;
+  static_cast<void>(unlent);
   constexpr int kDepth = 1;
   RemoveEntries(directory_.get(), kDepth);
   // Not what somebody else may have put in its place.

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/types/optional.h"
+#include "goplugin/command.h"
 #include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
@@ -22,12 +24,16 @@ class SocketDirectory {
  public:
   // Makes the directory in `base`, or with an empty `base` in the first of
   // $XDG_RUNTIME_DIR, $TMPDIR and /tmp that can hold it. Mode 0700; with a
-  // `group` (a name or a number) 0770 and owned by that group.
+  // `group` (a name or a number) 0770 and owned by that group. With a `user` it
+  // is that user's until it is removed, and the usual places are those where
+  // the modes of the directories above let that user in.
   //
   // Errors: kOptions for a given base or a group that can't be used; kTransport
-  // when none of the usual places can.
+  // when none of the usual places can; kSpawn for a user to whom the host may
+  // give nothing.
   static absl::StatusOr<std::unique_ptr<SocketDirectory>> Create(
-      const std::string& base, const std::string& group);
+      const std::string& base, const std::string& group,
+      const absl::optional<Command::User>& user = absl::nullopt);
 
   ~SocketDirectory();
   SocketDirectory(const SocketDirectory&) = delete;
@@ -49,6 +55,7 @@ class SocketDirectory {
   std::string path_;
   UniqueFd directory_;  // invalid once removed or kept
   pid_t owner_;         // the process that made it
+  bool lent_ = false;   // to another user
 };
 
 }  // namespace goplugin::internal
