@@ -2,11 +2,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +18,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -184,6 +188,39 @@ std::set<int> OpenDescriptors() {
   descriptors.erase(dirfd(stream));
   closedir(stream);
   return descriptors;
+}
+
+bool DropCapabilities() {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct none[2] = {};
+  return syscall(SYS_capset, &header, none) == 0;
+}
+
+namespace {
+
+std::string ReadProc(const char* path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+std::string HostState() {
+  std::string state = ReadProc("/proc/self/limits") +
+                      ReadProc("/proc/self/cgroup") + CurrentDirectory();
+  std::ifstream status("/proc/thread-self/status");
+  for (std::string line; std::getline(status, line);) {
+    for (const char* key : {"Uid:", "Gid:", "Groups:", "Umask:", "SigBlk:",
+                            "NoNewPrivs:", "Cap"}) {
+      if (absl::StartsWith(line, key)) absl::StrAppend(&state, "\n", line);
+    }
+  }
+  int death_signal = 0;
+  prctl(PR_GET_PDEATHSIG, &death_signal);
+  absl::StrAppend(&state, "\ndeath signal ", death_signal, ", dumpable ",
+                  prctl(PR_GET_DUMPABLE), ", nice ",
+                  getpriority(PRIO_PROCESS, 0));
+  return state;
 }
 
 int64_t Sleeps(pid_t thread) {

@@ -65,6 +65,14 @@ bool FailSystemCall(int number, int error_number, unsigned int mask = 0);
 // The open descriptors of this process.
 std::set<int> OpenDescriptors();
 
+// Gives up all capabilities of this process, for good. False when it can't.
+bool DropCapabilities();
+
+// What a spawn must leave as it was in this process: ids, groups, dumpable
+// flag, resource limits, nice value, control groups, signal mask, death signal,
+// no_new_privs, working directory, umask.
+std::string HostState();
+
 // How often the thread of this process has gone to sleep so far.
 int64_t Sleeps(pid_t thread);
 
