@@ -17,8 +17,8 @@ namespace goplugin {
 //   it was checked        | runs                 |
 //   file rewritten in     | the new bytes run    | the checked bytes run
 //   place, after that     |                      |
-//   costs                 | reading the file     | that, and memory of the
-//                         | (about 1 s per GB)   | file's size while it runs
+//   costs                 | reading the file: 1  | that, and memory of the
+//                         | to 2 s per GB        | file's size while it runs
 //   argv[0]               | Command::path        | Command::path
 //   /proc/self/exe        | the file             | "/memfd:NAME (deleted)"
 //
@@ -26,7 +26,7 @@ namespace goplugin {
 // is trusted by kByDescriptor. A program that finds its own files by
 // /proc/self/exe (os.Executable in Go, $ORIGIN in its RUNPATH) does not find
 // them from a sealed copy; nor does the copy keep setuid bits or file
-// capabilities.
+// capabilities. A sealed copy has 4 GiB at most.
 //
 // Neither covers what the program loads: shared libraries, plugins of its own,
 // its data. Scripts are refused: their interpreter would read them again, by

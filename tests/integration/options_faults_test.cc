@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <ostream>
@@ -83,6 +84,76 @@ std::vector<BadOption> CommandFaults() {
 
 INSTANTIATE_TEST_SUITE_P(Commands, OptionsFaultTest,
                          ::testing::ValuesIn(CommandFaults()),
+                         [](const auto& info) { return info.param.name; });
+
+std::vector<BadOption> LimitFaults() {
+  const std::string digits(64, '0');
+  return {
+      {"ChecksumEmpty",
+       [](Command& c, ClientOptions&) { c.secure_config = SecureConfig{}; },
+       "SecureConfig::checksum", "sha256sum"},
+      {"ChecksumShort",
+       [](Command& c, ClientOptions&) { c.secure_config = SecureConfig{"12"}; },
+       "has 2 bytes; a SHA-256 has 32", "sha256sum"},
+      {"ChecksumOfAnotherHash",
+       [digits](Command& c, ClientOptions&) {
+         c.secure_config = SecureConfig{digits, SecureConfig::Hash::kSha384};
+       },
+       "a SHA-384 has 48", "SecureConfig::hash"},
+      {"UserWithoutGroup",
+       [](Command& c, ClientOptions&) { c.user = Command::User{1}; },
+       "Command::user", "both the uid and the gid"},
+      {"GroupThatIsNone",
+       [](Command& c, ClientOptions&) {
+         c.user = Command::User{1, 1, {Command::User::kUnset}};
+       },
+       "Command::user", "4294967295"},
+      {"GroupsTooMany",
+       [](Command& c, ClientOptions&) {
+         c.user = Command::User{1, 1, std::vector<std::uint32_t>(4097, 7)};
+       },
+       "4097 groups", "at most 4096"},
+      {"LimitOfNothing",
+       [](Command& c, ClientOptions&) { c.resource_limits = {{}}; },
+       "Command::resource_limits", "RLIMIT_NOFILE"},
+      {"LimitSoftAboveHard",
+       [](Command& c, ClientOptions&) {
+         c.resource_limits = {{7, 2, 1}};
+       },
+       "resource 7, 2 of 1", "not above the hard one"},
+      {"LimitTwice",
+       [](Command& c, ClientOptions&) {
+         c.resource_limits = {{7, 1, 1}, {7, 2, 2}};
+       },
+       "twice", "one limit"},
+      {"NiceTooHigh", [](Command& c, ClientOptions&) { c.nice = 40; },
+       "Command::nice", "-39 to 39"},
+      {"ControlGroupRelative",
+       [](Command& c, ClientOptions&) { c.cgroups = {"unified/x"}; },
+       "unified/x", "absolute path"},
+      {"ControlGroupWithNul",
+       [](Command& c, ClientOptions&) { c.cgroups = {"/" + kNul}; },
+       "Command::cgroups", "absolute path"},
+      {"DescriptorNegative",
+       [](Command& c, ClientOptions&) {
+         c.descriptors = {{-1, 5}};
+       },
+       "descriptor -1 of the host", "open descriptor"},
+      {"DescriptorOfStdio",
+       [](Command& c, ClientOptions&) {
+         c.descriptors = {{0, 2}};
+       },
+       "to be 2", "from 3 on"},
+      {"DescriptorTwice",
+       [](Command& c, ClientOptions&) {
+         c.descriptors = {{0, 5}, {1, 5}};
+       },
+       "to be 5", "number of its own"},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Limits, OptionsFaultTest,
+                         ::testing::ValuesIn(LimitFaults()),
                          [](const auto& info) { return info.param.name; });
 
 std::vector<BadOption> HandshakeFaults() {

@@ -31,7 +31,7 @@ std::string ReadLink(const std::string& path) {
   return size < 0 ? "" : std::string(target, static_cast<std::size_t>(size));
 }
 
-std::string ReadAll(const char* path) {
+std::string ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -71,6 +71,7 @@ Status Tell(absl::string_view name, const std::string& argument,
   if (name == "environ") *reply = Environment();
   if (name == "args") *reply = ReadAll("/proc/self/cmdline");  // NUL between
   if (name == "status") *reply = ReadAll("/proc/self/status");
+  if (name == "proc") *reply = ReadAll("/proc/self/" + argument);
   if (name == "env") {
     const char* value = getenv(argument.c_str());
     if (value == nullptr) return Status(StatusCode::NOT_FOUND, "not set");

@@ -209,6 +209,13 @@ TEST_F(SpawnUserTest, UserThatDoesNotExist) {
       EXPECT_THAT(Evidence(status), HasSubstr("supplementary groups"));
       EXPECT_THAT(Details(status).hint,
                   HasSubstr("groups {14} does not exist in the host's"));
+
+      // What comes first in a launch.
+      status = SocketDirectory::Create("/tmp", "", Command::User{12, 3, {}})
+                   .status();
+      EXPECT_EQ(Details(status).reason, Reason::kSpawn);
+      EXPECT_THAT(Details(status).what, HasSubstr("given to user 12"));
+      EXPECT_THAT(Details(status).hint, HasSubstr("user namespace"));
       return "";
     });
   });

@@ -355,6 +355,15 @@ TEST_F(VerifiedProgramTest, DescriptorOfTheProgramIsNotInTheWay) {
   EXPECT_EQ(OutputOf(request), expected);
 }
 
+TEST_F(VerifiedProgramTest, TooLargeForACopy) {
+  const SpawnRequest request = Checked({}, Mode::kSealedCopy);
+  ASSERT_EQ(truncate(program_.c_str(), (off_t{4} << 30) + 1), 0);
+  const absl::Status status = Spawn(request).status();
+  EXPECT_EQ(Details(status).reason, Reason::kSpawn);
+  EXPECT_THAT(Evidence(status), HasSubstr("4294967297 bytes"));
+  EXPECT_THAT(Details(status).hint, HasSubstr("4 GiB"));
+}
+
 TEST_F(VerifiedProgramTest, WithoutMemoryFiles) {
   EXPECT_EQ(InFork([this]() -> std::string {
               if (!FailSystemCall(SYS_memfd_create, EACCES)) return "seccomp";

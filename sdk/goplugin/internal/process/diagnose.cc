@@ -9,6 +9,7 @@
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/process/diagnose_file.h"
 #include "goplugin/internal/process/diagnose_restriction.h"
+#include "goplugin/internal/process/program_file.h"
 
 namespace goplugin::internal {
 namespace {
@@ -133,10 +134,17 @@ Findings DiagnoseStep(const Command& command, const SpawnFailure& failure) {
           "to kInherit";
       break;
     case SpawnStep::kSealedCopy:
+      findings.evidence = {
+          absl::StrCat(Quote(failure.program), ": ",
+                       DescribeFile(InspectProgram(failure.program)))};
       findings.hint =
-          "a sealed copy needs memory of the program's size, and memfd_create "
-          "with execution allowed (vm.memfd_noexec below 2); "
-          "SecureConfig::Mode::kByDescriptor needs neither";
+          "a sealed copy needs memory of the program's size, which may be 4 "
+          "GiB at "
+          "most, and memfd_create with execution allowed (vm.memfd_noexec "
+          "below "
+          "2); SecureConfig::Mode::kByDescriptor needs neither";
+      "
+      "SecureConfig::Mode::kByDescriptor needs neither";
       break;
     case SpawnStep::kHashProgram:
       findings.hint =

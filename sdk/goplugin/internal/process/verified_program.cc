@@ -32,6 +32,9 @@
 namespace goplugin::internal {
 namespace {
 
+// A sealed copy is memory, and the file may have been made huge to take it all.
+constexpr int64_t kMaxCopy = int64_t{4} << 30;
+
 // What is being opened, for the functions below and their errors.
 struct Request {
   const Command& command;
@@ -151,6 +154,7 @@ int FillAndSeal(const Request& request, int source, int64_t size, int copy) {
 
 // Puts a sealed copy in the place of `fd`.
 absl::Status SealCopy(const Request& request, int64_t size, UniqueFd& fd) {
+  if (size > kMaxCopy) return request.Failed(SpawnStep::kSealedCopy, EFBIG);
   UniqueFd copy = MakeMemoryFile(request.program);
   const int error_number =
       copy.valid() ? FillAndSeal(request, fd.get(), size, copy.get()) : errno;
