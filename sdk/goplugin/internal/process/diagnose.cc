@@ -139,12 +139,9 @@ Findings DiagnoseStep(const Command& command, const SpawnFailure& failure) {
                        DescribeFile(InspectProgram(failure.program)))};
       findings.hint =
           "a sealed copy needs memory of the program's size, which may be 4 "
-          "GiB at "
-          "most, and memfd_create with execution allowed (vm.memfd_noexec "
-          "below "
-          "2); SecureConfig::Mode::kByDescriptor needs neither";
-      "
-      "SecureConfig::Mode::kByDescriptor needs neither";
+          "GiB "
+          "at most, and memfd_create with execution allowed (vm.memfd_noexec "
+          "below 2); SecureConfig::Mode::kByDescriptor needs neither";
       break;
     case SpawnStep::kHashProgram:
       findings.hint =
