@@ -155,6 +155,11 @@ const Endpoint& Client::endpoint() const {
   return session_->response().endpoint;
 }
 
+HandshakeInfo Client::handshake() const {
+  const internal::HandshakeResponse& response = session_->response();
+  return {response.raw_line, response.certificate_der, response.multiplex};
+}
+
 const LaunchTimings& Client::timings() const { return session_->timings(); }
 
 bool Client::uses_tls() const { return session_->uses_tls(); }

@@ -21,6 +21,7 @@
 #include "goplugin/endpoint.h"
 #include "goplugin/error.h"
 #include "goplugin/exit_status.h"
+#include "goplugin/handshake_info.h"
 
 namespace goplugin {
 
@@ -129,6 +130,8 @@ class Client {
   pid_t pid() const;
   // What the plugin announced.
   const Endpoint& endpoint() const;
+  // The rest of it: the line itself, the certificate.
+  HandshakeInfo handshake() const;
   const LaunchTimings& timings() const;
   // True when the connection is secured by TLS.
   bool uses_tls() const;

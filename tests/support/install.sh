@@ -17,7 +17,7 @@
 
   # Building the SDK and the examples.
   BUILD_PACKAGES="g++ libabsl-dev libasio-dev libgrpc++-dev libprotobuf-dev
-    libsimdjson-dev libssl-dev pkg-config protobuf-compiler
+    libprotoc-dev libsimdjson-dev libssl-dev pkg-config protobuf-compiler
     protobuf-compiler-grpc"
   # Python's plugin; Go itself, where Debian's is too old (see toolchains.sh).
   PYTHON_PACKAGES="ca-certificates python3 python3-venv"

@@ -1,0 +1,46 @@
+#ifndef EXAMPLES_INSPECT_PLUGIN_OUTPUT_H_
+#define EXAMPLES_INSPECT_PLUGIN_OUTPUT_H_
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "examples/inspect/report.pb.h"
+#include "goplugin/log_sink.h"
+
+// Keep what the plugin says for the report, the newest of it when it is much.
+// Thread-safe.
+
+namespace inspect {
+
+class LogKeeper final : public goplugin::LogSink {
+ public:
+  void Log(const goplugin::LogEntry& entry) override;
+  void AddTo(Report* report) const;
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::deque<LogEntry> entries_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t left_out_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+class StdioKeeper final : public goplugin::StdioSink {
+ public:
+  void Write(const goplugin::StdioChunk& chunk) override;
+  void AddTo(Report* report) const;
+
+ private:
+  // The name of a stream, and whether it is the process's own.
+  using Stream = std::pair<std::string, bool>;
+
+  mutable absl::Mutex mutex_;
+  std::map<Stream, std::string> texts_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace inspect
+
+#endif  // EXAMPLES_INSPECT_PLUGIN_OUTPUT_H_

@@ -1,0 +1,200 @@
+#include "examples/inspect/print.h"
+
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <map>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+
+namespace inspect {
+namespace {
+
+constexpr int kTagWidth = 13;
+
+std::string Printable(absl::string_view text) {
+  std::string printable(text);
+  for (char& c : printable) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c)) && c != '\t') {
+      c = '?';
+    }
+  }
+  return printable;
+}
+
+// Collects lines. Facts that are not there are left out.
+class Lines {
+ public:
+  void Add(absl::string_view tag, absl::string_view text) {
+    if (text.empty()) return;
+    for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+      if (line.empty()) continue;
+      absl::StrAppendFormat(&text_, "%-*s%s\n", kTagWidth, tag,
+                            Printable(line));
+      tag = "";
+    }
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+std::string Milliseconds(double milliseconds) {
+  return absl::StrFormat("%.1f ms", milliseconds);
+}
+
+void PrintConnection(const Report& report, Lines& lines) {
+  lines.Add("plugin", absl::StrJoin(report.command(), " "));
+  for (const Phase& phase : report.phases()) {
+    lines.Add("phase", absl::StrFormat("%-9s %10s", phase.name(),
+                                       Milliseconds(phase.milliseconds())));
+  }
+  lines.Add("line", report.line());
+  if (report.has_pid()) lines.Add("pid", absl::StrCat(report.pid()));
+  if (report.has_version())
+    lines.Add("version", absl::StrCat(report.version()));
+  lines.Add("network", report.network());
+  lines.Add("address", report.address());
+  if (report.has_tls()) {
+    lines.Add("TLS",
+              report.tls() ? "yes" : "no: neither encrypted nor verified");
+  }
+}
+
+void PrintCertificate(const Certificate& certificate, Lines& lines) {
+  lines.Add("certificate", certificate.unreadable());
+  lines.Add("certificate", certificate.key());
+  lines.Add("  subject", certificate.subject());
+  lines.Add("  names", absl::StrJoin(certificate.dns_names(), ", "));
+  if (!certificate.not_before().empty()) {
+    lines.Add("  valid", absl::StrCat(certificate.not_before(), " to ",
+                                      certificate.not_after()));
+  }
+}
+
+std::string MethodText(const Method& method) {
+  return absl::StrCat(
+      method.name(), "(", method.client_streaming() ? "stream " : "",
+      method.request(), ") -> ", method.server_streaming() ? "stream " : "",
+      method.response());
+}
+
+void PrintServices(const Services& services, Lines& lines) {
+  lines.Add("services", services.source().empty()
+                            ? services.missing()
+                            : absl::StrCat("by ", services.source()));
+  for (const Service& service : services.service()) {
+    lines.Add("service",
+              absl::StrCat(service.name(),
+                           service.undescribed() ? " (not described)" : ""));
+    for (const Method& method : service.methods()) {
+      lines.Add("  method", MethodText(method));
+    }
+  }
+}
+
+void PrintCall(const Call& call, Lines& lines) {
+  lines.Add("call", absl::StrCat(call.method(), "  ",
+                                 Milliseconds(call.milliseconds())));
+  lines.Add("code", call.code());
+  lines.Add("message", call.message());
+  std::string answer;
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  if (call.has_answer() && google::protobuf::util::MessageToJsonString(
+                               call.answer(), &answer, options)
+                               .ok()) {
+    lines.Add("answer", answer);
+  }
+  if (call.has_answer_hex()) {
+    lines.Add("answer",
+              call.answer_hex().empty() ? "no bytes" : call.answer_hex());
+  }
+}
+
+std::string LogText(const LogEntry& entry) {
+  std::string text = absl::StrFormat("%-5s  ", entry.level());
+  if (!entry.module().empty()) absl::StrAppend(&text, entry.module(), ": ");
+  absl::StrAppend(&text, entry.message());
+  const std::map<std::string, std::string> fields(entry.fields().begin(),
+                                                  entry.fields().end());
+  for (const auto& field : fields) {
+    absl::StrAppend(&text, "  ", field.first, "=",
+                    absl::Utf8SafeCEscape(field.second));
+  }
+  return text;
+}
+
+void PrintOutput(const Report& report, Lines& lines) {
+  if (report.logs_left_out() > 0) {
+    lines.Add("log",
+              absl::StrCat("(", report.logs_left_out(), " entries before)"));
+  }
+  for (const LogEntry& entry : report.logs()) {
+    lines.Add(entry.sdk() ? "sdk" : "log", LogText(entry));
+  }
+  for (const Output& output : report.output()) {
+    lines.Add(output.stream(), output.text());
+  }
+}
+
+void PrintError(const Error& error, Lines& lines) {
+  lines.Add("error", error.what());
+  lines.Add("reason", error.reason());
+  for (const std::string& fact : error.evidence()) lines.Add("evidence", fact);
+  lines.Add("exit", error.exit());
+  lines.Add("panic", error.panic());
+  lines.Add("hint", error.hint());
+}
+
+}  // namespace
+
+std::string PrintText(const Report& report) {
+  Lines lines;
+  PrintConnection(report, lines);
+  PrintCertificate(report.certificate(), lines);
+  if (report.has_health()) {
+    lines.Add("health",
+              report.health().serving() ? "serving" : report.health().text());
+  }
+  PrintServices(report.services(), lines);
+  if (report.has_call()) PrintCall(report.call(), lines);
+  PrintOutput(report, lines);
+  lines.Add("exit", report.exit().text());
+  if (report.has_error()) PrintError(report.error(), lines);
+  return lines.text();
+}
+
+std::string PrintJson(const Report& report) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  const auto status =
+      google::protobuf::util::MessageToJsonString(report, &json, options);
+  if (status.ok()) return json;
+  // Can't happen: all strings went through Text().
+  Report failed;
+  failed.mutable_error()->set_reason("unknown");
+  failed.mutable_error()->set_what("the report can't be shown as JSON");
+  json.clear();
+  (void)google::protobuf::util::MessageToJsonString(failed, &json, options);
+  return json;
+}
+
+std::string Print(const Report& report, Arguments::Format format) {
+  std::string text = format == Arguments::Format::kJson ? PrintJson(report)
+                                                        : PrintText(report);
+  if (text.empty() || text.back() != '\n') text.push_back('\n');
+  return text;
+}
+
+}  // namespace inspect

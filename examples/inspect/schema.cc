@@ -1,0 +1,171 @@
+#include "examples/inspect/schema.h"
+
+#include <google/protobuf/message.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "examples/inspect/error.h"
+
+namespace inspect {
+namespace {
+
+using google::protobuf::MethodDescriptor;
+using google::protobuf::ServiceDescriptor;
+
+// protobuf's own status before version 22, Abseil's after it.
+template <typename Status>
+std::string Words(const Status& status) {
+  return std::string(status.message().data(), status.message().size());
+}
+
+Service DescribeService(const ServiceDescriptor& service) {
+  Service described;
+  described.set_name(std::string(service.full_name()));
+  for (int i = 0; i < service.method_count(); ++i) {
+    const MethodDescriptor& from = *service.method(i);
+    Method* method = described.add_methods();
+    method->set_name(std::string(from.name()));
+    method->set_request(std::string(from.input_type()->full_name()));
+    method->set_response(std::string(from.output_type()->full_name()));
+    method->set_client_streaming(from.client_streaming());
+    method->set_server_streaming(from.server_streaming());
+  }
+  return described;
+}
+
+absl::Status BadMessage(const char* reason, std::string what,
+                        std::string evidence, std::string hint) {
+  Error error;
+  error.set_reason(reason);
+  error.set_what(std::move(what));
+  error.add_evidence(Text(evidence));
+  error.set_hint(std::move(hint));
+  return MakeStatus(error);
+}
+
+}  // namespace
+
+Schema::Schema(Description description)
+    : description_(std::move(description)),
+      own_(*google::protobuf::DescriptorPool::generated_pool()),
+      all_(&described_, &own_),
+      pool_(&all_, &errors_),
+      messages_(&pool_) {
+  std::set<std::string> names;
+  for (const auto& file : description_.files.file()) {
+    // The database would complain on stderr about a second one.
+    if (names.insert(file.name()).second) described_.Add(file);
+  }
+}
+
+Services Schema::Describe() const {
+  Services services;
+  services.set_source(description_.source);
+  for (const std::string& name : description_.services) {
+    const ServiceDescriptor* service = pool_.FindServiceByName(name);
+    Service* described = services.add_service();
+    if (service != nullptr) {
+      *described = DescribeService(*service);
+    } else {
+      described->set_name(Text(name));
+      described->set_undescribed(true);
+    }
+  }
+  return services;
+}
+
+absl::Status Schema::NoSuchMethod(absl::string_view method) const {
+  Error error;
+  error.set_reason(kNoSuchMethod);
+  error.set_what(absl::StrCat("no method ", Text(method), " is described"));
+  error.add_evidence(absl::StrCat("described by ", description_.source));
+  std::vector<std::string> known;
+  for (const Service& service : Describe().service()) {
+    for (const Method& candidate : service.methods()) {
+      known.push_back(absl::StrCat(service.name(), "/", candidate.name()));
+    }
+  }
+  error.add_evidence(known.empty()
+                         ? "it describes no method at all"
+                         : absl::StrCat("it has ", absl::StrJoin(known, ", ")));
+  for (const std::string& text : errors_.all()) error.add_evidence(Text(text));
+  error.set_hint(
+      "--call wants package.Service/Method; --proto or --descriptor-set "
+      "describe what the plugin does not, and --hex needs no description");
+  return MakeStatus(error);
+}
+
+absl::StatusOr<const MethodDescriptor*> Schema::FindUnary(
+    absl::string_view method) const {
+  const std::pair<std::string, std::string> parts =
+      absl::StrSplit(method, absl::MaxSplits('/', 1));
+  const ServiceDescriptor* service = pool_.FindServiceByName(parts.first);
+  const MethodDescriptor* found =
+      service == nullptr ? nullptr : service->FindMethodByName(parts.second);
+  if (found == nullptr) return NoSuchMethod(method);
+  if (found->client_streaming() || found->server_streaming()) {
+    return MakeStatus(kStreaming,
+                      absl::StrCat(method, " is a streaming method"),
+                      "inspect calls unary methods only; call this one from a "
+                      "program with a generated stub");
+  }
+  return found;
+}
+
+absl::StatusOr<std::string> Schema::EncodeRequest(absl::string_view method,
+                                                  const std::string& json) {
+  const absl::StatusOr<const MethodDescriptor*> found = FindUnary(method);
+  if (!found.ok()) return found.status();
+  const auto* type = (*found)->input_type();
+  const std::unique_ptr<google::protobuf::Message> request(
+      messages_.GetPrototype(type)->New());
+  const auto parsed =
+      google::protobuf::util::JsonStringToMessage(json, request.get());
+  if (!parsed.ok()) {
+    return BadMessage(
+        kBadRequest,
+        absl::StrCat("the request is no ", type->full_name(), " in JSON"),
+        Words(parsed),
+        absl::StrCat("write it by protobuf's JSON mapping, with the fields of ",
+                     type->full_name(), ": bytes are base64"));
+  }
+  return request->SerializePartialAsString();
+}
+
+absl::StatusOr<google::protobuf::Value> Schema::DecodeAnswer(
+    absl::string_view method, const std::string& bytes) {
+  const absl::StatusOr<const MethodDescriptor*> found = FindUnary(method);
+  if (!found.ok()) return found.status();
+  const auto* type = (*found)->output_type();
+  const std::unique_ptr<google::protobuf::Message> answer(
+      messages_.GetPrototype(type)->New());
+  const char* const hint =
+      "the plugin was built with another version of the message than the "
+      "description; --hex shows the bytes";
+  if (!answer->ParsePartialFromString(bytes)) {
+    return BadMessage(kBadAnswer,
+                      absl::StrCat("the answer is no ", type->full_name()),
+                      absl::StrCat("it has ", bytes.size(), " bytes"), hint);
+  }
+  std::string json;
+  const auto printed =
+      google::protobuf::util::MessageToJsonString(*answer, &json);
+  google::protobuf::Value value;
+  const auto read = google::protobuf::util::JsonStringToMessage(json, &value);
+  if (printed.ok() && read.ok()) return value;
+  return BadMessage(kBadAnswer, "the answer can't be shown as JSON",
+                    printed.ok() ? Words(read) : Words(printed), hint);
+}
+
+}  // namespace inspect
