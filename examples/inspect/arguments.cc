@@ -1,5 +1,8 @@
 #include "examples/inspect/arguments.h"
 
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -124,6 +127,18 @@ absl::Status SetBytes(absl::string_view value, Arguments& arguments) {
   return absl::OkStatus();
 }
 
+// Whether it fits the message is seen later.
+absl::Status SetJson(absl::string_view value, Arguments& arguments) {
+  arguments.json = std::string(value);
+  google::protobuf::Struct object;
+  if (!google::protobuf::util::JsonStringToMessage(*arguments.json, &object)
+           .ok()) {
+    return Wrong(absl::StrCat(
+        R"(--json is an object, as in {"key": "a"}, not ")", value, "\""));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SetFormat(absl::string_view value, Arguments& arguments) {
   if (value != "text" && value != "json") {
     return Wrong(absl::StrCat("--format is text or json, not \"", value, "\""));
@@ -148,11 +163,7 @@ const std::map<std::string, Setter>& Options() {
       {"--env", SetEnv},
       {"--format", SetFormat},
       {"--hex", SetBytes},
-      {"--json",
-       [](absl::string_view value, Arguments& arguments) {
-         arguments.json = std::string(value);
-         return absl::OkStatus();
-       }},
+      {"--json", SetJson},
       {"--proto", SetText(&Arguments::proto_file)},
       {"--timeout", SetTimeout},
       {"--tls", SetTls},

@@ -2,6 +2,7 @@
 
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/x509.h>
@@ -126,6 +127,8 @@ Certificate ReadCertificate(const std::string& der) {
   const Owned<X509> certificate(
       d2i_X509(nullptr, &bytes, static_cast<long>(der.size())));
   if (certificate == nullptr) {
+    // gRPC, on the same thread, would take it for an error of its own.
+    ERR_clear_error();
     report.set_unreadable(
         absl::StrCat("the ", der.size(), " bytes are no certificate"));
     return report;

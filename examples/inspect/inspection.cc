@@ -139,7 +139,10 @@ class Inspection {
         return;
       }
     }
-    *report_.mutable_services() = plan_.schema->Describe();
+    report_.set_described_by(Text(plan_.schema->source()));
+    for (const Service& service : plan_.schema->Services()) {
+      *report_.add_services() = service;
+    }
   }
 
   void NoReflection(const grpc::Status& status) {
@@ -148,7 +151,7 @@ class Inspection {
       missing = absl::StrCat("server reflection failed: ", CodeName(status),
                              " ", Text(status.error_message()));
     }
-    report_.mutable_services()->set_missing(missing);
+    report_.set_undescribed(missing);
   }
 
   absl::Status MakeRequest() {
@@ -157,7 +160,7 @@ class Inspection {
       return MakeStatus(
           kNoReflection,
           absl::StrCat("nobody describes ", plan_.arguments.method, ": ",
-                       report_.services().missing()),
+                       report_.undescribed()),
           "describe it with --proto FILE or --descriptor-set FILE, or give the "
           "request as bytes with --hex; plugins in C++ get reflection from "
           "goplugin::EnableServerReflection()");

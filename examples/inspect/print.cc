@@ -3,8 +3,10 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <cstddef>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -51,13 +53,25 @@ std::string Milliseconds(double milliseconds) {
   return absl::StrFormat("%.1f ms", milliseconds);
 }
 
+// The certificate is shown apart.
+std::string ShortLine(const std::string& line) {
+  constexpr std::size_t kCertificate = 5;
+  constexpr std::size_t kMost = 16;
+  std::vector<std::string> fields = absl::StrSplit(line, '|');
+  if (fields.size() > kCertificate && fields[kCertificate].size() > kMost) {
+    fields[kCertificate].resize(kMost);
+    fields[kCertificate] += "...";
+  }
+  return absl::StrJoin(fields, "|");
+}
+
 void PrintConnection(const Report& report, Lines& lines) {
   lines.Add("plugin", absl::StrJoin(report.command(), " "));
   for (const Phase& phase : report.phases()) {
     lines.Add("phase", absl::StrFormat("%-9s %10s", phase.name(),
                                        Milliseconds(phase.milliseconds())));
   }
-  lines.Add("line", report.line());
+  lines.Add("line", ShortLine(report.line()));
   if (report.has_pid()) lines.Add("pid", absl::StrCat(report.pid()));
   if (report.has_version())
     lines.Add("version", absl::StrCat(report.version()));
@@ -87,11 +101,12 @@ std::string MethodText(const Method& method) {
       method.response());
 }
 
-void PrintServices(const Services& services, Lines& lines) {
-  lines.Add("services", services.source().empty()
-                            ? services.missing()
-                            : absl::StrCat("by ", services.source()));
-  for (const Service& service : services.service()) {
+void PrintServices(const Report& report, Lines& lines) {
+  lines.Add("services", report.undescribed());
+  if (!report.described_by().empty()) {
+    lines.Add("services", absl::StrCat("by ", report.described_by()));
+  }
+  for (const Service& service : report.services()) {
     lines.Add("service",
               absl::StrCat(service.name(),
                            service.undescribed() ? " (not described)" : ""));
@@ -165,7 +180,7 @@ std::string PrintText(const Report& report) {
     lines.Add("health",
               report.health().serving() ? "serving" : report.health().text());
   }
-  PrintServices(report.services(), lines);
+  PrintServices(report, lines);
   if (report.has_call()) PrintCall(report.call(), lines);
   PrintOutput(report, lines);
   lines.Add("exit", report.exit().text());

@@ -69,17 +69,16 @@ Schema::Schema(Description description)
   }
 }
 
-Services Schema::Describe() const {
-  Services services;
-  services.set_source(description_.source);
+std::vector<Service> Schema::Services() const {
+  std::vector<Service> services;
   for (const std::string& name : description_.services) {
     const ServiceDescriptor* service = pool_.FindServiceByName(name);
-    Service* described = services.add_service();
     if (service != nullptr) {
-      *described = DescribeService(*service);
+      services.push_back(DescribeService(*service));
     } else {
-      described->set_name(Text(name));
-      described->set_undescribed(true);
+      services.emplace_back();
+      services.back().set_name(Text(name));
+      services.back().set_undescribed(true);
     }
   }
   return services;
@@ -91,7 +90,7 @@ absl::Status Schema::NoSuchMethod(absl::string_view method) const {
   error.set_what(absl::StrCat("no method ", Text(method), " is described"));
   error.add_evidence(absl::StrCat("described by ", description_.source));
   std::vector<std::string> known;
-  for (const Service& service : Describe().service()) {
+  for (const Service& service : Services()) {
     for (const Method& candidate : service.methods()) {
       known.push_back(absl::StrCat(service.name(), "/", candidate.name()));
     }

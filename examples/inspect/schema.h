@@ -37,8 +37,9 @@ class Schema {
   Schema(const Schema&) = delete;
   Schema& operator=(const Schema&) = delete;
 
-  // For the report.
-  Services Describe() const;
+  const std::string& source() const { return description_.source; }
+  // The listed services, for the report.
+  std::vector<Service> Services() const;
 
   // The request of `method`, "package.Service/Method", as it goes over the
   // wire.
