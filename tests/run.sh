@@ -77,6 +77,7 @@ run_plain() {
   check "examples/run.sh" examples/run.sh
   check "examples/run.sh --plugin=go" examples/run.sh --plugin=go
   check "examples/run.sh --plugin=python" examples/run.sh --plugin=python
+  check "examples/inspect" inspect "$bin"
   check "consumer workspace" tests/consumer/run.sh \
     "$bin/examples/plugin_cpp/plugin_cpp"
 }
@@ -86,6 +87,15 @@ quickstart() {
   mkdir -p "$out/kv"
   (cd "$out/kv" && "$1/examples/quickstart/quickstart" \
     "$1/examples/plugin_cpp/plugin_cpp")
+}
+
+# Calls the C++ plugin with JSON, by the service's .proto file.
+inspect() {
+  mkdir -p "$out/kv"
+  (cd "$out/kv" && "$1/examples/inspect/inspect" --cookie BASIC_PLUGIN=hello \
+    --versions 1 --proto "$root/examples/proto/kv.proto" \
+    --call proto.KV/Put --json '{"key": "hello", "value": "d29ybGQ="}' \
+    -- "$1/examples/plugin_cpp/plugin_cpp")
 }
 
 run_sanitize() {

@@ -199,8 +199,8 @@ class Inspection {
     error.set_reason(kCallFailed);
     error.set_what(absl::StrCat("the call of ", plan_.arguments.method,
                                 " failed, and the plugin lives"));
-    error.add_evidence(
-        absl::StrCat(CodeName(status), ": ", Text(status.error_message())));
+    error.add_evidence(absl::StrCat("gRPC said ", CodeName(status), " \"",
+                                    Text(status.error_message()), "\""));
     error.set_hint(HintFor(status));
     return MakeStatus(error);
   }

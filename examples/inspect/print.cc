@@ -122,11 +122,9 @@ void PrintCall(const Call& call, Lines& lines) {
   lines.Add("code", call.code());
   lines.Add("message", call.message());
   std::string answer;
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  if (call.has_answer() && google::protobuf::util::MessageToJsonString(
-                               call.answer(), &answer, options)
-                               .ok()) {
+  if (call.has_answer() &&
+      google::protobuf::util::MessageToJsonString(call.answer(), &answer)
+          .ok()) {
     lines.Add("answer", answer);
   }
   if (call.has_answer_hex()) {

@@ -101,4 +101,8 @@ bool HostReport::Flag(const std::string& pointer) const {
          flag;
 }
 
+bool HostReport::Has(const std::string& pointer) const {
+  return valid_ && root_.at_pointer(pointer).error() == simdjson::SUCCESS;
+}
+
 }  // namespace goplugin::testing

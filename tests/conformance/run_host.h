@@ -37,6 +37,8 @@ class HostReport {
   std::string Text(const std::string& pointer) const;
   int Number(const std::string& pointer) const;
   bool Flag(const std::string& pointer) const;
+  // Whether there is such a value, of whatever kind.
+  bool Has(const std::string& pointer) const;
 
  private:
   simdjson::dom::parser parser_;
