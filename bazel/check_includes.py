@@ -41,7 +41,7 @@ LABELS = [
     (r"google/protobuf/compiler/importer\.h",
      ["@protobuf//src/google/protobuf/compiler:importer"]),
     (r"google/protobuf/util/json_util\.h",
-     ["@protobuf//src/google/protobuf/util:json_util"]),
+     ["@protobuf//:json_util"]),
     (r"google/protobuf/.*", ["@protobuf//:protobuf"]),
     (r"grpcpp/ext/proto_server_reflection_plugin\.h", ["@grpc//:grpc++_reflection"]),
     (r"(grpc|grpcpp)/.*", ["@grpc//:grpc++"]),

@@ -3,6 +3,7 @@
 
 #include <google/protobuf/compiler/importer.h>
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/stubs/common.h>
 
 #include <string>
 #include <vector>

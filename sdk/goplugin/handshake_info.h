@@ -12,7 +12,8 @@ namespace goplugin {
 // endpoint(), uses_tls().
 struct HandshakeInfo {
   // The line without the white space around it. Printable ASCII from all known
-  // plugins, but any bytes from a strange one.
+  // plugins, but any bytes from a strange one. "" when this client did not read
+  // one.
   std::string line = {};
   // The plugin's certificate in DER, "" when the line has none. With AutoMTLS
   // it was checked; without, nobody has looked at it.

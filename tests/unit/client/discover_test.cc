@@ -120,6 +120,8 @@ TEST_F(DiscoverTest, ADirectoryThatCantBeReadIsAnError) {
   std::filesystem::permissions(Path("closed"), std::filesystem::perms::none);
   testing::ExpectError(Discover("*", Path("closed")).status(),
                        {Reason::kOptions, "Permission denied", "may read"});
+  std::filesystem::permissions(Path("closed"),
+                               std::filesystem::perms::owner_all);
 }
 
 }  // namespace
