@@ -10,7 +10,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -47,6 +46,7 @@ class Inspection {
       if (!plan_.arguments.method.empty()) CallMethod();
       Shutdown();
     }
+    phases_->AddTo(&report_);
     logs_->AddTo(&report_);
     stdio_->AddTo(&report_);
     return std::move(report_);
@@ -72,26 +72,16 @@ class Inspection {
     options.start_timeout = plan_.arguments.timeout;
     options.log_sink = logs_;
     options.stdio_sink = stdio_;
-    options.on_phase = [this](goplugin::LaunchPhase phase,
-                              absl::Duration since_launch) {
-      Phase* reached = report_.add_phases();
-      reached->set_name(goplugin::LaunchPhaseName(phase));
-      reached->set_milliseconds(absl::ToDoubleMilliseconds(since_launch));
+    options.on_phase = [phases = phases_](goplugin::LaunchPhase phase,
+                                          absl::Duration since_launch) {
+      phases->Note(phase, since_launch);
     };
     return options;
   }
 
-  // Client::Launch would do, but this callback comes after those of the phases,
-  // so that the report needs no lock.
   void Launch() {
-    absl::StatusOr<std::unique_ptr<Client>> launched;
-    absl::Notification done;
-    Client::LaunchAsync(plan_.arguments.command, Options(),
-                        [&](absl::StatusOr<std::unique_ptr<Client>> client) {
-                          launched = std::move(client);
-                          done.Notify();
-                        });
-    done.WaitForNotification();
+    absl::StatusOr<std::unique_ptr<Client>> launched =
+        Client::Launch(plan_.arguments.command, Options());
     if (launched.ok()) {
       client_ = *std::move(launched);
     } else {
@@ -230,7 +220,8 @@ class Inspection {
     *call->mutable_answer() = *std::move(value);
   }
 
-  // As with Launch: after this callback no log entry comes.
+  // Client::Shutdown would do, but this callback comes after the last log
+  // entry.
   void Shutdown() {
     absl::Status result;
     absl::Notification done;
@@ -253,6 +244,7 @@ class Inspection {
 
   Plan plan_;
   Report report_;
+  const std::shared_ptr<PhaseKeeper> phases_ = std::make_shared<PhaseKeeper>();
   const std::shared_ptr<LogKeeper> logs_ = std::make_shared<LogKeeper>();
   const std::shared_ptr<StdioKeeper> stdio_ = std::make_shared<StdioKeeper>();
   std::unique_ptr<Client> client_;

@@ -17,6 +17,19 @@ constexpr std::size_t kMostBytes = std::size_t{64} << 10;
 
 }  // namespace
 
+void PhaseKeeper::Note(goplugin::LaunchPhase phase,
+                       absl::Duration since_launch) {
+  absl::MutexLock lock(&mutex_);
+  phases_.emplace_back();
+  phases_.back().set_name(goplugin::LaunchPhaseName(phase));
+  phases_.back().set_milliseconds(absl::ToDoubleMilliseconds(since_launch));
+}
+
+void PhaseKeeper::AddTo(Report* report) const {
+  absl::MutexLock lock(&mutex_);
+  for (const Phase& phase : phases_) *report->add_phases() = phase;
+}
+
 void LogKeeper::Log(const goplugin::LogEntry& entry) {
   LogEntry kept;
   kept.set_level(goplugin::LogLevelName(entry.level));

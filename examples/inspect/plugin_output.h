@@ -6,16 +6,30 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "examples/inspect/report.pb.h"
+#include "goplugin/client_options.h"
 #include "goplugin/log_sink.h"
 
-// Keep what the plugin says for the report, the newest of it when it is much.
-// Thread-safe.
+// Keep what is heard of the plugin for the report, the newest of it when it is
+// much. Thread-safe: the SDK calls them on threads of its own.
 
 namespace inspect {
+
+// The steps of the launch.
+class PhaseKeeper {
+ public:
+  void Note(goplugin::LaunchPhase phase, absl::Duration since_launch);
+  void AddTo(Report* report) const;
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::vector<Phase> phases_ ABSL_GUARDED_BY(mutex_);
+};
 
 class LogKeeper final : public goplugin::LogSink {
  public:
