@@ -94,8 +94,9 @@ struct Command {
   int nice = 0;
   // Another user. Takes root or CAP_SETUID, CAP_SETGID, CAP_CHOWN (its socket
   // directory is given to that user) and CAP_KILL; a host that is not root
-  // also needs ClientOptions::socket_group to reach the plugin's socket.
-  // Unset: the host's.
+  // also needs ClientOptions::socket_group to reach the plugin's socket. The
+  // program and `working_directory` must be open to that user. Unset: the
+  // host's.
   //
   // Changing credentials in memory shared with the host would mark the host as
   // not dumpable, so this alone makes the start a fork: it takes 5 to 10 ms

@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "goplugin/internal/process/checksum.h"
 #include "goplugin/internal/process/exit.h"
 #include "goplugin/internal/process/socket_directory.h"
 #include "goplugin/internal/process/spawn.h"
@@ -143,6 +144,29 @@ TEST_F(SpawnUserTest, FailuresAreReportedFromACopyOfTheMemoryToo) {
   EXPECT_THAT(Evidence(status), HasSubstr("executing it"));
   EXPECT_THAT(Evidence(status), HasSubstr("it is to run as 54321:54322"));
   EXPECT_THAT(Details(status).hint, HasSubstr("give user 54321 execute"));
+}
+
+// By descriptor, directories that are closed to the user don't matter; the
+// file's own mode does, and a sealed copy has the same.
+TEST_F(SpawnUserTest, CheckedProgram) {
+  SKIP_UNLESS_ROOT();
+  for (SecureConfig::Mode mode :
+       {SecureConfig::Mode::kByDescriptor, SecureConfig::Mode::kSealedCopy}) {
+    SpawnRequest request = AsUser({"stdin"});
+    const UniqueFd fd(open(request.command.path.c_str(), O_RDONLY | O_CLOEXEC));
+    std::string digest;
+    ASSERT_EQ(HashFile(fd.get(), SecureConfig::Hash::kSha256, INT64_MAX / 2,
+                       nullptr, digest),
+              0);
+    request.command.secure_config =
+        SecureConfig{digest, SecureConfig::Hash::kSha256, mode};
+    ASSERT_EQ(chmod(directory().c_str(), 0700), 0);
+    EXPECT_EQ(OutputOf(request), "<end>");
+    ASSERT_EQ(fchmod(fd.get(), 0750), 0);
+    EXPECT_THAT(Details(Spawn(request).status()).hint,
+                HasSubstr("give user 54321 execute"));
+    ASSERT_EQ(fchmod(fd.get(), 0755), 0);
+  }
 }
 
 TEST_F(SpawnUserTest, WithoutTheRight) {

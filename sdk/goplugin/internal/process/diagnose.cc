@@ -117,6 +117,23 @@ bool DiagnoseLimits(const SpawnFailure& failure, Findings& findings) {
   }
 }
 
+// A program that is there, and whose content could not be had.
+Findings DiagnoseCheck(const SpawnFailure& failure) {
+  Findings findings;
+  findings.evidence = {
+      absl::StrCat(Quote(failure.program), ": ",
+                   DescribeFile(InspectProgram(failure.program)))};
+  findings.hint =
+      failure.step == SpawnStep::kSealedCopy
+          ? "a sealed copy needs memory of the program's size, which may be 4 "
+            "GiB at most, and memfd_create with execution allowed "
+            "(vm.memfd_noexec below 2); SecureConfig::Mode::kByDescriptor "
+            "needs neither"
+          : "the file must be readable to its end, and the TLS library must "
+            "provide the hash";
+  return findings;
+}
+
 Findings DiagnoseStep(const Command& command, const SpawnFailure& failure) {
   Findings findings;
   if (DiagnoseLimits(failure, findings)) return findings;
@@ -134,19 +151,8 @@ Findings DiagnoseStep(const Command& command, const SpawnFailure& failure) {
           "to kInherit";
       break;
     case SpawnStep::kSealedCopy:
-      findings.evidence = {
-          absl::StrCat(Quote(failure.program), ": ",
-                       DescribeFile(InspectProgram(failure.program)))};
-      findings.hint =
-          "a sealed copy needs memory of the program's size, which may be 4 "
-          "GiB "
-          "at most, and memfd_create with execution allowed (vm.memfd_noexec "
-          "below 2); SecureConfig::Mode::kByDescriptor needs neither";
-      break;
     case SpawnStep::kHashProgram:
-      findings.hint =
-          "the file must be readable to its end, and the TLS library must "
-          "provide the hash";
+      findings = DiagnoseCheck(failure);
       break;
     case SpawnStep::kCloseDescriptors:
       findings.hint =
