@@ -77,11 +77,11 @@ struct ChildArguments {
 
 // The calls with 32-bit ids.
 #if defined(SYS_setresuid32)
-constexpr long kSetGroups = SYS_setgroups32, kSetGid = SYS_setresgid32,
-               kSetUid = SYS_setresuid32;
+constexpr int64_t kSetGroups = SYS_setgroups32, kSetGid = SYS_setresgid32,
+                  kSetUid = SYS_setresuid32;
 #else
-constexpr long kSetGroups = SYS_setgroups, kSetGid = SYS_setresgid,
-               kSetUid = SYS_setresuid;
+constexpr int64_t kSetGroups = SYS_setgroups, kSetGid = SYS_setresgid,
+                  kSetUid = SYS_setresuid;
 #endif
 
 // ---- In the child: nothing but system calls, made directly. libc's wrappers
