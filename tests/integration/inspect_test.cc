@@ -221,7 +221,7 @@ TEST_F(InspectTest, APluginThatDoesNotStart) {
   EXPECT_FALSE(panic.Has("/phases/1"));
 
   ExpectFailure(Misbehave({"--timeout", "300ms"}, {"silent"}), 1,
-                "handshake_timeout", "300ms");
+                "handshake_timeout", "nothing was written");
   ExpectFailure(Misbehave({}, {"netrpc"}), 1, "protocol", "netrpc");
   ExpectFailure(InspectReport(Kv({}, {"./missing"})), 1, "spawn",
                 "does not exist");
