@@ -2,7 +2,8 @@
 // serves:
 //
 //   BROKER_NETWORK=tcp                     on tcp
-//   BROKER_CERT, BROKER_KEY, BROKER_ROOTS  with TLS of its own, in PEM
+//   BROKER_CERT, BROKER_KEY, BROKER_ROOTS  with TLS of its own, in PEM; without
+//                                          roots it asks for no certificate
 
 #include <cstdlib>
 #include <memory>
@@ -31,7 +32,9 @@ bool HasOwnTls() { return !Variable("BROKER_CERT").empty(); }
 
 std::shared_ptr<grpc::ServerCredentials> OwnServerCredentials() {
   grpc::SslServerCredentialsOptions options(
-      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+      Variable("BROKER_ROOTS").empty()
+          ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+          : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   options.pem_root_certs = Variable("BROKER_ROOTS");
   options.pem_key_cert_pairs.push_back(
       {Variable("BROKER_KEY"), Variable("BROKER_CERT")});
