@@ -216,6 +216,16 @@ TEST_F(BrokerFaultTest, ServedWithAnotherCertificate) {
                                  "certificates of the main connection"});
 }
 
+// A variable in the environment that the plugin was started with.
+std::string PluginEnvironment(const Client& client, const std::string& name) {
+  std::ifstream file(absl::StrCat("/proc/", client.pid(), "/environ"));
+  for (std::string entry; std::getline(file, entry, '\0');) {
+    if (absl::StartsWith(entry, name + "="))
+      return entry.substr(name.size() + 1);
+  }
+  return "";
+}
+
 // The socket of a brokered connection is no way in for others.
 TEST_F(BrokerFaultTest, StrangersAreRefused) {
   auto client =
@@ -226,14 +236,21 @@ TEST_F(BrokerFaultTest, StrangersAreRefused) {
   EXPECT_FALSE(
       Sum(grpc::CreateChannel(target, grpc::InsecureChannelCredentials()), 1, 1)
           .ok());
-  // Even one that trusts anybody, and has a certificate.
-  const auto stranger = internal::GenerateOneTimeCertificate();
+  // Nor does it help to know the server's certificate, with none of one's own
+  // or another.
   grpc::SslCredentialsOptions options;
-  options.pem_root_certs = stranger->certificate_pem;
-  options.pem_cert_chain = stranger->certificate_pem;
-  options.pem_private_key = stranger->private_key_pem;
+  options.pem_root_certs = PluginEnvironment(*client, "PLUGIN_CLIENT_CERT");
+  ASSERT_TRUE(absl::StrContains(options.pem_root_certs, "BEGIN CERTIFICATE"));
   grpc::ChannelArguments arguments;
   arguments.SetSslTargetNameOverride("localhost");
+  EXPECT_FALSE(Sum(grpc::CreateCustomChannel(
+                       target, grpc::SslCredentials(options), arguments),
+                   1, 1)
+                   .ok());
+  const auto stranger = internal::GenerateOneTimeCertificate();
+  ASSERT_TRUE(stranger.ok());
+  options.pem_cert_chain = stranger->certificate_pem;
+  options.pem_private_key = stranger->private_key_pem;
   EXPECT_FALSE(Sum(grpc::CreateCustomChannel(
                        target, grpc::SslCredentials(options), arguments),
                    1, 1)
