@@ -63,8 +63,8 @@ struct BrokerSetup {
 // the stream calls End, and so lets everything go.
 class BrokerCore {
  public:
-  // Sends a message, without waiting for the other side to take it; false when
-  // the stream has ended.
+  // Sends a message; false when the stream has ended. May wait for room in the
+  // connection, not for an answer.
   using Send = std::function<bool(const wire::ConnInfo&)>;
 
   explicit BrokerCore(BrokerSetup setup);
