@@ -1,6 +1,7 @@
 #include "tests/support/broker/adder.h"
 
 #include <grpcpp/client_context.h>
+#include <grpcpp/impl/client_unary_call.h>
 
 #include <chrono>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/serve/service_methods.h"
 
 namespace goplugin::testing {
 namespace {
@@ -31,7 +33,38 @@ std::int64_t StatusNumber(const std::string& name) {
   return -1;
 }
 
+void SetDeadline(grpc::ClientContext& context) {
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::seconds(20));
+}
+
+absl::StatusOr<std::int64_t> Result(const grpc::Status& status,
+                                    const broker::SumResponse& response) {
+  if (status.ok()) return response.r();
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                      status.error_message());
+}
+
+broker::SumRequest MakeRequest(std::int64_t a, std::int64_t b) {
+  broker::SumRequest request;
+  request.set_a(a);
+  request.set_b(b);
+  return request;
+}
+
 }  // namespace
+
+AdderService::AdderService() {
+  AddMethod(new grpc::internal::RpcServiceMethod(
+      "/proto.AddHelper/Sum", grpc::internal::RpcMethod::NORMAL_RPC,
+      new grpc::internal::RpcMethodHandler<AdderService, broker::SumRequest,
+                                           broker::SumResponse>(
+          [](AdderService* service, grpc::ServerContext* context,
+             const broker::SumRequest* request, broker::SumResponse* response) {
+            return service->Sum(context, request, response);
+          },
+          this)));
+}
 
 grpc::Status AdderService::Sum(grpc::ServerContext* /*context*/,
                                const broker::SumRequest* request,
@@ -50,17 +83,27 @@ grpc::Status AdderService::Hold(grpc::ServerContext* context,
 absl::StatusOr<std::int64_t> Sum(const std::shared_ptr<grpc::Channel>& channel,
                                  std::int64_t a, std::int64_t b) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::seconds(20));
-  broker::SumRequest request;
-  request.set_a(a);
-  request.set_b(b);
+  SetDeadline(context);
   broker::SumResponse response;
+  return Result(broker::Adder::NewStub(channel)->Sum(
+                    &context, MakeRequest(a, b), &response),
+                response);
+}
+
+absl::StatusOr<std::int64_t> HelperSum(
+    const std::shared_ptr<grpc::Channel>& channel, std::int64_t a,
+    std::int64_t b) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  broker::SumResponse response;
+  const grpc::internal::RpcMethod method("/proto.AddHelper/Sum",
+                                         grpc::internal::RpcMethod::NORMAL_RPC);
   const grpc::Status status =
-      broker::Adder::NewStub(channel)->Sum(&context, request, &response);
-  if (status.ok()) return response.r();
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                      status.error_message());
+      grpc::internal::BlockingUnaryCall<broker::SumRequest, broker::SumResponse,
+                                        google::protobuf::MessageLite,
+                                        google::protobuf::MessageLite>(
+          channel.get(), method, &context, MakeRequest(a, b), &response);
+  return Result(status, response);
 }
 
 broker::FactsResponse OwnFacts() {

@@ -14,8 +14,10 @@
 
 namespace goplugin::testing {
 
+// Also answers /proto.AddHelper/Sum, as go-plugin's example names it.
 class AdderService final : public broker::Adder::Service {
  public:
+  AdderService();
   grpc::Status Sum(grpc::ServerContext* context,
                    const broker::SumRequest* request,
                    broker::SumResponse* response) override;
@@ -27,6 +29,10 @@ class AdderService final : public broker::Adder::Service {
 // Asks the Adder at the other end of `channel`.
 absl::StatusOr<std::int64_t> Sum(const std::shared_ptr<grpc::Channel>& channel,
                                  std::int64_t a, std::int64_t b);
+// The same by go-plugin's name for it.
+absl::StatusOr<std::int64_t> HelperSum(
+    const std::shared_ptr<grpc::Channel>& channel, std::int64_t a,
+    std::int64_t b);
 
 // What this process holds.
 broker::FactsResponse OwnFacts();

@@ -13,10 +13,14 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "goplugin/broker.h"
 #include "goplugin/error.h"
+#include "goplugin/internal/serve/service_methods.h"
 #include "goplugin/server.h"
 #include "tests/support/broker/adder.h"
 
@@ -64,8 +68,36 @@ void Report(const absl::Status& error, broker::Outcome* outcome) {
   outcome->set_reason(details ? ReasonName(details->reason) : "");
 }
 
+using grpc::internal::RpcMethod;
+using grpc::internal::RpcMethodHandler;
+using grpc::internal::RpcServiceMethod;
+
+// Besides Control: proto.Counter, for hosts that have no other, with the
+// meaning that tests/conformance/go/cmd/broker gives it.
 class ControlService final : public broker::Control::Service {
  public:
+  ControlService() {
+    AddMethod(new RpcServiceMethod(
+        "/proto.Counter/Get", RpcMethod::NORMAL_RPC,
+        new RpcMethodHandler<ControlService, broker::CounterGet,
+                             broker::CounterValue>(
+            [](ControlService* self, grpc::ServerContext*,
+               const broker::CounterGet* request,
+               broker::CounterValue* response) {
+              return self->AcceptForCounter(*request, response);
+            },
+            this)));
+    AddMethod(new RpcServiceMethod(
+        "/proto.Counter/Put", RpcMethod::NORMAL_RPC,
+        new RpcMethodHandler<ControlService, broker::CounterPut,
+                             broker::CounterEmpty>(
+            [](ControlService* self, grpc::ServerContext*,
+               const broker::CounterPut* request, broker::CounterEmpty*) {
+              return self->DialForCounter(*request);
+            },
+            this)));
+  }
+
   void set_broker(Broker* broker) { broker_ = broker; }
 
   grpc::Status Dial(grpc::ServerContext*, const broker::DialRequest* request,
@@ -119,6 +151,35 @@ class ControlService final : public broker::Control::Service {
   }
 
  private:
+  grpc::Status AcceptForCounter(const broker::CounterGet& request,
+                                broker::CounterValue* response) {
+    broker::AcceptRequest accept;
+    std::uint32_t count = 0;
+    if (!absl::SimpleAtoi(absl::StripPrefix(request.key(), "accept:"),
+                          &count)) {
+      return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "no count");
+    }
+    accept.set_count(count);
+    broker::Outcome outcome;
+    Accept(nullptr, &accept, &outcome);
+    if (!outcome.message().empty()) {
+      return grpc::Status(grpc::StatusCode::UNAVAILABLE, outcome.message());
+    }
+    response->set_value(outcome.ids(0));
+    return grpc::Status::OK;
+  }
+
+  grpc::Status DialForCounter(const broker::CounterPut& request) {
+    auto channel = broker_->Dial(request.add_server());
+    const absl::StatusOr<std::int64_t> sum =
+        channel.ok() ? HelperSum(*channel, request.value(), 1)
+                     : channel.status();
+    if (sum.ok() && *sum == request.value() + 1) return grpc::Status::OK;
+    return grpc::Status(
+        grpc::StatusCode::UNAVAILABLE,
+        sum.ok() ? "a wrong sum" : std::string(sum.status().message()));
+  }
+
   absl::Status Serve(std::uint32_t id) {
     auto server = broker_->AcceptAndServe(id, {&adder_});
     if (!server.ok()) return server.status();
