@@ -151,6 +151,7 @@ absl::StatusOr<Endpoint> BrokerCore::Await(std::uint32_t id,
     mutex_.AssertReaderHeld();
     return Told(waiter);
   };
+  const std::shared_ptr<void> hurry = setup_.hurry ? setup_.hurry() : nullptr;
   const auto place = waiters_.emplace(id, &waiter);
   mutex_.AwaitWithTimeout(absl::Condition(&told), timeout);
   waiters_.erase(place);

@@ -54,6 +54,9 @@ struct BrokerSetup {
   absl::Duration keep = absl::Seconds(30);
   // A remark for the log. Called from any thread, must not block.
   std::function<void(std::string)> warn;
+  // What it gives is held while somebody waits for the stream; null: it needs
+  // no telling.
+  std::function<std::shared_ptr<void>()> hurry = nullptr;
 };
 
 // One broker's state: ids, announcements in both directions, and the stream

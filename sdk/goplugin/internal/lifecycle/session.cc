@@ -158,6 +158,10 @@ void Session::MakeBroker() {
   setup.warn = [output = output_](std::string text) {
     output->Note(LogLevel::kWarn, std::move(text));
   };
+  // Whoever dials holds the client, and so the queue.
+  setup.hurry = [&calls = runtime_->calls()] {
+    return std::make_shared<CallQueue::Hurry>(calls);
+  };
   broker_ = std::make_unique<SessionBroker>(std::move(setup));
 }
 

@@ -14,6 +14,10 @@ std::shared_ptr<BrokerStream> BrokerStream::Create(
 
 void BrokerStream::Start(CallQueue& queue) {
   self_ = shared_from_this();
+  absl::MutexLock lock(&mutex_);
+  queue_ = &queue;
+  starting_ = true;
+  SetHurry();
   call_ = stub_.PrepareCall(&context_, "/plugin.GRPCBroker/StartStream",
                             queue.completion_queue());
   call_->StartCall(started_.tag());
@@ -27,8 +31,26 @@ bool BrokerStream::Send(const wire::ConnInfo& info) {
   return true;
 }
 
+void BrokerStream::Cancel() {
+  absl::MutexLock lock(&mutex_);
+  // Once it is over, the channel can be let go.
+  cancelled_ = true;
+  if (self_ != nullptr) SetHurry();
+  context_.TryCancel();
+}
+
+void BrokerStream::SetHurry() {
+  if (!starting_ && !writing_ && !cancelled_) {
+    hurry_.reset();
+  } else if (!hurry_.has_value()) {
+    hurry_.emplace(*queue_);
+  }
+}
+
 void BrokerStream::OnStarted(bool ok) {
   absl::MutexLock lock(&mutex_);
+  starting_ = false;
+  SetHurry();
   if (!ok) {
     ended_ = true;
     return FinishIfIdle();
@@ -52,6 +74,7 @@ void BrokerStream::OnRead(bool ok) {
 void BrokerStream::OnWritten(bool ok) {
   absl::MutexLock lock(&mutex_);
   writing_ = false;
+  SetHurry();
   // A failed write means the end, which the read will see.
   ready_ = ok;
   if (ended_) return FinishIfIdle();
@@ -61,6 +84,7 @@ void BrokerStream::OnWritten(bool ok) {
 void BrokerStream::WriteNext() {
   if (!ready_ || writing_ || ended_ || outgoing_.empty()) return;
   writing_ = true;
+  SetHurry();
   call_->Write(outgoing_.front(), written_.tag());
   // gRPC has its own copy.
   outgoing_.pop_front();
@@ -72,7 +96,11 @@ void BrokerStream::FinishIfIdle() {
 
 void BrokerStream::OnFinished(bool /*ok*/) {
   callbacks_.on_end(status_);
-  const std::shared_ptr<BrokerStream> last = std::move(self_);
+  std::shared_ptr<BrokerStream> last;
+  absl::MutexLock lock(&mutex_);
+  last = std::move(self_);
+  cancelled_ = false;
+  SetHurry();
 }
 
 }  // namespace goplugin::internal

@@ -13,6 +13,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/types/optional.h"
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/proto_serialization.h"
 #include "goplugin/wire/broker.pb.h"
@@ -44,7 +45,7 @@ class BrokerStream : public std::enable_shared_from_this<BrokerStream> {
   // Queues a message, also before Start; false when the stream has ended. Never
   // blocks.
   bool Send(const wire::ConnInfo& info) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Cancel() { context_.TryCancel(); }
+  void Cancel() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   // gRPC's tags: a read and a write may be under way at the same time.
@@ -68,7 +69,12 @@ class BrokerStream : public std::enable_shared_from_this<BrokerStream> {
   // Ends the call when nothing but that is left to do.
   void FinishIfIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // What is under way is wanted soon; a message of the plugin's is not, unless
+  // somebody waits for it, who then is in a hurry himself.
+  void SetHurry() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   std::shared_ptr<BrokerStream> self_;
+  CallQueue* queue_ = nullptr;  // since Start
   grpc::ClientContext context_;
   grpc::TemplatedGenericStub<wire::ConnInfo, wire::ConnInfo> stub_;
   std::unique_ptr<grpc::ClientAsyncReaderWriter<wire::ConnInfo, wire::ConnInfo>>
@@ -86,6 +92,9 @@ class BrokerStream : public std::enable_shared_from_this<BrokerStream> {
   bool ready_ ABSL_GUARDED_BY(mutex_) = false;  // may write
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // nothing more to read
+  bool starting_ ABSL_GUARDED_BY(mutex_) = false;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::optional<CallQueue::Hurry> hurry_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace goplugin::internal
