@@ -67,7 +67,9 @@ absl::StatusOr<std::string> BrokerSockets::NextPath() {
 absl::Status BrokerSockets::MakeDirectory() {
   const std::string base =
       plan_.directory.empty() ? TemporaryDirectory() : plan_.directory;
-  std::string path = absl::StrCat(base, "/bXXXXXX");
+  // Short where there is little room, telling where there are others.
+  std::string path = absl::StrCat(
+      base, plan_.directory.empty() ? "/goplugin-brokerXXXXXX" : "/bXXXXXX");
   if (mkdtemp(&path[0]) == nullptr) {
     return SystemError("can't make a directory for brokered sockets in", base);
   }
