@@ -27,12 +27,12 @@ mode_t ModeOf(const std::string& path) {
 class BrokerSocketsTest : public goplugin::testing::HarnessTest {};
 
 TEST_F(BrokerSocketsTest, MakesNothingUntilItIsAsked) {
-  BrokerSockets sockets({temp(), false});
+  BrokerSockets sockets(SocketsPlan{temp()});
   EXPECT_TRUE(std::filesystem::is_empty(temp()));
 }
 
 TEST_F(BrokerSocketsTest, PathsDifferInOnePrivateDirectory) {
-  BrokerSockets sockets({temp(), false});
+  BrokerSockets sockets(SocketsPlan{temp()});
   const auto one = sockets.NextPath();
   const auto two = sockets.NextPath();
   ASSERT_TRUE(one.ok() && two.ok());
@@ -43,7 +43,7 @@ TEST_F(BrokerSocketsTest, PathsDifferInOnePrivateDirectory) {
 }
 
 TEST_F(BrokerSocketsTest, WithoutADirectoryInTmpdir) {
-  BrokerSockets sockets({"", false});
+  BrokerSockets sockets(SocketsPlan());
   const auto path = sockets.NextPath();
   ASSERT_TRUE(path.ok());
   EXPECT_TRUE(absl::StartsWith(*path, temp() + "/goplugin-broker")) << *path;
@@ -51,19 +51,25 @@ TEST_F(BrokerSocketsTest, WithoutADirectoryInTmpdir) {
 
 TEST_F(BrokerSocketsTest, AccessAsForTheMainSocket) {
   for (const bool for_group : {false, true}) {
-    BrokerSockets sockets({temp(), for_group});
+    BrokerSockets sockets({temp(), for_group, /*for_owner=*/true});
     const auto path = sockets.NextPath();
     ASSERT_TRUE(path.ok()) << path.status().message();
     std::ofstream(*path) << "";
     ASSERT_TRUE(sockets.RestrictAccess(*path).ok());
     EXPECT_EQ(ModeOf(*path), for_group ? 0660u : 0600u);
-    EXPECT_EQ(ModeOf(std::filesystem::path(*path).parent_path()),
-              for_group ? 0710u : 0700u);
+    EXPECT_EQ(ModeOf(std::filesystem::path(*path).parent_path()), 0711u);
   }
 }
 
+TEST_F(BrokerSocketsTest, TheGroupMayEnterAndNobodyElse) {
+  BrokerSockets sockets({temp(), /*for_group=*/true});
+  const auto path = sockets.NextPath();
+  ASSERT_TRUE(path.ok()) << path.status().message();
+  EXPECT_EQ(ModeOf(std::filesystem::path(*path).parent_path()), 0710u);
+}
+
 TEST_F(BrokerSocketsTest, RemoveTakesTheSocketsToo) {
-  BrokerSockets sockets({temp(), false});
+  BrokerSockets sockets(SocketsPlan{temp()});
   const auto path = sockets.NextPath();
   ASSERT_TRUE(path.ok());
   std::ofstream(*path) << "";
@@ -80,7 +86,7 @@ TEST_F(BrokerSocketsTest, SaysWhatIsWrongWithTheDirectory) {
   const std::string deep = absl::StrCat(temp(), "/", std::string(100, 'd'));
   std::filesystem::create_directory(deep);
   {
-    BrokerSockets too_long({deep, false});
+    BrokerSockets too_long(SocketsPlan{deep});
     ExpectError(too_long.NextPath().status(),
                 {Reason::kTransport, "107 are possible", "shorter"});
   }

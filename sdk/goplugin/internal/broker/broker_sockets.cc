@@ -41,6 +41,13 @@ bool TakeGroup(const std::string& path, const std::string& model) {
          chown(path.c_str(), static_cast<uid_t>(-1), status.st_gid) == 0;
 }
 
+// Gives `path` to the owner of `model`.
+bool TakeOwner(const std::string& path, const std::string& model) {
+  struct stat status;
+  return stat(model.c_str(), &status) == 0 &&
+         chown(path.c_str(), status.st_uid, static_cast<gid_t>(-1)) == 0;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> BrokerSockets::NextPath() {
@@ -74,21 +81,24 @@ absl::Status BrokerSockets::MakeDirectory() {
     return SystemError("can't make a directory for brokered sockets in", base);
   }
   directory_ = path;
-  // Entering is all the group needs.
-  if (plan_.for_group &&
-      (!TakeGroup(path, base) || chmod(path.c_str(), 0710) != 0)) {
-    return SystemError("can't give the group access to", path);
+  // Entering is all that others need, and nobody else gets as far as here.
+  const mode_t mode = plan_.for_owner ? 0711 : plan_.for_group ? 0710 : 0700;
+  if ((plan_.for_group && !TakeGroup(path, base)) ||
+      chmod(path.c_str(), mode) != 0) {
+    return SystemError("can't open to others", path);
   }
   return absl::OkStatus();
 }
 
 absl::Status BrokerSockets::RestrictAccess(const std::string& path) const {
-  const std::string directory = std::filesystem::path(path).parent_path();
-  if (plan_.for_group && !TakeGroup(path, directory)) {
-    return SystemError("can't give the group access to", path);
-  }
+  const std::filesystem::path directory =
+      std::filesystem::path(path).parent_path();
   if (chmod(path.c_str(), plan_.for_group ? 0660 : 0600) != 0) {
     return SystemError("can't set the mode of the socket", path);
+  }
+  if ((plan_.for_group && !TakeGroup(path, directory)) ||
+      (plan_.for_owner && !TakeOwner(path, directory.parent_path()))) {
+    return SystemError("can't give to others", path);
   }
   return absl::OkStatus();
 }

@@ -17,6 +17,9 @@ struct SocketsPlan {
   std::string directory = {};
   // Whether that directory's group may use the sockets.
   bool for_group = false;
+  // Whether that directory's owner is to own the sockets: a plugin that runs as
+  // another user.
+  bool for_owner = false;
 };
 
 // A private directory for the sockets on which one broker accepts, made when
@@ -34,8 +37,8 @@ class BrokerSockets {
   // A path that nobody has used before, nor ever will. kTransport when no
   // directory can be made, the path would be too long, or after Remove.
   absl::StatusOr<std::string> NextPath();
-  // Gives the socket there the main socket's access rights: this user's, and
-  // the group's if it is for one.
+  // Gives the socket there the main socket's access rights: this user's or the
+  // plan's, and the group's if it is for one.
   absl::Status RestrictAccess(const std::string& path) const;
   // Removes the directory with the sockets in it.
   void Remove();

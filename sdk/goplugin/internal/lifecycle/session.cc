@@ -153,6 +153,7 @@ void Session::MakeBroker() {
   setup.network = plugin_.response.endpoint.network;
   setup.sockets.directory = plugin_.files->directory();
   setup.sockets.for_group = !options_.socket_group.empty();
+  setup.sockets.for_owner = command_.user.has_value();
   setup.security = std::move(plugin_.broker_security);
   setup.keep = options_.broker_keep;
   setup.warn = [output = output_](std::string text) {
