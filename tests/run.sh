@@ -101,7 +101,7 @@ inspect() {
 run_sanitize() {
   bazel_test --config=sanitize //tests/... //examples/...
   local target
-  for target in handshake_line log_line certificate; do
+  for target in handshake_line log_line certificate broker_message; do
     check "fuzz $target, ${FUZZ_SECONDS:-60} s" fuzz "$target"
   done
 }

@@ -94,6 +94,8 @@ std::shared_ptr<grpc::Channel> Client::channel() const {
   return session_->channel();
 }
 
+Broker& Client::broker() const { return session_->broker(); }
+
 absl::Status Client::Ping(absl::Duration timeout) const {
   return session_->Ping(timeout);
 }

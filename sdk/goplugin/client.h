@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
+#include "goplugin/broker.h"
 #include "goplugin/client_options.h"
 #include "goplugin/command.h"
 #include "goplugin/endpoint.h"
@@ -100,6 +101,11 @@ class Client {
 
   // The channel to the plugin, shared with it; never null.
   std::shared_ptr<grpc::Channel> channel() const;
+
+  // Further connections to the plugin, in both directions. Always there; of a
+  // plugin without a broker, Dial and AcceptAndServe fail with
+  // kBrokerUnsupported. Lives as long as the client.
+  Broker& broker() const;
 
   // Asks the plugin's health service whether it serves. Errors: kTimeout,
   // kConnect (not serving, or no health service: the evidence says which),

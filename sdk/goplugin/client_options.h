@@ -148,6 +148,10 @@ struct ClientOptions {
   // this user.
   std::string socket_group = {};
 
+  // How long a brokered connection that the plugin has announced waits to be
+  // dialled. At most 1024 wait; then the oldest go.
+  absl::Duration broker_keep = absl::Seconds(30);
+
   // Merged over the SDK's own channel arguments: the caller's win.
   grpc::ChannelArguments channel_arguments = {};
   // Makes the interceptors for the channel, outermost first. Called once per

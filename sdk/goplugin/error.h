@@ -30,17 +30,18 @@ enum class Reason {
   kTls,  // the TLS handshake failed, or one side speaks TLS and the other does
          // not
   kConnect,  // no connection to the announced endpoint, or no readiness on it
-  kMuxUnsupported,    // multiplexing was required and the plugin can't
-  kChecksum,          // the program is not the one that was asked for
-  kReattachNotFound,  // no plugin to reattach to
-  kBrokerTimeout,     // a brokered connection did not come about in time
-  kShutDown,          // the client was shut down, by its own host
-  kShutdownForced,    // the plugin is gone, but had to be signalled or killed
-  kCrashed,           // the plugin ended unasked after it was ready
-  kCancelled,         // the launch was cancelled by the caller
-  kWrongThread,       // a blocking call from inside a callback
-  kForked,            // the client belongs to the parent of this forked process
-  kTimeout,           // the caller's own timeout passed (Ping, WaitForExit)
+  kMuxUnsupported,     // multiplexing was required and the plugin can't
+  kChecksum,           // the program is not the one that was asked for
+  kReattachNotFound,   // no plugin to reattach to
+  kBrokerTimeout,      // a brokered connection did not come about in time
+  kBrokerUnsupported,  // the other side has no broker
+  kShutDown,           // the client was shut down, by its own host
+  kShutdownForced,     // the plugin is gone, but had to be signalled or killed
+  kCrashed,            // the plugin ended unasked after it was ready
+  kCancelled,          // the launch was cancelled by the caller
+  kWrongThread,        // a blocking call from inside a callback
+  kForked,   // the client belongs to the parent of this forked process
+  kTimeout,  // the caller's own timeout passed (Ping, WaitForExit)
 };
 
 // The reason's name in lower case with underscores: "exited_early". Stable.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "goplugin/broker.h"
 #include "goplugin/endpoint.h"
 
 namespace goplugin {
@@ -78,6 +79,15 @@ struct ServeOptions {
   // quotas and channel arguments. With a range of ports it may be called more
   // than once, each time with a new builder. Must not throw.
   std::function<void(grpc::ServerBuilder&)> configure_server = nullptr;
+
+  // Called once, on the thread that called Serve and before the first call can
+  // come, with the broker for further connections to the host: keep a pointer
+  // for the services. It is valid until Serve returns. With `credentials` of
+  // one's own, DialOptions::credentials are needed as well. Must not throw.
+  std::function<void(Broker&)> on_broker = nullptr;
+  // How long a brokered connection that the host has announced waits to be
+  // dialled. At most 1024 wait; then the oldest go.
+  absl::Duration broker_keep = absl::Seconds(30);
 };
 
 }  // namespace goplugin

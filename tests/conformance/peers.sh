@@ -35,6 +35,7 @@ build() {
 build_go() {
   build "$here/go" kv ./cmd/kv
   build "$here/go" host ./cmd/host
+  build "$here/go" broker ./cmd/broker
   build "$root/examples/plugin_go" plugin_go .
   build "$root/tests/benchmarks/go_host" go_host .
   examples=github.com/hashicorp/go-plugin/examples

@@ -227,6 +227,11 @@ std::vector<BadOption> WaitFaults() {
          o.shutdown.kill_timeout = absl::Seconds(-1);
        },
        "shutdown.kill_timeout", "from"},
+      {"BrokerKeepEndless",
+       [](Command&, ClientOptions& o) {
+         o.broker_keep = absl::InfiniteDuration();
+       },
+       "broker_keep", "from 0"},
   };
 }
 

@@ -54,6 +54,11 @@ constexpr Known kKnown[] = {
     {"stop-self", "SIGSTOP right after the line"},
     {"die-after-line", "=exit, abort or signal: right after the line"},
     {"die-after", "=TIME after the line, by SIGKILL"},
+    // The broker.
+    {"broker",
+     "=ID:NETWORK:ADDRESS,... announced when the host opens the stream; "
+     "nothing: an empty broker"},
+    {"broker-flood", "=N announcements of ids 1 to N"},
     // In calls.
     {"health",
      "=serving, not_serving, late, unimplemented, not_found, hang, "

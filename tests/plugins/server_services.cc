@@ -3,6 +3,10 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <unistd.h>
 
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "tests/plugins/server_mischief.h"
 
 namespace server_plugin {
@@ -43,6 +47,47 @@ class NoReply final : public Reactor {
   void OnCancel() override { Finish(Status::CANCELLED); }
   void OnDone() override { delete this; }
 };
+
+// Sends its messages one after the other, and then waits until the other side
+// gives up.
+class Announcer final : public Reactor {
+ public:
+  explicit Announcer(std::vector<std::string> messages)
+      : messages_(std::move(messages)) {
+    WriteNext();
+  }
+  void OnWriteDone(bool ok) override {
+    if (ok) WriteNext();
+  }
+  void OnCancel() override { Finish(Status::CANCELLED); }
+  void OnDone() override { delete this; }
+
+ private:
+  void WriteNext() {
+    if (next_ == messages_.size()) return;
+    message_ = ToBuffer(messages_[next_++]);
+    StartWrite(&message_);
+  }
+
+  const std::vector<std::string> messages_;
+  std::size_t next_ = 0;
+  ByteBuffer message_;
+};
+
+std::string Varint(std::uint32_t number) {
+  std::string bytes;
+  for (; number >= 0x80; number >>= 7) {
+    bytes += static_cast<char>(number | 0x80);
+  }
+  return bytes + static_cast<char>(number);
+}
+
+// ConnInfo{service_id, network, address}.
+std::string ConnInfo(std::uint32_t id, const std::string& network,
+                     const std::string& address) {
+  return "\x08" + Varint(id) + "\x12" + Varint(network.size()) + network +
+         "\x1a" + Varint(address.size()) + address;
+}
 
 Reactor* Unimplemented() {
   return new JustStatus(Status(StatusCode::UNIMPLEMENTED, "unknown method"));
@@ -103,6 +148,7 @@ Reactor* PluginServices::CreateReactor(
   if (method == "/grpc.health.v1.Health/Check") return Health();
   if (method == "/plugin.GRPCController/Shutdown") return Shutdown();
   if (method == "/plugin.GRPCStdio/StreamStdio") return Stdio();
+  if (method == "/plugin.GRPCBroker/StartStream") return Broker();
   return Unimplemented();
 }
 
@@ -149,6 +195,25 @@ Reactor* PluginServices::Stdio() {
   stream_ = stream;
   stream_->Pump();
   return stream;
+}
+
+Reactor* PluginServices::Broker() {
+  const int flood = flags_.Number("broker-flood", 0);
+  if (!flags_.Has("broker") && flood == 0) return Unimplemented();
+  std::vector<std::string> messages;
+  for (int id = 1; id <= flood; ++id) {
+    messages.push_back(ConnInfo(id, "unix", "/nonexistent"));
+  }
+  for (absl::string_view spec :
+       absl::StrSplit(flags_.Get("broker", ""), ',', absl::SkipEmpty())) {
+    const std::vector<std::string> fields =
+        absl::StrSplit(spec, absl::MaxSplits(':', 2));
+    std::uint32_t id = 0;
+    if (fields.size() == 3 && absl::SimpleAtoi(fields[0], &id)) {
+      messages.push_back(ConnInfo(id, fields[1], fields[2]));
+    }
+  }
+  return new Announcer(std::move(messages));
 }
 
 void PluginServices::PushStdio(int descriptor, const std::string& data) {

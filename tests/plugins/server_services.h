@@ -16,9 +16,9 @@ namespace server_plugin {
 
 class StdioStream;
 
-// The plugin's own services, by literal path: health, controller, stdio.
-// Everything else is UNIMPLEMENTED, the broker among it. Their messages are so
-// small that they are written here by hand.
+// The plugin's own services, by literal path: health, controller, stdio and, if
+// a flag asks for it, the broker. Everything else is UNIMPLEMENTED. Their
+// messages are so small that they are written here by hand.
 class PluginServices final : public grpc::CallbackGenericService {
  public:
   explicit PluginServices(const Flags& flags) : flags_(flags) {}
@@ -39,6 +39,7 @@ class PluginServices final : public grpc::CallbackGenericService {
   grpc::ServerGenericBidiReactor* Health();
   grpc::ServerGenericBidiReactor* Shutdown();
   grpc::ServerGenericBidiReactor* Stdio();
+  grpc::ServerGenericBidiReactor* Broker();
   void ObeyShutdown();
 
   const Flags flags_;

@@ -96,6 +96,8 @@ TEST_F(CheckServeOptionsTest, WantsFiniteTimesAndABuffer) {
         o.stdout_flush_timeout = absl::InfiniteDuration();
       },
       "stdout_flush_timeout", "finite");
+  ExpectBad([](ServeOptions& o) { o.broker_keep = absl::InfiniteDuration(); },
+            "broker_keep", "30 s");
 }
 
 }  // namespace

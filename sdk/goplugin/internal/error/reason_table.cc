@@ -28,6 +28,7 @@ constexpr ReasonRow kRows[] = {
     {"checksum", Reason::kChecksum, Code::kDataLoss},
     {"reattach_not_found", Reason::kReattachNotFound, Code::kNotFound},
     {"broker_timeout", Reason::kBrokerTimeout, Code::kDeadlineExceeded},
+    {"broker_unsupported", Reason::kBrokerUnsupported, Code::kUnimplemented},
     {"shut_down", Reason::kShutDown, Code::kCancelled},
     {"shutdown_forced", Reason::kShutdownForced, Code::kAborted},
     {"crashed", Reason::kCrashed, Code::kUnavailable},

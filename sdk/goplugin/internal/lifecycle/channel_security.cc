@@ -96,4 +96,30 @@ absl::StatusOr<ChannelSecurity> ChooseSecurity(
       response);
 }
 
+BrokerSecurity SecureBrokeredAlike(const ChannelSecurity& security,
+                                   const TlsOptions& tls,
+                                   const absl::optional<KeyPair>& key_pair) {
+  BrokerSecurity broker;
+  broker.channel_credentials = security.credentials;
+  broker.server_name = security.server_name;
+  if (!security.uses_tls) {
+    broker.server_credentials =
+        []() -> absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> {
+      return grpc::InsecureServerCredentials();
+    };
+  } else if (tls.mode == TlsMode::kManual) {
+    broker.server_credentials = [tls] {
+      return MakeManualServerCredentials({tls.root_certificates,
+                                          tls.certificate_chain,
+                                          tls.private_key, tls.server_name});
+    };
+  } else {
+    broker.server_credentials = [ours = *key_pair,
+                                 theirs = security.announced->pem] {
+      return MakeAutoMtlsServerCredentials(ours, theirs);
+    };
+  }
+  return broker;
+}
+
 }  // namespace goplugin::internal

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "goplugin/client_options.h"
+#include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/tls/certificate.h"
 
@@ -30,6 +31,11 @@ struct ChannelSecurity {
 absl::StatusOr<ChannelSecurity> ChooseSecurity(
     const TlsOptions& tls, const absl::optional<KeyPair>& key_pair,
     const HandshakeResponse& response);
+
+// Brokered connections, secured as `security` secures the main one.
+BrokerSecurity SecureBrokeredAlike(const ChannelSecurity& security,
+                                   const TlsOptions& tls,
+                                   const absl::optional<KeyPair>& key_pair);
 
 }  // namespace goplugin::internal
 

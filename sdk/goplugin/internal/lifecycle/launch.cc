@@ -235,6 +235,8 @@ void Launch::Connect(const HandshakeResponse& response) {
       MergeChannelArguments(options_.channel_arguments, security->server_name),
       options_.interceptors ? options_.interceptors() : InterceptorFactories());
   plugin_.uses_tls = security->uses_tls;
+  plugin_.broker_security =
+      SecureBrokeredAlike(*security, options_.tls, key_pair_);
 
   ConnectTarget target;
   target.endpoint = response.endpoint;

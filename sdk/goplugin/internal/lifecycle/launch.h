@@ -16,6 +16,7 @@
 #include "goplugin/client_options.h"
 #include "goplugin/command.h"
 #include "goplugin/exit_status.h"
+#include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/handshake/line_reader.h"
 #include "goplugin/internal/lifecycle/connector.h"
@@ -37,6 +38,7 @@ struct ReadyPlugin {
   HandshakeResponse response;
   std::shared_ptr<grpc::Channel> channel;
   bool uses_tls = false;
+  BrokerSecurity broker_security;
   LaunchTimings timings;
 };
 

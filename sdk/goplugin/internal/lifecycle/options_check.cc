@@ -196,6 +196,7 @@ absl::Status CheckWaits(const ClientOptions& options) {
       {"shutdown.terminate_timeout", shutdown.terminate_timeout,
        absl::ZeroDuration()},
       {"shutdown.kill_timeout", shutdown.kill_timeout, absl::ZeroDuration()},
+      {"broker_keep", options.broker_keep, absl::ZeroDuration()},
   };
   for (const Row& row : rows) {
     absl::Status status = CheckWait(row.field, row.wait, row.least);

@@ -2,6 +2,7 @@
 #define GOPLUGIN_INTERNAL_LIFECYCLE_PLUGIN_FILES_H_
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/types/optional.h"
@@ -23,6 +24,9 @@ class PluginFiles {
   ~PluginFiles() {
     if (announced_.has_value()) UnlinkIfSame(*announced_);
   }
+
+  // Where this host's own sockets for the plugin go.
+  const std::string& directory() const { return directory_->path(); }
 
   // Remembers the socket at `endpoint`, if there is one now.
   void Remember(const Endpoint& endpoint) {

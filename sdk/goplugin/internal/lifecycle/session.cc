@@ -64,6 +64,11 @@ StdioChunk::Stream StreamOf(const wire::StdioData& data) {
              : StdioChunk::Stream::kStdout;
 }
 
+absl::Status ShutDownError() {
+  return MakeError(Reason::kShutDown, "the client was shut down",
+                   "make no calls after Shutdown or Kill");
+}
+
 }  // namespace
 
 std::shared_ptr<Session> Session::Create(Command command,
@@ -109,8 +114,9 @@ void Session::OnLaunched(absl::StatusOr<ReadyPlugin> plugin) {
     runtime_->loop().Post(
         [self = shared_from_this()] { self->launch_.reset(); });
     std::move(launched_)(absl::OkStatus());
-    // The caller need not wait for it.
+    // The caller need not wait for them.
     StartStdio();
+    broker_->Open(runtime_->calls(), plugin_.channel);
     return;
   }
   Leave([launched = std::move(launched_), status = plugin.status()]() mutable {
@@ -138,6 +144,26 @@ void Session::Live(ReadyPlugin plugin) {
   state_->pid = plugin_.process->pid();
   state_->uses_tls = plugin_.uses_tls;
   state_->set_channel(plugin_.channel);
+  MakeBroker();
+}
+
+void Session::MakeBroker() {
+  BrokerSetup setup;
+  setup.peer = "plugin";
+  setup.network = plugin_.response.endpoint.network;
+  setup.sockets.directory = plugin_.files->directory();
+  setup.sockets.for_group = !options_.socket_group.empty();
+  setup.sockets.for_owner = command_.user.has_value();
+  setup.security = std::move(plugin_.broker_security);
+  setup.keep = options_.broker_keep;
+  setup.warn = [output = output_](std::string text) {
+    output->Note(LogLevel::kWarn, std::move(text));
+  };
+  // Whoever dials holds the client, and so the queue.
+  setup.hurry = [&calls = runtime_->calls()] {
+    return std::make_shared<CallQueue::Hurry>(calls);
+  };
+  broker_ = std::make_unique<SessionBroker>(std::move(setup));
 }
 
 void Session::StartStdio() {
@@ -169,6 +195,7 @@ void Session::BeginKill() {
 void Session::StartLadder(bool kill) {
   if (exited_) return;
   if (ladder_ == nullptr) {
+    broker_->End(ShutDownError());
     ShutdownLadder::Callbacks callbacks;
     callbacks.drop_channel = [this] { DropChannel(); };
     callbacks.on_idle = [this] { FinishIfIdle(); };
@@ -195,6 +222,8 @@ void Session::OnProcessExit(ExitStatus status) {
   exited_ = true;
   output_->FinishStderr();
   state_->SetExited(status);
+  broker_->End(
+      CrashError(command_.path, plugin_.process->pid(), status, *output_));
   if (ladder_ != nullptr) ladder_->Stop();
   if (stdio_open_) {
     ExpectStdioEnd();
@@ -316,9 +345,7 @@ absl::Status Session::Explain(const grpc::Status& call) const {
   const absl::optional<SessionState::End> end = state_->end();
   if (!end.has_value()) return CallError(call);
   if (!end->exit_error.ok()) return WithCall(end->exit_error, call);
-  return WithCall(MakeError(Reason::kShutDown, "the client was shut down",
-                            "make no calls after Shutdown or Kill"),
-                  call);
+  return WithCall(ShutDownError(), call);
 }
 
 bool Session::forked() const { return getpid() != owner_; }

@@ -22,6 +22,7 @@
 #include "goplugin/internal/lifecycle/launch.h"
 #include "goplugin/internal/lifecycle/plugin_output.h"
 #include "goplugin/internal/lifecycle/runtime.h"
+#include "goplugin/internal/lifecycle/session_broker.h"
 #include "goplugin/internal/lifecycle/session_state.h"
 #include "goplugin/internal/lifecycle/shutdown_ladder.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
@@ -55,6 +56,8 @@ class Session : public std::enable_shared_from_this<Session> {
   pid_t pid() const { return state_->pid; }
   bool uses_tls() const { return state_->uses_tls; }
 
+  Broker& broker() { return broker_->broker(); }
+
   std::shared_ptr<grpc::Channel> channel() const { return state_->channel(); }
   absl::optional<ExitStatus> exit_status() const {
     return state_->exit_status();
@@ -85,6 +88,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnLaunched(absl::StatusOr<ReadyPlugin> plugin);
   void Live(ReadyPlugin plugin);
   void StartStdio();
+  void MakeBroker();
   void StartLadder(bool kill);
   void DropChannel();
   void OnProcessExit(ExitStatus status);
@@ -112,6 +116,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<Launch> launch_;
   absl::AnyInvocable<void(absl::Status) &&> launched_;
   ReadyPlugin plugin_;
+  std::unique_ptr<SessionBroker> broker_;
   std::shared_ptr<ShutdownLadder> ladder_;
   CallHandle stdio_;
   bool stdio_open_ = false;

@@ -90,6 +90,11 @@ absl::Status CheckBounds(const ServeOptions& options) {
                "use finite times; together they should stay below the 2 s "
                "after which a host kills the plugin");
   }
+  if (options.broker_keep < absl::ZeroDuration() ||
+      options.broker_keep > absl::Hours(24)) {
+    return Bad("broker_keep is negative or longer than a day",
+               "leave it at its default, 30 s");
+  }
   return absl::OkStatus();
 }
 

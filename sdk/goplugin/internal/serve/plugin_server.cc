@@ -1,8 +1,5 @@
 #include "goplugin/internal/serve/plugin_server.h"
 
-#include <grpc/grpc.h>
-#include <grpcpp/ext/health_check_service_server_builder_option.h>
-
 #include <memory>
 #include <thread>
 #include <utility>
@@ -12,14 +9,13 @@
 #include "absl/strings/str_replace.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "goplugin/internal/channel/server_arguments.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/serve/port_range.h"
 
 namespace goplugin::internal {
 namespace {
 
-// As Go's: errors of Go services can fill 20 KB of trailing metadata.
-constexpr int kMaxMetadata = 16 << 20;
 // How often a port that looks free may still not be had before we stop
 // believing that ports are the trouble.
 constexpr int kMaxFailedPorts = 8;
@@ -28,29 +24,11 @@ constexpr int kMaxFailedPorts = 8;
 // stdout it must stay below the 2 s after which hosts kill.
 constexpr absl::Duration kCancelTime = absl::Milliseconds(500);
 
-void SetArguments(grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(-1);
-  builder.SetMaxSendMessageSize(-1);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadata);
-  // Releases since 1.54 read this one as the hard limit beside the soft one.
-  builder.AddChannelArgument("grpc.absolute_max_metadata_size", kMaxMetadata);
-  // pyvider hosts ping every 30 s, calls or not; gRPC would cut the connection.
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(
-      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
-  // Shared ports would let two plugins of one user land on the same one.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-}
-
 // `port` gets the tcp port in use. nullptr when gRPC can't.
 std::unique_ptr<grpc::Server> Build(const ServerPlan& plan,
                                     const std::string& address, int* port) {
   grpc::ServerBuilder builder;
-  // Health is a service of ours.
-  builder.SetOption(
-      std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
-  SetArguments(builder);
+  SetServerArguments(builder);
   for (grpc::Service* service : plan.services) {
     builder.RegisterService(service);
   }

@@ -7,6 +7,7 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/handshake/versions.h"
 #include "goplugin/internal/tls/certificate.h"
@@ -19,20 +20,46 @@ struct Security {
   std::shared_ptr<grpc::ServerCredentials> credentials;
   // What the line announces; "" for nothing.
   std::string certificate_der;
+  BrokerSecurity brokered;
 };
+
+BrokerSecurity::MakeServerCredentials Always(
+    std::shared_ptr<grpc::ServerCredentials> credentials) {
+  return [credentials = std::move(credentials)]()
+             -> absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> {
+    return credentials;
+  };
+}
+
+absl::Status AutoMtls(const std::string& hosts, Security& security) {
+  absl::StatusOr<KeyPair> ours = GenerateOneTimeCertificate();
+  if (!ours.ok()) return ours.status();
+  auto server = MakeAutoMtlsServerCredentials(*ours, hosts);
+  if (!server.ok()) return server.status();
+  auto channel = MakeAutoMtlsChannelCredentials(*ours, hosts);
+  if (!channel.ok()) return channel.status();
+  security.credentials = *std::move(server);
+  security.certificate_der = std::move(ours->certificate_der);
+  security.brokered.channel_credentials = *std::move(channel);
+  security.brokered.server_name = kServerName;
+  return absl::OkStatus();
+}
 
 absl::StatusOr<Security> ChooseSecurity(const ServeOptions& options,
                                         const HostRequest& request) {
-  if (options.credentials != nullptr) return Security{options.credentials, ""};
-  if (request.client_certificate.empty()) {
-    return Security{grpc::InsecureServerCredentials(), ""};
+  Security security;
+  if (options.credentials != nullptr) {
+    // There is no telling how to dial with them.
+    security.credentials = options.credentials;
+  } else if (request.client_certificate.empty()) {
+    security.credentials = grpc::InsecureServerCredentials();
+    security.brokered.channel_credentials = grpc::InsecureChannelCredentials();
+  } else {
+    absl::Status status = AutoMtls(request.client_certificate, security);
+    if (!status.ok()) return status;
   }
-  absl::StatusOr<KeyPair> ours = GenerateOneTimeCertificate();
-  if (!ours.ok()) return ours.status();
-  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials =
-      MakeAutoMtlsServerCredentials(*ours, request.client_certificate);
-  if (!credentials.ok()) return credentials.status();
-  return Security{*std::move(credentials), std::move(ours->certificate_der)};
+  security.brokered.server_credentials = Always(security.credentials);
+  return security;
 }
 
 // With nothing in common our lowest: the host compares, and tells its user.
@@ -92,7 +119,7 @@ absl::Status RunningPlugin::Listen(const HostRequest& request) {
   const std::uint32_t version = ChooseVersion(options_, request);
 
   ServerPlan plan;
-  plan.services = {&health_, &controller_, &stdio_};
+  plan.services = {&health_, &controller_, &stdio_, &broker_service_};
   const std::vector<grpc::Service*>& own = options_.services.at(version);
   plan.services.insert(plan.services.end(), own.begin(), own.end());
   plan.credentials = security->credentials;
@@ -106,12 +133,35 @@ absl::Status RunningPlugin::Listen(const HostRequest& request) {
       PluginServer::Start(plan);
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
+  MakeBroker(request, std::move(security->brokered));
   return stdout_->WriteLine(LineFor(version, server_->endpoint(),
                                     std::move(security->certificate_der)));
 }
 
+void RunningPlugin::MakeBroker(const HostRequest& request,
+                               BrokerSecurity security) {
+  BrokerSetup setup;
+  setup.peer = "host";
+  setup.network = server_->endpoint().network;
+  setup.sockets.directory = request.socket_directory;
+  setup.sockets.for_group = !request.socket_group.empty();
+  setup.security = std::move(security);
+  setup.keep = options_.broker_keep;
+  setup.warn = [](const std::string& text) {
+    std::fputs(absl::StrCat("[WARN] ", text, "\n").c_str(), stderr);
+  };
+  broker_core_ = std::make_shared<BrokerCore>(std::move(setup));
+  broker_ = std::make_unique<Broker>(broker_core_);
+  broker_service_.Attach(broker_core_);
+  if (options_.on_broker) options_.on_broker(*broker_);
+}
+
 bool RunningPlugin::RunToEnd() {
   exit_->Wait();
+  // First, so that methods which dial come to their end.
+  broker_core_->End(MakeError(Reason::kShutDown, "the plugin is ending",
+                              "the host has asked for it"));
+  broker_service_.Close();
   FlushStdout();
   stdio_.Close();
   health_.Close();

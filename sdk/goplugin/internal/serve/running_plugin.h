@@ -5,6 +5,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "goplugin/broker.h"
+#include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/internal/serve/broker_service.h"
 #include "goplugin/internal/serve/controller_service.h"
 #include "goplugin/internal/serve/exit_request.h"
 #include "goplugin/internal/serve/health_service.h"
@@ -37,6 +40,7 @@ class RunningPlugin {
 
   absl::Status TakeProcess();
   absl::Status Listen(const HostRequest& request);
+  void MakeBroker(const HostRequest& request, BrokerSecurity security);
   void FlushStdout();
 
   const ServeOptions& options_;
@@ -47,6 +51,9 @@ class RunningPlugin {
   std::unique_ptr<StdoutCapture> stdout_;
   HealthService health_;
   ControllerService controller_;
+  BrokerService broker_service_;
+  std::shared_ptr<BrokerCore> broker_core_;
+  std::unique_ptr<Broker> broker_;
   std::unique_ptr<PluginServer> server_;
 };
 

@@ -111,6 +111,18 @@ MakeAutoMtlsChannelCredentials(const KeyPair& ours,
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
+MakeAutoMtlsChannelCredentials(const KeyPair& ours,
+                               const std::string& peer_certificate_pem) {
+  absl::StatusOr<std::vector<OpensslPtr<X509>>> certificates = ReadCertificates(
+      peer_certificate_pem, "the host's certificate (PLUGIN_CLIENT_CERT)");
+  if (!certificates.ok()) return certificates.status();
+  PeerCertificate peer;
+  peer.pem = peer_certificate_pem;
+  peer.is_p521 = IsP521(certificates->front().get());
+  return MakeAutoMtlsChannelCredentials(ours, peer);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
 MakeManualChannelCredentials(const ManualTls& tls) {
   absl::Status valid = ValidateManualTls(tls);
   if (!valid.ok()) return valid;
@@ -140,6 +152,25 @@ MakeAutoMtlsServerCredentials(const KeyPair& ours,
   options.pem_root_certs = client_certificate_pem;
   options.pem_key_cert_pairs.push_back(
       {ours.private_key_pem, ours.certificate_pem});
+  return grpc::SslServerCredentials(options);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>>
+MakeManualServerCredentials(const ManualTls& tls) {
+  absl::Status valid = ValidateManualTls(tls);
+  if (!valid.ok()) return valid;
+  if (tls.certificate_chain.empty()) {
+    return MakeError(
+        Reason::kOptions,
+        "there is no certificate to accept brokered connections with",
+        "set tls.certificate_chain and tls.private_key, or give "
+        "AcceptOptions::credentials");
+  }
+  grpc::SslServerCredentialsOptions options(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = tls.root_certificates;
+  options.pem_key_cert_pairs.push_back(
+      {tls.private_key, tls.certificate_chain});
   return grpc::SslServerCredentials(options);
 }
 

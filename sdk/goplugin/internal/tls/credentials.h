@@ -28,6 +28,12 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
 MakeAutoMtlsChannelCredentials(const KeyPair& ours,
                                const PeerCertificate& peer);
 
+// The same for a peer that is known by its PEM, as a host is by
+// PLUGIN_CLIENT_CERT. kOptions when that can't be read.
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
+MakeAutoMtlsChannelCredentials(const KeyPair& ours,
+                               const std::string& peer_certificate_pem);
+
 // Fails as ValidateManualTls does. `tls.server_name` is not used here: it is a
 // channel argument.
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
@@ -43,6 +49,12 @@ MakeManualChannelCredentials(const ManualTls& tls);
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>>
 MakeAutoMtlsServerCredentials(const KeyPair& ours,
                               const std::string& client_certificate_pem);
+
+// Serves with the caller's own certificate, and demands a client certificate
+// that leads to its roots. kOptions without a certificate to serve with, and as
+// ValidateManualTls.
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>>
+MakeManualServerCredentials(const ManualTls& tls);
 
 }  // namespace goplugin::internal
 

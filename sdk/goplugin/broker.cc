@@ -1,0 +1,184 @@
+#include "goplugin/broker.h"
+
+#include <grpc/grpc.h>
+
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/memory/memory.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/internal/broker/broker_place.h"
+#include "goplugin/internal/broker/connect.h"
+#include "goplugin/internal/channel/channel.h"
+#include "goplugin/internal/channel/server_arguments.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/lifecycle/stopwatch.h"
+
+namespace goplugin {
+
+using internal::BrokerCore;
+using internal::BrokerPlace;
+using internal::BrokerSecurity;
+using internal::MakeError;
+
+namespace {
+
+// Whether the caller wants nothing special, and may share a connection.
+bool IsPlain(const DialOptions& options) {
+  grpc_channel_args given;
+  grpc_channel_args usual;
+  const grpc::ChannelArguments none;
+  options.arguments.SetChannelArgs(&given);
+  none.SetChannelArgs(&usual);
+  return options.credentials == nullptr && given.num_args == usual.num_args;
+}
+
+absl::Status CheckWait(absl::Duration wait, const char* what) {
+  if (wait >= absl::ZeroDuration() && wait <= absl::Hours(24)) {
+    return absl::OkStatus();
+  }
+  return MakeError(Reason::kOptions,
+                   absl::StrCat(what, " is ", absl::FormatDuration(wait)),
+                   "give a time from 0 to 24 hours");
+}
+
+}  // namespace
+
+BrokerListener::BrokerListener(
+    std::unique_ptr<BrokerPlace> place,
+    std::shared_ptr<grpc::ServerCredentials> credentials)
+    : place_(std::move(place)), credentials_(std::move(credentials)) {}
+
+BrokerListener::~BrokerListener() = default;
+
+void BrokerListener::AddTo(grpc::ServerBuilder& builder) {
+  internal::SetServerArguments(builder);
+  builder.AddListeningPort(place_->Target(), credentials_, place_->port());
+}
+
+absl::Status BrokerListener::Announce(std::uint32_t id) {
+  return place_->Announce(id);
+}
+
+Endpoint BrokerListener::endpoint() const { return place_->endpoint(); }
+
+BrokerServer::BrokerServer(std::unique_ptr<BrokerListener> listener,
+                           std::unique_ptr<grpc::Server> server,
+                           absl::Duration grace)
+    : listener_(std::move(listener)),
+      server_(std::move(server)),
+      grace_(grace) {}
+
+BrokerServer::~BrokerServer() {
+  server_->Shutdown(std::chrono::system_clock::now() +
+                    absl::ToChronoMicroseconds(grace_));
+}
+
+absl::Status BrokerServer::Announce(std::uint32_t id) {
+  return listener_->Announce(id);
+}
+
+Endpoint BrokerServer::endpoint() const { return listener_->endpoint(); }
+
+Broker::Broker(std::shared_ptr<BrokerCore> core) : core_(std::move(core)) {}
+
+Broker::~Broker() = default;
+
+std::uint32_t Broker::NextId() { return core_->NextId(); }
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
+    std::uint32_t id, DialOptions options) {
+  const internal::Stopwatch stopwatch;
+  absl::Status status = core_->CheckMayBlock();
+  if (status.ok()) status = CheckWait(options.timeout, "DialOptions::timeout");
+  if (!status.ok()) return status;
+  const BrokerSecurity& security = core_->setup().security;
+  internal::BrokerTarget target;
+  target.credentials = options.credentials != nullptr
+                           ? options.credentials
+                           : security.channel_credentials;
+  if (target.credentials == nullptr) {
+    return MakeError(
+        Reason::kOptions,
+        "there are no credentials to dial brokered connections with",
+        "the main connection's are the caller's own: give "
+        "DialOptions::credentials as well");
+  }
+  absl::StatusOr<Endpoint> endpoint = core_->Await(id, options.timeout);
+  if (!endpoint.ok()) return endpoint.status();
+  const bool plain = IsPlain(options);
+  if (plain) {
+    if (auto channel = core_->channels().Find(*endpoint)) return channel;
+  }
+  target.endpoint = *std::move(endpoint);
+  target.arguments =
+      internal::MergeChannelArguments(options.arguments, security.server_name);
+  target.uses_tls =
+      options.credentials != nullptr || !security.server_name.empty();
+  target.peer = core_->setup().peer;
+  auto channel =
+      internal::ConnectBrokered(target, stopwatch.Remaining(options.timeout));
+  if (!channel.ok()) return core_->ExplainFailure(channel.status());
+  if (plain) core_->channels().Add(target.endpoint, *channel);
+  return channel;
+}
+
+absl::StatusOr<std::unique_ptr<BrokerServer>> Broker::AcceptAndServe(
+    std::uint32_t id, std::vector<grpc::Service*> services,
+    AcceptOptions options) {
+  absl::Status status =
+      CheckWait(options.shutdown_grace, "AcceptOptions::shutdown_grace");
+  if (!status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<BrokerListener>> listener =
+      Listen(std::move(options.credentials));
+  if (!listener.ok()) return listener.status();
+  grpc::ServerBuilder builder;
+  (*listener)->AddTo(builder);
+  for (grpc::Service* service : services) {
+    if (service == nullptr) {
+      return MakeError(Reason::kOptions, "a service to accept with is null",
+                       "give pointers to services that outlive the server");
+    }
+    builder.RegisterService(service);
+  }
+  if (options.configure) options.configure(builder);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr) {
+    return core_->ExplainFailure(MakeError(
+        Reason::kTransport,
+        absl::StrCat("gRPC can't serve brokered connection ", id, " on ",
+                     (*listener)->endpoint().ToString()),
+        "gRPC's own message on stderr says why; two services of one name can "
+        "be the cause, or broken credentials"));
+  }
+  auto result = absl::WrapUnique(new BrokerServer(
+      *std::move(listener), std::move(server), options.shutdown_grace));
+  status = result->Announce(id);
+  if (!status.ok()) return status;
+  return result;
+}
+
+absl::StatusOr<std::unique_ptr<BrokerListener>> Broker::Listen(
+    std::shared_ptr<grpc::ServerCredentials> credentials) {
+  absl::Status status = core_->CheckMayBlock();
+  if (!status.ok()) return status;
+  if (credentials == nullptr) {
+    auto mains = core_->ServerCredentials();
+    if (!mains.ok()) return mains.status();
+    credentials = *std::move(mains);
+  }
+  absl::StatusOr<std::unique_ptr<BrokerPlace>> place =
+      BrokerPlace::Create(core_);
+  if (!place.ok()) return place.status();
+  return absl::WrapUnique(
+      new BrokerListener(*std::move(place), std::move(credentials)));
+}
+
+}  // namespace goplugin

@@ -1,0 +1,280 @@
+#include "goplugin/internal/broker/broker_core.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/broker/conn_info.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/loop/sdk_thread.h"
+
+namespace goplugin::internal {
+namespace {
+
+// How long an announcement waits for the other side to open the stream.
+constexpr absl::Duration kStreamWait = absl::Seconds(5);
+// After the stream has broken, for the end that explains it.
+constexpr absl::Duration kEndAfterClose = absl::Seconds(1);
+// After a failed connection, for news of why.
+constexpr absl::Duration kNewsAfterFailure = absl::Milliseconds(100);
+// Ids named in an error.
+constexpr size_t kIdsNamed = 8;
+
+bool IsPowerOfTwo(std::uint64_t number) { return (number & (number - 1)) == 0; }
+
+std::string Rounded(absl::Duration duration) {
+  return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(1)));
+}
+
+absl::Status LinkError(const std::string& peer, const grpc::Status& status) {
+  ErrorDetails details;
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    details.reason = Reason::kBrokerUnsupported;
+    details.what = absl::StrCat("the ", peer, " has no broker");
+    details.hint =
+        "brokered connections need a go-plugin library with a broker on both "
+        "sides; without one, pass data in ordinary calls";
+  } else {
+    details.reason = Reason::kConnect;
+    details.what =
+        absl::StrCat("the connection to the ", peer, "'s broker is broken");
+    details.hint =
+        absl::StrCat("it is opened once per connection; restart the ", peer,
+                     " to get a new one");
+  }
+  details.evidence = {
+      absl::StrCat("its stream ended: gRPC said ",
+                   absl::StatusCodeToString(
+                       static_cast<absl::StatusCode>(status.error_code())),
+                   " ", Quote(status.error_message()))};
+  return MakeError(details);
+}
+
+}  // namespace
+
+BrokerCore::BrokerCore(BrokerSetup setup)
+    : owner_(getpid()),
+      setup_(std::move(setup)),
+      sockets_(setup_.sockets),
+      pending_(setup_.keep) {}
+
+void BrokerCore::Open(Send send) {
+  absl::MutexLock lock(&mutex_);
+  if (!end_.ok()) return;
+  link_ = Link::kOpen;
+  send_ = std::move(send);
+}
+
+void BrokerCore::Receive(const wire::ConnInfo& info) {
+  if (IsKnock(info)) {
+    Send send;
+    {
+      absl::MutexLock lock(&mutex_);
+      send = send_;
+    }
+    if (!info.knock().ack()) {
+      if (send) send(RefusalOf(info));
+    } else if (!info.knock().error().empty()) {
+      setup_.warn(absl::StrCat(
+          "the ", setup_.peer, " refuses brokered connection ",
+          info.service_id(), ": ", Quote(info.knock().error(), 256)));
+    }
+    return;
+  }
+  std::string warning;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.ok()) return;
+    warning = Keep(info.service_id(), AnnouncedEndpoint(info));
+  }
+  if (!warning.empty()) setup_.warn(std::move(warning));
+}
+
+std::string BrokerCore::Keep(std::uint32_t id, Announcement announcement) {
+  auto [first, last] = waiters_.equal_range(id);
+  for (auto waiter = first; waiter != last; ++waiter) {
+    if (waiter->second->found.has_value()) continue;
+    waiter->second->found = std::move(announcement);
+    return "";
+  }
+  if (pending_.Add(id, std::move(announcement), clock_.Elapsed())) return "";
+  // A flood must not become one of log lines.
+  if (!IsPowerOfTwo(++dropped_)) return "";
+  return absl::StrCat("the ", setup_.peer,
+                      " announces more brokered connections than anybody "
+                      "dials: ",
+                      dropped_, " of them dropped so far, the oldest first (",
+                      PendingTable::kMaxKept, " are kept)");
+}
+
+void BrokerCore::Close(const grpc::Status& status) {
+  Send send;  // destroyed after the lock
+  absl::MutexLock lock(&mutex_);
+  if (!end_.ok()) return;
+  link_ = Link::kClosed;
+  link_status_ = status;
+  send.swap(send_);
+}
+
+void BrokerCore::End(const absl::Status& reason) {
+  Send send;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.ok()) return;
+    end_ = reason;
+    send.swap(send_);
+  }
+  sockets_.Remove();
+}
+
+std::uint32_t BrokerCore::NextId() {
+  std::uint32_t id = ++last_id_;
+  // 0 is what a message without an id holds.
+  return id != 0 ? id : ++last_id_;
+}
+
+absl::StatusOr<Endpoint> BrokerCore::Await(std::uint32_t id,
+                                           absl::Duration timeout) {
+  const Stopwatch waited;
+  absl::MutexLock lock(&mutex_);
+  if (!end_.ok()) return end_;
+  if (auto found = pending_.Take(id, clock_.Elapsed())) return *found;
+  Waiter waiter;
+  const auto told = [this, &waiter] {
+    mutex_.AssertReaderHeld();
+    return Told(waiter);
+  };
+  const std::shared_ptr<void> hurry = setup_.hurry ? setup_.hurry() : nullptr;
+  const auto place = waiters_.emplace(id, &waiter);
+  mutex_.AwaitWithTimeout(absl::Condition(&told), timeout);
+  waiters_.erase(place);
+  if (waiter.found.has_value()) return *waiter.found;
+  if (!end_.ok()) return end_;
+  if (link_ == Link::kClosed) return Broken();
+  return NobodyAnnounced(id, waited.Elapsed());
+}
+
+absl::Status BrokerCore::Broken() {
+  if (link_status_.error_code() != grpc::StatusCode::UNIMPLEMENTED) {
+    mutex_.AwaitWithTimeout(absl::Condition(this, &BrokerCore::Ended),
+                            kEndAfterClose);
+  }
+  return end_.ok() ? LinkError(setup_.peer, link_status_) : end_;
+}
+
+absl::Status BrokerCore::NobodyAnnounced(std::uint32_t id,
+                                         absl::Duration waited) const {
+  ErrorDetails details;
+  details.reason = Reason::kBrokerTimeout;
+  details.what = absl::StrCat("the ", setup_.peer,
+                              " announced no brokered connection ", id);
+  details.evidence = {absl::StrCat("waited ", Rounded(waited))};
+  if (link_ == Link::kNotYet) {
+    details.evidence.push_back(absl::StrCat(
+        "the broker's stream between host and plugin was not opened yet"));
+  }
+  const std::vector<std::uint32_t> others = pending_.Ids(kIdsNamed);
+  if (!others.empty()) {
+    details.evidence.push_back(
+        absl::StrCat("announced and not dialled: ", absl::StrJoin(others, ", "),
+                     pending_.size() > others.size() ? ", ..." : ""));
+  }
+  details.hint = absl::StrCat(
+      "the ", setup_.peer, " must accept on the id (AcceptAndServe) within ",
+      "DialOptions::timeout; an id can be dialled once, and an announcement is "
+      "kept for ",
+      absl::FormatDuration(setup_.keep));
+  return MakeError(details);
+}
+
+absl::Status BrokerCore::Announce(std::uint32_t id, const Endpoint& endpoint) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!served_.insert(id).second) {
+      return MakeError(
+          Reason::kOptions,
+          absl::StrCat("brokered connection ", id, " is served already"),
+          "take a new id with NextId for each service that the "
+          "other side dials");
+    }
+  }
+  absl::Status status = Deliver(id, endpoint);
+  if (!status.ok()) Withdraw(id);
+  return status;
+}
+
+absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
+  Send send;
+  {
+    absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(this, &BrokerCore::MaySend),
+                            kStreamWait);
+    if (!end_.ok()) return end_;
+    if (link_ == Link::kClosed) return Broken();
+    send = send_;
+  }
+  if (!send) {
+    return MakeError(
+        Reason::kBrokerTimeout,
+        absl::StrCat("brokered connection ", id,
+                     " could not be announced: the "
+                     "broker's stream between host and plugin was not opened"),
+        "serve on ids after the first call of the host has come; a host "
+        "without a broker never opens the stream");
+  }
+  if (send(AnnouncementOf(id, endpoint))) return absl::OkStatus();
+  absl::MutexLock lock(&mutex_);
+  return Broken();
+}
+
+void BrokerCore::Withdraw(std::uint32_t id) {
+  absl::MutexLock lock(&mutex_);
+  served_.erase(id);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>>
+BrokerCore::ServerCredentials() {
+  absl::MutexLock lock(&mutex_);
+  if (server_credentials_ == nullptr) {
+    absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> made =
+        setup_.security.server_credentials();
+    if (!made.ok()) return made.status();
+    server_credentials_ = *std::move(made);
+  }
+  return server_credentials_;
+}
+
+absl::Status BrokerCore::ExplainFailure(const absl::Status& failure) {
+  absl::MutexLock lock(&mutex_);
+  const auto news = [this] {
+    mutex_.AssertReaderHeld();
+    return !end_.ok() || link_ == Link::kClosed;
+  };
+  if (!mutex_.AwaitWithTimeout(absl::Condition(&news), kNewsAfterFailure)) {
+    return failure;
+  }
+  const absl::Status broken = Broken();
+  return end_.ok() ? failure : broken;
+}
+
+absl::Status BrokerCore::CheckMayBlock() const {
+  if (getpid() != owner_) {
+    return MakeError(
+        Reason::kForked, "this broker belongs to the parent process",
+        "a forked child must launch plugins of its own, or exec first");
+  }
+  if (!OnSdkThread()) return absl::OkStatus();
+  return MakeError(
+      Reason::kWrongThread,
+      "a blocking method was called from a callback of this library",
+      "dial and accept on a thread of your own");
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,151 @@
+#ifndef GOPLUGIN_INTERNAL_BROKER_BROKER_CORE_H_
+#define GOPLUGIN_INTERNAL_BROKER_BROKER_CORE_H_
+
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/support/status.h>
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/endpoint.h"
+#include "goplugin/internal/broker/broker_sockets.h"
+#include "goplugin/internal/broker/channel_pool.h"
+#include "goplugin/internal/broker/pending_table.h"
+#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/wire/broker.pb.h"
+
+namespace goplugin::internal {
+
+// How the main connection is secured, and so every brokered one.
+struct BrokerSecurity {
+  using MakeServerCredentials =
+      std::function<absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>>()>;
+
+  // Null: there are none to dial with, the caller must bring them.
+  std::shared_ptr<grpc::ChannelCredentials> channel_credentials = nullptr;
+  // The name to verify; empty without TLS.
+  std::string server_name = {};
+  // Asked once, at the first accept.
+  MakeServerCredentials server_credentials = nullptr;
+};
+
+// What host and plugin side have different.
+struct BrokerSetup {
+  // Who is on the other side, for errors: "plugin" or "host".
+  std::string peer;
+  // The main connection's.
+  Endpoint::Network network = Endpoint::Network::kUnix;
+  SocketsPlan sockets;
+  BrokerSecurity security;
+  // How long an announcement waits for its dial.
+  absl::Duration keep = absl::Seconds(30);
+  // A remark for the log. Called from any thread, must not block.
+  std::function<void(std::string)> warn;
+  // What it gives is held while somebody waits for the stream; null: it needs
+  // no telling.
+  std::function<std::shared_ptr<void>()> hurry = nullptr;
+};
+
+// One broker's state: ids, announcements in both directions, and the stream
+// that carries them, whoever runs it.
+//
+// Thread-safe. Shared by the Broker, its servers and the stream; whoever runs
+// the stream calls End, and so lets everything go.
+class BrokerCore {
+ public:
+  // Sends a message; false when the stream has ended. May wait for room in the
+  // connection, not for an answer.
+  using Send = std::function<bool(const wire::ConnInfo&)>;
+
+  explicit BrokerCore(BrokerSetup setup);
+  BrokerCore(const BrokerCore&) = delete;
+  BrokerCore& operator=(const BrokerCore&) = delete;
+
+  // The stream's side. It is open, something came, it is closed; it may be
+  // opened again.
+  void Open(Send send);
+  void Receive(const wire::ConnInfo& info);
+  void Close(const grpc::Status& status);
+  // The end of all: what waits, and whatever is asked later, gets `reason`.
+  // The first call counts.
+  void End(const absl::Status& reason);
+
+  // The callers' side.
+  std::uint32_t NextId();
+  // Waits for the announcement of `id`.
+  absl::StatusOr<Endpoint> Await(std::uint32_t id, absl::Duration timeout);
+  // Tells the other side of `id`; waits for a stream if there is none yet.
+  absl::Status Announce(std::uint32_t id, const Endpoint& endpoint);
+  // `id` is not served any more.
+  void Withdraw(std::uint32_t id);
+  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> ServerCredentials();
+  // `failure`, or what it followed from when the other side is gone.
+  absl::Status ExplainFailure(const absl::Status& failure);
+
+  // kWrongThread on the SDK's own threads, kForked in a forked child.
+  absl::Status CheckMayBlock() const;
+
+  const BrokerSetup& setup() const { return setup_; }
+  BrokerSockets& sockets() { return sockets_; }
+  ChannelPool& channels() { return channels_; }
+
+ private:
+  enum class Link { kNotYet, kOpen, kClosed };
+  using Announcement = PendingTable::Announcement;
+  struct Waiter {
+    absl::optional<Announcement> found;
+  };
+
+  bool Told(const Waiter& waiter) const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return waiter.found.has_value() || !end_.ok() || link_ == Link::kClosed;
+  }
+  bool MaySend() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return !end_.ok() || link_ != Link::kNotYet;
+  }
+  bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !end_.ok(); }
+  // After Close, the End that explains it is not far.
+  absl::Status Broken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status NobodyAnnounced(std::uint32_t id, absl::Duration waited) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  absl::Status Deliver(std::uint32_t id, const Endpoint& endpoint);
+  // What to warn of; empty for nothing.
+  std::string Keep(std::uint32_t id, Announcement announcement)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const pid_t owner_;
+  const BrokerSetup setup_;
+  const Stopwatch clock_;
+  BrokerSockets sockets_;
+  ChannelPool channels_;
+  std::atomic<std::uint32_t> last_id_{0};
+
+  absl::Mutex mutex_;
+  Link link_ ABSL_GUARDED_BY(mutex_) = Link::kNotYet;
+  Send send_ ABSL_GUARDED_BY(mutex_);
+  grpc::Status link_status_ ABSL_GUARDED_BY(mutex_);
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);
+  PendingTable pending_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t dropped_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Dials that wait get their announcement directly: a flood can't push it out.
+  std::multimap<std::uint32_t, Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::uint32_t> served_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<grpc::ServerCredentials> server_credentials_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_BROKER_BROKER_CORE_H_

@@ -1,0 +1,80 @@
+#include "goplugin/internal/broker/conn_info.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/handshake/address.h"
+
+namespace goplugin::internal {
+namespace {
+
+// Of what came, in an error.
+constexpr size_t kQuoted = 160;
+
+absl::Status Undialable(const wire::ConnInfo& info, std::string problem,
+                        std::string hint) {
+  ErrorDetails details;
+  details.reason = Reason::kTransport;
+  details.what = absl::StrCat("the announcement of brokered connection ",
+                              info.service_id(), " can't be used");
+  details.evidence = {std::move(problem),
+                      absl::StrCat("network ", Quote(info.network(), 64)),
+                      absl::StrCat("address ", Quote(info.address(), kQuoted))};
+  details.hint = std::move(hint);
+  return MakeError(details);
+}
+
+}  // namespace
+
+wire::ConnInfo AnnouncementOf(std::uint32_t id, const Endpoint& endpoint) {
+  wire::ConnInfo info;
+  info.set_service_id(id);
+  info.set_network(NetworkName(endpoint.network));
+  info.set_address(endpoint.address);
+  return info;
+}
+
+absl::StatusOr<Endpoint> AnnouncedEndpoint(const wire::ConnInfo& info) {
+  Endpoint endpoint;
+  if (info.network() == NetworkName(Endpoint::Network::kUnix)) {
+    endpoint.network = Endpoint::Network::kUnix;
+  } else if (info.network() == NetworkName(Endpoint::Network::kTcp)) {
+    endpoint.network = Endpoint::Network::kTcp;
+  } else {
+    return Undialable(info, "its network is neither \"unix\" nor \"tcp\"",
+                      "the side that accepts must listen on a unix socket or "
+                      "a tcp port");
+  }
+  // Judged before it is copied: it may be of any size.
+  constexpr size_t kLongestAddress = 512;
+  if (info.address().size() > kLongestAddress) {
+    return Undialable(
+        info, absl::StrCat("its address has ", info.address().size(), " bytes"),
+        "the side that accepts must announce a socket's path of at most 107 "
+        "bytes, or host:port");
+  }
+  endpoint.address = info.address();
+  if (const absl::optional<AddressProblem> problem = CheckAddress(endpoint)) {
+    return Undialable(info, problem->what,
+                      "the side that accepts must announce a socket's path of "
+                      "at most 107 bytes, or host:port");
+  }
+  return endpoint;
+}
+
+bool IsKnock(const wire::ConnInfo& info) { return info.knock().knock(); }
+
+wire::ConnInfo RefusalOf(const wire::ConnInfo& knock) {
+  wire::ConnInfo answer;
+  answer.set_service_id(knock.service_id());
+  answer.mutable_knock()->set_knock(true);
+  answer.mutable_knock()->set_ack(true);
+  answer.mutable_knock()->set_error("multiplexing is not in use");
+  return answer;
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,31 @@
+#ifndef GOPLUGIN_INTERNAL_BROKER_CONN_INFO_H_
+#define GOPLUGIN_INTERNAL_BROKER_CONN_INFO_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "goplugin/endpoint.h"
+#include "goplugin/wire/broker.pb.h"
+
+// The messages of the broker's stream, and what they mean. Pure.
+
+namespace goplugin::internal {
+
+// "`id` can be dialled at `endpoint`".
+wire::ConnInfo AnnouncementOf(std::uint32_t id, const Endpoint& endpoint);
+
+// Where an announcement leads. kTransport when that can't be dialled: an
+// unknown network, an address that is none. The error is of bounded size,
+// whatever came.
+absl::StatusOr<Endpoint> AnnouncedEndpoint(const wire::ConnInfo& info);
+
+// Whether it belongs to multiplexing: a request for a stream, or its answer.
+bool IsKnock(const wire::ConnInfo& info);
+
+// The answer to a knock by a side that does not multiplex. Without it the other
+// side would wait for its deadline.
+wire::ConnInfo RefusalOf(const wire::ConnInfo& knock);
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_BROKER_CONN_INFO_H_

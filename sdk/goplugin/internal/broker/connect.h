@@ -1,0 +1,36 @@
+#ifndef GOPLUGIN_INTERNAL_BROKER_CONNECT_H_
+#define GOPLUGIN_INTERNAL_BROKER_CONNECT_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "goplugin/endpoint.h"
+
+namespace goplugin::internal {
+
+// What to connect to, and how.
+struct BrokerTarget {
+  Endpoint endpoint;
+  std::shared_ptr<grpc::ChannelCredentials> credentials;
+  // Complete: see MergeChannelArguments.
+  grpc::ChannelArguments arguments;
+  bool uses_tls = false;
+  // Who is on the other side, for errors: "plugin" or "host".
+  std::string peer;
+};
+
+// A channel whose connection stands, after at most `timeout`. kConnect when
+// nobody answers there, kTls when the two sides disagree on that, with what a
+// look at the endpoint saw.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectBrokered(
+    const BrokerTarget& target, absl::Duration timeout);
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_BROKER_CONNECT_H_

@@ -1,0 +1,88 @@
+#include "goplugin/internal/serve/broker_service.h"
+
+#include <memory>
+#include <utility>
+
+#include "goplugin/internal/serve/service_methods.h"
+
+namespace goplugin::internal {
+namespace {
+
+constexpr char kStartStream[] = "/plugin.GRPCBroker/StartStream";
+
+using Handler =
+    grpc::internal::BidiStreamingHandler<BrokerService, wire::ConnInfo,
+                                         wire::ConnInfo>;
+
+}  // namespace
+
+struct BrokerService::Writer {
+  bool Write(const wire::ConnInfo& info) {
+    absl::MutexLock lock(&mutex);
+    return stream != nullptr && stream->Write(info);
+  }
+  // Waits for a write under way, which the end of the call ends.
+  void Detach() {
+    absl::MutexLock lock(&mutex);
+    stream = nullptr;
+  }
+
+  absl::Mutex mutex;
+  Stream* stream ABSL_GUARDED_BY(mutex) = nullptr;
+};
+
+BrokerService::BrokerService() {
+  AddMethod(new grpc::internal::RpcServiceMethod(
+      kStartStream, grpc::internal::RpcMethod::BIDI_STREAMING,
+      new Handler([this](BrokerService*, grpc::ServerContext* context,
+                         Stream* stream) { return Run(context, stream); },
+                  this)));
+}
+
+void BrokerService::Attach(std::shared_ptr<BrokerCore> core) {
+  core_ = std::move(core);
+}
+
+void BrokerService::Close() {
+  absl::MutexLock lock(&mutex_);
+  closed_ = true;
+  if (context_ != nullptr) context_->TryCancel();
+}
+
+bool BrokerService::Begin(grpc::ServerContext* context) {
+  absl::MutexLock lock(&mutex_);
+  if (closed_) return false;
+  if (context_ != nullptr) context_->TryCancel();
+  context_ = context;
+  return true;
+}
+
+bool BrokerService::Finish(grpc::ServerContext* context) {
+  absl::MutexLock lock(&mutex_);
+  if (context_ != context) return false;
+  context_ = nullptr;
+  return true;
+}
+
+grpc::Status BrokerService::Run(grpc::ServerContext* context, Stream* stream) {
+  if (!Begin(context)) {
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the plugin is ending");
+  }
+  auto writer = std::make_shared<Writer>();
+  {
+    absl::MutexLock lock(&writer->mutex);
+    writer->stream = stream;
+  }
+  core_->Open(
+      [writer](const wire::ConnInfo& info) { return writer->Write(info); });
+  wire::ConnInfo info;
+  while (stream->Read(&info)) core_->Receive(info);
+  writer->Detach();
+  if (Finish(context)) {
+    core_->Close(grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                              "the host has closed the stream"));
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,55 @@
+#ifndef GOPLUGIN_INTERNAL_SERVE_BROKER_SERVICE_H_
+#define GOPLUGIN_INTERNAL_SERVE_BROKER_SERVICE_H_
+
+#include <grpcpp/impl/service_type.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/sync_stream.h>
+
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/wire/broker.pb.h"
+
+namespace goplugin::internal {
+
+// Serves /plugin.GRPCBroker/StartStream: the plugin's end of the broker. A sync
+// method, so that callbacks of the plugin which block, in a Dial for one, can't
+// keep it waiting.
+//
+// One stream at a time is the broker's: the newest. The one before it is
+// cancelled: it belongs to a host that was replaced or has lost it.
+//
+// Thread safety: all methods may be called from any thread.
+// Lifetime: must outlive the server it is registered with.
+class BrokerService : public grpc::Service {
+ public:
+  BrokerService();
+
+  // The broker whose messages these are. Before the first call comes.
+  void Attach(std::shared_ptr<BrokerCore> core);
+  // Ends the stream, and any later one.
+  void Close() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  using Stream = grpc::ServerReaderWriter<wire::ConnInfo, wire::ConnInfo>;
+  // What outlives a stream, for those who send on it.
+  struct Writer;
+
+  grpc::Status Run(grpc::ServerContext* context, Stream* stream);
+  // False once closed.
+  bool Begin(grpc::ServerContext* context) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether this was the newest stream.
+  bool Finish(grpc::ServerContext* context) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  std::shared_ptr<BrokerCore> core_;
+  absl::Mutex mutex_;
+  // The newest stream's.
+  grpc::ServerContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_SERVE_BROKER_SERVICE_H_

@@ -1,0 +1,209 @@
+// Brokered connections between this SDK and go-plugin's own broker, in both
+// roles and both directions, and go-plugin's example of them.
+
+#include "goplugin/broker.h"
+
+#include <grpcpp/impl/client_unary_call.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "goplugin/client.h"
+#include "goplugin/internal/serve/service_methods.h"
+#include "tests/conformance/peers.h"
+#include "tests/conformance/run_host.h"
+#include "tests/support/broker/adder.h"
+#include "tests/support/harness/plugins.h"
+
+namespace goplugin::testing {
+namespace {
+
+constexpr int kAtOnce = 64;
+
+// A call of /proto.Counter, by other names of its messages.
+template <typename Request, typename Response>
+grpc::Status Call(const Client& client, const char* path,
+                  const Request& request, Response* response) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::seconds(30));
+  return grpc::internal::BlockingUnaryCall<Request, Response,
+                                           google::protobuf::MessageLite,
+                                           google::protobuf::MessageLite>(
+      client.channel().get(),
+      grpc::internal::RpcMethod(path, grpc::internal::RpcMethod::NORMAL_RPC),
+      &context, request, response);
+}
+
+class GoBrokerTest : public PeersTest,
+                     public ::testing::WithParamInterface<TlsMode> {
+ protected:
+  GoBrokerTest() : PeersTest({"broker"}) {}
+
+  std::unique_ptr<Client> LaunchGoPlugin() {
+    auto client = Client::Launch(Peer("broker", {}), KvOptionsWith(GetParam()));
+    EXPECT_TRUE(client.ok()) << client.status().message();
+    return client.ok() ? *std::move(client) : nullptr;
+  }
+
+  // The plugin dials `id`.
+  grpc::Status PluginDials(const Client& client, std::uint32_t id) {
+    broker::CounterPut put;
+    put.set_add_server(id);
+    put.set_key("x");
+    put.set_value(id);
+    broker::CounterEmpty empty;
+    return Call(client, "/proto.Counter/Put", put, &empty);
+  }
+
+  // The plugin serves on `count` ids from the one in the answer.
+  std::uint32_t PluginAccepts(const Client& client, int count) {
+    broker::CounterGet get;
+    get.set_key(absl::StrCat("accept:", count));
+    broker::CounterValue value;
+    const grpc::Status status = Call(client, "/proto.Counter/Get", get, &value);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return static_cast<std::uint32_t>(value.value());
+  }
+
+  AdderService adder_;
+};
+
+TEST_P(GoBrokerTest, AGoPluginDialsOurHost) {
+  auto client = LaunchGoPlugin();
+  const std::uint32_t id = client->broker().NextId();
+  auto server = client->broker().AcceptAndServe(id, {&adder_});
+  ASSERT_TRUE(server.ok()) << server.status().message();
+  const grpc::Status status = PluginDials(*client, id);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+TEST_P(GoBrokerTest, AGoPluginDialsOneServerByManyIds) {
+  auto client = LaunchGoPlugin();
+  auto server = client->broker().AcceptAndServe(1, {&adder_});
+  ASSERT_TRUE(server.ok()) << server.status().message();
+  for (std::uint32_t id = 2; id < 10; ++id) {
+    ASSERT_TRUE((*server)->Announce(id).ok());
+    const grpc::Status status = PluginDials(*client, id);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  }
+}
+
+TEST_P(GoBrokerTest, OurHostDialsAGoPlugin) {
+  auto client = LaunchGoPlugin();
+  auto channel = client->broker().Dial(PluginAccepts(*client, 1));
+  ASSERT_TRUE(channel.ok()) << channel.status().message();
+  EXPECT_EQ(HelperSum(*channel, 40, 2).value_or(0), 42);
+}
+
+TEST_P(GoBrokerTest, SixtyFourAtOnceBothWays) {
+  auto client = LaunchGoPlugin();
+  const std::uint32_t first = PluginAccepts(*client, kAtOnce);
+  std::vector<std::unique_ptr<BrokerServer>> servers(kAtOnce);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kAtOnce; ++i) {
+    threads.emplace_back([&, i] {
+      DialOptions patient;
+      patient.timeout = absl::Seconds(30);
+      auto channel = client->broker().Dial(first + i, patient);
+      ASSERT_TRUE(channel.ok()) << channel.status().message();
+      EXPECT_EQ(HelperSum(*channel, i, 1).value_or(0), i + 1);
+      const std::uint32_t id = client->broker().NextId();
+      auto server = client->broker().AcceptAndServe(id, {&adder_});
+      ASSERT_TRUE(server.ok()) << server.status().message();
+      servers[i] = *std::move(server);
+      const grpc::Status status = PluginDials(*client, id);
+      EXPECT_TRUE(status.ok()) << status.error_message();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_P(GoBrokerTest, AGoHostWithOurPlugin) {
+  std::vector<std::string> argv = {
+      PeerPath("broker"), absl::StrCat("-n=", kAtOnce),
+      absl::StrCat("-host=",
+                   RunfilePath("tests/support/broker/broker_plugin"))};
+  if (GetParam() == TlsMode::kAutoMtls)
+    argv.insert(argv.begin() + 1, "-automtls");
+  const HostResult result =
+      RunHost({std::move(argv), data(), {}, ScratchPath("output")});
+  const HostReport report(result.output);
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+  EXPECT_EQ(report.Number("/plugin_dialled"), kAtOnce);
+  EXPECT_EQ(report.Number("/host_dialled"), kAtOnce);
+  EXPECT_TRUE(report.Flag("/exited"));
+}
+
+std::string TlsName(const ::testing::TestParamInfo<TlsMode>& info) {
+  return info.param == TlsMode::kInsecure ? "Plain" : "AutoMtls";
+}
+
+INSTANTIATE_TEST_SUITE_P(Tls, GoBrokerTest,
+                         ::testing::Values(TlsMode::kInsecure,
+                                           TlsMode::kAutoMtls),
+                         TlsName);
+
+// go-plugin's example, each half of it against ours.
+class BidirectionalTest : public PeersTest {
+ protected:
+  BidirectionalTest()
+      : PeersTest({"hashicorp-bidirectional-host",
+                   "hashicorp-bidirectional-plugin"}) {}
+
+  HostResult Run(std::vector<std::string> argv,
+                 std::vector<std::string> env = {}) {
+    return RunHost(
+        {std::move(argv), data(), std::move(env), ScratchPath("output")});
+  }
+
+  // 40 and 2 are put into one counter by `host`, and read.
+  void CountTo42(const std::vector<std::string>& host,
+                 const std::vector<std::string>& env = {}) {
+    for (std::vector<std::string> words :
+         {std::vector<std::string>{"put", "hello", "40"},
+          {"put", "hello", "2"},
+          {"get", "hello"}}) {
+      words.insert(words.begin(), host.begin(), host.end());
+      const HostResult result = Run(words, env);
+      EXPECT_EQ(result.exit_code, 0) << result.output;
+      EXPECT_EQ(result.output, words.back() == "hello" ? "42\n" : "");
+    }
+  }
+
+  std::string OurHost() const {
+    return RunfilePath("examples/bidirectional/host");
+  }
+  std::string OurPlugin() const {
+    return RunfilePath("examples/bidirectional/plugin");
+  }
+};
+
+TEST_F(BidirectionalTest, OurHostAndTheirPlugin) {
+  CountTo42({OurHost(), PeerPath("hashicorp-bidirectional-plugin")});
+}
+
+TEST_F(BidirectionalTest, OurHostAndTheirPluginWithoutTls) {
+  CountTo42(
+      {OurHost(), "--insecure", PeerPath("hashicorp-bidirectional-plugin")});
+}
+
+TEST_F(BidirectionalTest, TheirHostAndOurPlugin) {
+  CountTo42({PeerPath("hashicorp-bidirectional-host")},
+            {"COUNTER_PLUGIN=exec " + OurPlugin()});
+}
+
+TEST_F(BidirectionalTest, OurHostAndOurPlugin) {
+  CountTo42({OurHost(), OurPlugin()});
+}
+
+}  // namespace
+}  // namespace goplugin::testing
