@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,9 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
+#include "goplugin/internal/lifecycle/find_plugin.h"
+#include "goplugin/internal/lifecycle/launch.h"
+#include "goplugin/internal/lifecycle/live_sessions.h"
 #include "goplugin/internal/lifecycle/session.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
 
@@ -27,20 +31,38 @@ void Abandon(std::shared_ptr<Session> session) {
   abandoned->push_back(std::move(session));
 }
 
+absl::Status EndAll(const std::vector<std::shared_ptr<Session>>& sessions,
+                    absl::Duration deadline) {
+  const internal::Stopwatch stopwatch;
+  for (const std::shared_ptr<Session>& session : sessions) {
+    absl::Status status = session->CheckMayBlock();
+    if (!status.ok()) return status;
+    session->BeginShutdown();
+  }
+  for (const std::shared_ptr<Session>& session : sessions) {
+    if (!session->WaitForEnd(stopwatch.Remaining(deadline))) {
+      session->BeginKill();
+    }
+  }
+  absl::Status first;
+  for (const std::shared_ptr<Session>& session : sessions) {
+    first.Update(session->WaitForEnd());
+  }
+  return first;
+}
+
 }  // namespace
 
 void LaunchOperation::Cancel() {
   if (std::shared_ptr<Session> session = session_.lock()) {
-    session->CancelLaunch();
+    session->CancelStart();
   }
 }
 
-absl::StatusOr<std::unique_ptr<Client>> Client::Launch(Command command,
-                                                       ClientOptions options) {
+absl::StatusOr<std::unique_ptr<Client>> Client::Start(
+    std::shared_ptr<Session> session) {
   absl::Status may_block = Session::CheckThread();
   if (!may_block.ok()) return may_block;
-  std::shared_ptr<Session> session =
-      Session::Create(std::move(command), std::move(options));
   // Shared with the loop, which may still be in Notify when this returns.
   struct Outcome {
     absl::Notification known;
@@ -56,10 +78,8 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Launch(Command command,
   return std::unique_ptr<Client>(new Client(std::move(session)));
 }
 
-LaunchOperation Client::LaunchAsync(Command command, ClientOptions options,
-                                    LaunchCallback done) {
-  std::shared_ptr<Session> session =
-      Session::Create(std::move(command), std::move(options));
+LaunchOperation Client::StartAsync(std::shared_ptr<Session> session,
+                                   LaunchCallback done) {
   std::weak_ptr<Session> weak = session;
   Session* raw = session.get();
   raw->Start([session = std::move(session),
@@ -76,6 +96,56 @@ LaunchOperation Client::LaunchAsync(Command command, ClientOptions options,
     });
   });
   return LaunchOperation(std::move(weak));
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Launch(Command command,
+                                                       ClientOptions options) {
+  return Start(Session::Create(internal::LaunchSource(std::move(command)),
+                               std::move(options)));
+}
+
+LaunchOperation Client::LaunchAsync(Command command, ClientOptions options,
+                                    LaunchCallback done) {
+  return StartAsync(Session::Create(internal::LaunchSource(std::move(command)),
+                                    std::move(options)),
+                    std::move(done));
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Reattach(
+    ReattachConfig config, ClientOptions options) {
+  return Start(Session::Create(internal::ReattachSource(std::move(config)),
+                               std::move(options)));
+}
+
+LaunchOperation Client::ReattachAsync(ReattachConfig config,
+                                      ClientOptions options,
+                                      LaunchCallback done) {
+  return StartAsync(Session::Create(internal::ReattachSource(std::move(config)),
+                                    std::move(options)),
+                    std::move(done));
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Attach(std::string target,
+                                                       ClientOptions options) {
+  return Attach(std::move(target), nullptr, std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Attach(
+    std::string target, std::shared_ptr<grpc::ChannelCredentials> credentials,
+    ClientOptions options) {
+  return Start(Session::Create(
+      internal::AttachSource(std::move(target), std::move(credentials)),
+      std::move(options)));
+}
+
+LaunchOperation Client::AttachAsync(
+    std::string target, std::shared_ptr<grpc::ChannelCredentials> credentials,
+    ClientOptions options, LaunchCallback done) {
+  return StartAsync(
+      Session::Create(
+          internal::AttachSource(std::move(target), std::move(credentials)),
+          std::move(options)),
+      std::move(done));
 }
 
 Client::Client(std::shared_ptr<Session> session)
@@ -115,6 +185,7 @@ void Client::ShutdownAsync(absl::AnyInvocable<void(absl::Status) &&> done) {
 
 absl::Status Client::Kill() {
   absl::Status status = session_->CheckMayBlock();
+  if (status.ok()) status = session_->may_kill();
   if (!status.ok()) return status;
   session_->BeginKill();
   return session_->WaitForEnd();
@@ -122,20 +193,21 @@ absl::Status Client::Kill() {
 
 absl::Status Client::ShutdownAll(absl::Span<Client* const> clients,
                                  absl::Duration deadline) {
-  const internal::Stopwatch stopwatch;
-  for (Client* client : clients) {
-    absl::Status status = client->session_->CheckMayBlock();
-    if (!status.ok()) return status;
-    client->session_->BeginShutdown();
-  }
-  for (Client* client : clients) {
-    if (!client->session_->WaitForEnd(stopwatch.Remaining(deadline))) {
-      client->session_->BeginKill();
-    }
-  }
-  absl::Status first;
-  for (Client* client : clients) first.Update(client->session_->WaitForEnd());
-  return first;
+  std::vector<std::shared_ptr<Session>> sessions(clients.size());
+  std::transform(clients.begin(), clients.end(), sessions.begin(),
+                 [](const Client* client) { return client->session_; });
+  return EndAll(sessions, deadline);
+}
+
+absl::Status Client::ShutdownAll(absl::Duration deadline) {
+  std::vector<std::shared_ptr<Session>> sessions =
+      internal::LiveSessions::All();
+  sessions.erase(std::remove_if(sessions.begin(), sessions.end(),
+                                [](const std::shared_ptr<Session>& session) {
+                                  return session->ended();
+                                }),
+                 sessions.end());
+  return EndAll(sessions, deadline);
 }
 
 absl::Status Client::ShutdownAll(
@@ -146,6 +218,12 @@ absl::Status Client::ShutdownAll(
                  [](const std::unique_ptr<Client>& c) { return c.get(); });
   return ShutdownAll(pointers, deadline);
 }
+
+absl::StatusOr<ReattachConfig> Client::reattach_config() const {
+  return session_->reattach_config();
+}
+
+absl::StatusOr<ReattachConfig> Client::Detach() { return session_->Detach(); }
 
 std::uint32_t Client::protocol_version() const {
   return session_->response().app_version;

@@ -2,11 +2,13 @@
 #define GOPLUGIN_CLIENT_H_
 
 #include <grpcpp/channel.h>
+#include <grpcpp/security/credentials.h>
 #include <grpcpp/support/status.h>
 #include <sys/types.h>
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -23,6 +25,7 @@
 #include "goplugin/error.h"
 #include "goplugin/exit_status.h"
 #include "goplugin/handshake_info.h"
+#include "goplugin/reattach.h"
 
 namespace goplugin {
 
@@ -30,8 +33,8 @@ namespace internal {
 class Session;
 }  // namespace internal
 
-// A launch under way, from Client::LaunchAsync. Dropping it does not stop the
-// launch.
+// A launch (or reattach, or attach) under way, from Client::LaunchAsync and its
+// like. Dropping it does not stop it.
 class LaunchOperation {
  public:
   LaunchOperation() = default;
@@ -63,8 +66,8 @@ class LaunchOperation {
 // for the destructor, which must be the last. Methods that block answer
 // Reason::kWrongThread when called from a callback of this library.
 // Lifetime: stubs and channels may outlive the client; their calls fail once
-// the plugin is gone. The plugin never outlives the client, nor the process it
-// was launched from (SIGKILL included).
+// the plugin is gone. A launched plugin never outlives the client, nor the
+// process it was launched from (SIGKILL included), unless its command says so.
 // Fork: in a child that the host forked, methods fail with Reason::kForked and
 // the destructor does nothing: the plugin belongs to the parent.
 // Errors: see error.h; each status has a reason, evidence and a hint. Nothing
@@ -85,6 +88,64 @@ class Client {
   // returns its operation to a caller on another thread would notice.
   static LaunchOperation LaunchAsync(Command command, ClientOptions options,
                                      LaunchCallback done);
+
+  // Takes over a plugin that runs already: started by another host, which let
+  // go of it (Detach), or by hand in test mode. Waits until it is ready, at
+  // most options.start_timeout.
+  //
+  // The plugin's process must be the one that the config names, and is proved
+  // to be: for a unix socket the kernel says who serves there; for tcp the
+  // config's start time is held against the process's, or, where it has none,
+  // its open sockets are looked up in /proc. From then on it is held by a
+  // process descriptor: a number that the kernel has given to somebody else
+  // since is neither signalled nor waited for. Where nothing can be proved (the
+  // plugin runs in another pid namespace, or is reached by tcp from elsewhere)
+  // the plugin can be used, but not watched or killed, and the log says so.
+  //
+  // What is different: its raw stdout and stderr are not seen, its exit code
+  // mostly is not (ExitStatus::kUnknown), and there is no broker. Of
+  // options.handshake only protocol_versions is looked at: when not empty, it
+  // must hold the config's. TLS must be kInsecure or kManual.
+  //
+  // Shutdown, Kill and the destructor end the plugin as a launched one, unless
+  // config.test is set: then only the channel is dropped.
+  //
+  // Errors: kReattachNotFound (the plugin is gone, or somebody else is there;
+  // nothing was sent to it), kTransport (a file that is no socket), kOptions,
+  // kAppVersion, kConnect, kTls.
+  static absl::StatusOr<std::unique_ptr<Client>> Reattach(
+      ReattachConfig config, ClientOptions options);
+  static LaunchOperation ReattachAsync(ReattachConfig config,
+                                       ClientOptions options,
+                                       LaunchCallback done);
+
+  // Connects to a plugin that somebody else runs: a sidecar, a container, a
+  // service. `target` is any target of gRPC's, as "unix:/shared/kv.sock",
+  // "dns:///kv:50051", "ipv4:10.0.0.7:50051", or of a resolver that this
+  // program has registered. Waits until it is ready, at most
+  // options.start_timeout.
+  //
+  // Stubs, health, stdio and broker work. What needs the process does not:
+  // pid() is -1, and Kill, WaitForExit and reattach_config answer
+  // kNoProcessControl. Shutdown and the destructor drop the channel only, or
+  // with options.shutdown.ask_attached ask the plugin to exit as well. A
+  // connection that is lost is made again by gRPC, but not its stdio.
+  //
+  // options.handshake.protocol_versions must hold the one version that the
+  // plugin speaks: nothing is negotiated. TLS is that of options.tls, kInsecure
+  // or kManual (an empty server_name is the target's own name, or "localhost"
+  // where that is a path or an address); or `credentials`, any of gRPC's, which
+  // then count alone.
+  //
+  // Errors: kOptions, kConnect, kTls.
+  static absl::StatusOr<std::unique_ptr<Client>> Attach(std::string target,
+                                                        ClientOptions options);
+  static absl::StatusOr<std::unique_ptr<Client>> Attach(
+      std::string target, std::shared_ptr<grpc::ChannelCredentials> credentials,
+      ClientOptions options);
+  static LaunchOperation AttachAsync(
+      std::string target, std::shared_ptr<grpc::ChannelCredentials> credentials,
+      ClientOptions options, LaunchCallback done);
 
   // Runs Shutdown if that was not done, and waits for it: at most
   // options.shutdown.Total() + 1 s. On a callback thread it only starts it.
@@ -128,13 +189,31 @@ class Client {
   static absl::Status ShutdownAll(
       absl::Span<const std::unique_ptr<Client>> clients,
       absl::Duration deadline);
-  // SIGKILL at once, and waits until the plugin is gone and swept up.
+  // The same for every client of this process that is ready and has not ended.
+  // Launches under way are not waited for. In a forked child there are none.
+  static absl::Status ShutdownAll(absl::Duration deadline);
+  // SIGKILL at once, and waits until the plugin is gone and swept up. Errors:
+  // kNoProcessControl when the process is out of reach or not this client's to
+  // end; then nothing has changed.
   absl::Status Kill();
+
+  // How another client, of this process or another, finds the plugin. For a
+  // host to keep while it lives, too: if it is killed, a plugin of
+  // Command::Lifetime::kOutlivesHost lives on. Errors: kOptions under AutoMTLS,
+  // kNoProcessControl for an attached plugin.
+  absl::StatusOr<ReattachConfig> reattach_config() const;
+  // Lets go of the plugin, which runs on with its socket in place, and ends
+  // this client: its methods answer as after a Shutdown. Errors: those of
+  // reattach_config, and kOptions for a plugin that would end with its host;
+  // then nothing has changed. kCrashed or kShutDown when the plugin has ended.
+  absl::StatusOr<ReattachConfig> Detach();
 
   // The negotiated application protocol version.
   std::uint32_t protocol_version() const;
+  // -1 when the process is out of reach.
   pid_t pid() const;
-  // What the plugin announced.
+  // What the plugin announced. Of an attached one: its target, where that is a
+  // path or an address; else kTcp, and the whole target as the address.
   const Endpoint& endpoint() const;
   // The rest of it: the line itself, the certificate.
   HandshakeInfo handshake() const;
@@ -146,12 +225,13 @@ class Client {
   bool exited() const;
   // How it ended; nullopt while it runs.
   absl::optional<ExitStatus> exit_status() const;
-  // Waits for the end of the process. Errors: kTimeout.
+  // Waits for the end of the process. Errors: kTimeout, kNoProcessControl.
   absl::StatusOr<ExitStatus> WaitForExit(absl::Duration timeout) const;
   // `callback` is called exactly once on a callback thread, after the last log
   // entry; also when the process has ended already. The status is OK after a
-  // Shutdown or Kill of this client, else an error of Reason::kCrashed with
-  // panic text and stderr tail.
+  // Shutdown or Kill of this client, kNoProcessControl when the client ended
+  // and the plugin may live on, else an error of Reason::kCrashed with panic
+  // text and stderr tail.
   void OnExit(absl::AnyInvocable<void(ExitStatus, absl::Status) &&> callback);
 
   // Says why a call failed: waits up to a second for the plugin's exit, and
@@ -163,6 +243,11 @@ class Client {
  private:
   friend class internal::Session;
   explicit Client(std::shared_ptr<internal::Session> session);
+
+  static absl::StatusOr<std::unique_ptr<Client>> Start(
+      std::shared_ptr<internal::Session> session);
+  static LaunchOperation StartAsync(std::shared_ptr<internal::Session> session,
+                                    LaunchCallback done);
 
   std::shared_ptr<internal::Session> session_;
 };

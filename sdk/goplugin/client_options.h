@@ -71,6 +71,9 @@ struct ShutdownOptions {
   // For the exit after SIGKILL, before the wait is given up as hopeless (a
   // process in an uninterruptible system call).
   absl::Duration kill_timeout = absl::Seconds(2);
+  // Client::Attach only: ask the plugin to exit, by its Shutdown call. False:
+  // it is somebody else's, and only the channel is dropped.
+  bool ask_attached = false;
 
   // The longest a shutdown takes.
   absl::Duration Total() const {

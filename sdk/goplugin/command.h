@@ -32,6 +32,17 @@ struct Command {
     kOwn,  // a new one, led by the plugin: signals of the shutdown ladder reach
            // its children too
   };
+  // How long the plugin may live.
+  enum class Lifetime {
+    kDiesWithHost,  // ended by its client; if the host dies, by the kernel
+    // Ended by its client, or left running by Client::Detach and by a host that
+    // dies. Its stdout is a file in its socket directory, its stderr
+    // `stderr_file`: pipes would end it by SIGPIPE, or stop it, once nobody
+    // reads them. What it prints on them reaches this host's sinks a little
+    // later (0.2 s at most), while the host lives. Use ProcessGroup::kOwn where
+    // a terminal's hangup must not reach it.
+    kOutlivesHost,
+  };
 
   // Whom the child runs as: all three together, so that none is left over from
   // the host.
@@ -76,6 +87,11 @@ struct Command {
   bool search_path = false;
   Stdin stdin_mode = Stdin::kDevNull;
   ProcessGroup process_group = ProcessGroup::kShared;
+  Lifetime lifetime = Lifetime::kDiesWithHost;
+  // kOutlivesHost only: the file that the plugin's stderr is appended to, made
+  // with mode 0600 if need be. Empty: /dev/null, and then errors can't quote
+  // its last words.
+  std::string stderr_file = {};
 
   // Which bytes the program must consist of. Unset: whatever the file holds.
   absl::optional<SecureConfig> secure_config = absl::nullopt;

@@ -32,7 +32,8 @@ enum class Reason {
   kConnect,  // no connection to the announced endpoint, or no readiness on it
   kMuxUnsupported,     // multiplexing was required and the plugin can't
   kChecksum,           // the program is not the one that was asked for
-  kReattachNotFound,   // no plugin to reattach to
+  kReattachNotFound,   // no plugin to reattach to: it is gone, or somebody
+                       // else is in its place
   kBrokerTimeout,      // a brokered connection did not come about in time
   kBrokerUnsupported,  // the other side has no broker
   kShutDown,           // the client was shut down, by its own host
@@ -40,8 +41,10 @@ enum class Reason {
   kCrashed,            // the plugin ended unasked after it was ready
   kCancelled,          // the launch was cancelled by the caller
   kWrongThread,        // a blocking call from inside a callback
-  kForked,   // the client belongs to the parent of this forked process
-  kTimeout,  // the caller's own timeout passed (Ping, WaitForExit)
+  kForked,            // the client belongs to the parent of this forked process
+  kTimeout,           // the caller's own timeout passed (Ping, WaitForExit)
+  kNoProcessControl,  // the plugin's process is not this client's to watch or
+                      // to signal: somebody else runs it
 };
 
 // The reason's name in lower case with underscores: "exited_early". Stable.

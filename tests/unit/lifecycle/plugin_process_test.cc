@@ -1,4 +1,4 @@
-#include "goplugin/internal/lifecycle/plugin_process.h"
+#include "goplugin/internal/lifecycle/child_plugin_process.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -65,7 +65,7 @@ TEST(PluginProcessTest, AFailedReadIsToldAndDisturbsNothing) {
       told.set_value({std::string(stream), error});
     };
     callbacks.on_exit = [&](ExitStatus status) { exited.set_value(status); };
-    process = std::make_unique<PluginProcess>(loop, std::move(child),
+    process = std::make_unique<ChildPluginProcess>(loop, std::move(child),
                                               std::move(callbacks));
   });
   const auto [stream, error] = told.get_future().get();

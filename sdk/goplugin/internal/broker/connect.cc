@@ -93,7 +93,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectBrokered(
   const auto deadline =
       std::chrono::system_clock::now() + absl::ToChronoMicroseconds(timeout);
   std::shared_ptr<grpc::Channel> channel = CreatePluginChannel(
-      target.endpoint, target.credentials, target.arguments, {});
+      ChannelTarget(target.endpoint), target.credentials, target.arguments, {});
   grpc_connectivity_state state = channel->GetState(/*try_to_connect=*/true);
   bool diagnosed = false;
   while (state != GRPC_CHANNEL_READY) {

@@ -12,10 +12,13 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "absl/types/optional.h"
 #include "goplugin/endpoint.h"
 
 namespace goplugin::internal {
@@ -71,6 +74,22 @@ std::string PercentEncode(absl::string_view path) {
   return encoded;
 }
 
+std::string PercentDecode(absl::string_view text) {
+  std::string decoded;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '%' && i + 2 < text.size() &&
+                        absl::ascii_isxdigit(text[i + 1]) &&
+                        absl::ascii_isxdigit(text[i + 2]);
+    if (escape) {
+      decoded += absl::HexStringToBytes(text.substr(i + 1, 2));
+      i += 2;
+    } else {
+      decoded.push_back(text[i]);
+    }
+  }
+  return decoded;
+}
+
 bool IsIpv4(const std::string& host) {
   in_addr address;
   return inet_pton(AF_INET, host.c_str(), &address) == 1;
@@ -97,8 +116,23 @@ std::string ChannelTarget(const Endpoint& endpoint) {
   return absl::StrCat(IsIpv4(host) ? "ipv4:" : "dns:///", address);
 }
 
+absl::optional<Endpoint> EndpointOfTarget(const std::string& target) {
+  absl::string_view rest = target;
+  if (absl::ConsumePrefix(&rest, "unix:")) {
+    // "unix:///a" and "unix:/a" are one path.
+    absl::ConsumePrefix(&rest, "//");
+    return Endpoint{Endpoint::Network::kUnix, PercentDecode(rest)};
+  }
+  if (!absl::ConsumePrefix(&rest, "ipv4:") &&
+      !absl::ConsumePrefix(&rest, "ipv6:")) {
+    return absl::nullopt;
+  }
+  if (absl::StrContains(rest, ',')) return absl::nullopt;
+  return Endpoint{Endpoint::Network::kTcp, PercentDecode(rest)};
+}
+
 grpc::ChannelArguments MergeChannelArguments(
-    const grpc::ChannelArguments& callers, const std::string& server_name) {
+    const grpc::ChannelArguments& callers) {
   grpc::ChannelArguments merged = callers;
   grpc_channel_args given;
   callers.SetChannelArgs(&given);
@@ -107,6 +141,14 @@ grpc::ChannelArguments MergeChannelArguments(
       merged.SetInt(argument.name, argument.value);
     }
   }
+  return merged;
+}
+
+grpc::ChannelArguments MergeChannelArguments(
+    const grpc::ChannelArguments& callers, const std::string& server_name) {
+  grpc::ChannelArguments merged = MergeChannelArguments(callers);
+  grpc_channel_args given;
+  callers.SetChannelArgs(&given);
   if (!server_name.empty() &&
       !HasArgument(given, GRPC_SSL_TARGET_NAME_OVERRIDE_ARG)) {
     merged.SetSslTargetNameOverride(server_name);
@@ -120,17 +162,16 @@ grpc::ChannelArguments MergeChannelArguments(
 }
 
 std::shared_ptr<grpc::Channel> CreatePluginChannel(
-    const Endpoint& endpoint,
+    const std::string& target,
     const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     const grpc::ChannelArguments& arguments,
     InterceptorFactories interceptors) {
   ShutDownChannel();  // keeps gRPC running
   if (interceptors.empty()) {
-    return grpc::CreateCustomChannel(ChannelTarget(endpoint), credentials,
-                                     arguments);
+    return grpc::CreateCustomChannel(target, credentials, arguments);
   }
   return grpc::experimental::CreateCustomChannelWithInterceptors(
-      ChannelTarget(endpoint), credentials, arguments, std::move(interceptors));
+      target, credentials, arguments, std::move(interceptors));
 }
 
 const std::shared_ptr<grpc::Channel>& ShutDownChannel() {

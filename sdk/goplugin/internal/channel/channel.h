@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/optional.h"
 #include "goplugin/endpoint.h"
 
 namespace goplugin::internal {
@@ -18,18 +19,28 @@ namespace goplugin::internal {
 // "dns:///host:1".
 std::string ChannelTarget(const Endpoint& endpoint);
 
+// The endpoint that gRPC's `target` names, where that is a path or an IP
+// address: "unix:///run/a", "ipv4:127.0.0.1:1", "ipv6:[::1]:1". nullopt for
+// names, lists of addresses, and whatever other resolvers make of it.
+absl::optional<Endpoint> EndpointOfTarget(const std::string& target);
+
 // The caller's arguments, and ours where the caller has none of that name.
 // `server_name` is the name to verify and to send as :authority under TLS;
 // empty without TLS.
 grpc::ChannelArguments MergeChannelArguments(
     const grpc::ChannelArguments& callers, const std::string& server_name);
 
+// The same without names: those that the target itself has are verified and
+// sent.
+grpc::ChannelArguments MergeChannelArguments(
+    const grpc::ChannelArguments& callers);
+
 using InterceptorFactories = std::vector<
     std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>;
 
 // A channel with a connection of its own, not yet connected. Never null.
 std::shared_ptr<grpc::Channel> CreatePluginChannel(
-    const Endpoint& endpoint,
+    const std::string& target,
     const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     const grpc::ChannelArguments& arguments, InterceptorFactories interceptors);
 

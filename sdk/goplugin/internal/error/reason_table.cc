@@ -36,6 +36,8 @@ constexpr ReasonRow kRows[] = {
     {"wrong_thread", Reason::kWrongThread, Code::kFailedPrecondition},
     {"forked", Reason::kForked, Code::kFailedPrecondition},
     {"timeout", Reason::kTimeout, Code::kDeadlineExceeded},
+    {"no_process_control", Reason::kNoProcessControl,
+     Code::kFailedPrecondition},
 };
 
 }  // namespace

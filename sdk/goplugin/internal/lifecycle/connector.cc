@@ -106,10 +106,11 @@ void Connector::OnUnavailable() {
 
 void Connector::Probe() {
   probed_ = true;
+  if (!target_.endpoint.has_value()) return Check();
   busy_ = true;
   runtime_.spawner().Post([self = shared_from_this()]() mutable {
     absl::StatusOr<WireKind> kind =
-        ProbeEndpoint(self->target_.endpoint, kProbeTimeout);
+        ProbeEndpoint(*self->target_.endpoint, kProbeTimeout);
     EventLoop& loop = self->runtime_.loop();
     loop.Post([self = std::move(self), kind = std::move(kind)]() mutable {
       self->OnProbed(std::move(kind));
@@ -141,8 +142,8 @@ absl::Status Connector::TlsError() const {
 absl::Status Connector::ConnectError() const {
   ErrorDetails details;
   details.reason = Reason::kConnect;
-  details.what = absl::StrCat("no connection to the plugin at ",
-                              target_.endpoint.ToString());
+  details.what =
+      absl::StrCat("no connection to the plugin at ", target_.name);
   details.evidence = {
       DescribeGrpcStatus(last_),
       absl::StrCat("tried for ",
@@ -159,17 +160,16 @@ absl::Status Connector::ConnectError() const {
         "stopped, stuck or overloaded, or it is no gRPC server";
     return MakeError(details);
   }
-  if (target_.endpoint.network == Endpoint::Network::kUnix) {
+  if (target_.endpoint.has_value() &&
+      target_.endpoint->network == Endpoint::Network::kUnix) {
     const absl::optional<ErrorDetails> socket =
-        GetErrorDetails(CheckUnixSocket(target_.endpoint.address));
+        GetErrorDetails(CheckUnixSocket(target_.endpoint->address));
     if (socket.has_value()) {
       details.evidence.insert(details.evidence.end(), socket->evidence.begin(),
                               socket->evidence.end());
     }
   }
-  details.hint =
-      "nobody serves where the plugin's handshake line points: it must listen "
-      "before it prints the line, and go on listening";
+  details.hint = target_.nobody_hint;
   return MakeError(details);
 }
 

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/endpoint.h"
+#include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
 #include "goplugin/internal/rpc/unary_call.h"
@@ -23,9 +24,17 @@ namespace goplugin::internal {
 
 // What to connect to. A value.
 struct ConnectTarget {
-  Endpoint endpoint;
+  // What errors call it: an endpoint, or gRPC's target.
+  std::string name;
+  // Where it can be looked at besides gRPC's way; nullopt when gRPC alone knows
+  // where the target leads.
+  absl::optional<Endpoint> endpoint;
+  // What to do when nobody serves there.
+  std::string nobody_hint;
   std::shared_ptr<grpc::Channel> channel;
   bool uses_tls = false;
+  // How connections that are brokered beside it are secured.
+  BrokerSecurity broker_security;
   // The only certificate that is trusted; nullopt without AutoMTLS.
   absl::optional<PeerCertificate> announced;
 };

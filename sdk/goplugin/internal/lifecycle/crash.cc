@@ -65,10 +65,12 @@ absl::Status WithCall(const absl::Status& error, const grpc::Status& call) {
   return MakeError(details);
 }
 
-absl::Status CallError(const grpc::Status& call) {
+absl::Status CallError(const grpc::Status& call, bool seen) {
   ErrorDetails details;
   details.reason = Reason::kUnknown;
-  details.what = "the call failed and the plugin lives";
+  details.what =
+      seen ? "the call failed and the plugin lives"
+           : "the call failed, and whether the plugin lives can't be seen";
   details.evidence = {DescribeGrpcStatus(call)};
   details.hint = "this is the plugin's own answer, or the call's deadline";
   const absl::Status error = MakeError(details);

@@ -19,8 +19,9 @@ absl::Status CrashError(const std::string& path, pid_t pid,
 // `error` with what a failed call said as one more piece of evidence.
 absl::Status WithCall(const absl::Status& error, const grpc::Status& call);
 
-// A failed call of a plugin that lives: the call's own code, kUnknown.
-absl::Status CallError(const grpc::Status& call);
+// A failed call of a plugin that lives, as far as can be `seen`: the call's own
+// code, kUnknown.
+absl::Status CallError(const grpc::Status& call, bool seen);
 
 // Whether a call may have failed because the plugin is gone.
 bool MayMeanExit(const grpc::Status& call);

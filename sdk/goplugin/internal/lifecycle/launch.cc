@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <memory>
@@ -17,8 +18,9 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/lifecycle/channel_security.h"
+#include "goplugin/internal/lifecycle/child_plugin_process.h"
 #include "goplugin/internal/lifecycle/key_pair_stock.h"
+#include "goplugin/internal/lifecycle/open_channel.h"
 #include "goplugin/internal/lifecycle/options_check.h"
 #include "goplugin/internal/process/socket_sweep.h"
 
@@ -49,27 +51,44 @@ absl::Status CheckAnnounced(const Endpoint& endpoint) {
   return CheckUnixSocket(endpoint.address);
 }
 
+std::vector<std::string> CopyEnvironment() {
+  std::vector<std::string> copy;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    copy.emplace_back(*entry);
+  }
+  return copy;
+}
+
 std::string Rounded(absl::Duration duration) {
   return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(1)));
 }
 
 }  // namespace
 
-Launch::Launch(Runtime& runtime, Command command, ClientOptions options,
-               std::vector<std::string> inherited,
-               std::shared_ptr<PluginOutput> output,
-               std::shared_ptr<CallbackQueue> callbacks, Stopwatch stopwatch)
-    : runtime_(runtime),
+MakeSource LaunchSource(Command command) {
+  return [command = std::move(command),
+          inherited = CopyEnvironment()](const SourceContext& context) {
+    return std::make_shared<Launch>(context, command, inherited);
+  };
+}
+
+Launch::Launch(const SourceContext& context, Command command,
+               std::vector<std::string> inherited)
+    : runtime_(context.runtime),
       command_(std::move(command)),
-      options_(std::move(options)),
+      options_(context.options),
       inherited_(std::move(inherited)),
-      output_(std::move(output)),
-      callbacks_(std::move(callbacks)),
-      stopwatch_(stopwatch),
+      output_(context.output),
+      callbacks_(context.callbacks),
+      stopwatch_(context.stopwatch),
       deadline_(runtime_.loop()),
       notice_(runtime_.loop()),
       quiet_(runtime_.loop()),
-      reader_(PolicyOf(options_)) {}
+      reader_(PolicyOf(options_)) {
+  plugin_.name = command_.path;
+  plugin_.has_own_user = command_.user.has_value();
+  plugin_.may_outlive = command_.lifetime == Command::Lifetime::kOutlivesHost;
+}
 
 void Launch::Start(Done done) {
   done_ = std::move(done);
@@ -135,7 +154,7 @@ void Launch::OnSpawned(absl::StatusOr<SpawnedPlugin> spawned,
     output_->OnReadError(stream, error);
   };
   callbacks.on_exit = [this](ExitStatus /*status*/) { OnExit(); };
-  plugin_.process = std::make_unique<PluginProcess>(
+  plugin_.process = std::make_unique<ChildPluginProcess>(
       runtime_.loop(), std::move(spawned->child), std::move(callbacks));
   if (over_) return plugin_.process->Signal(SIGKILL);
   plugin_.timings.spawn = when;
@@ -222,29 +241,20 @@ void Launch::OnLine(const HandshakeResponse& response) {
 }
 
 void Launch::Connect(const HandshakeResponse& response) {
-  absl::StatusOr<ChannelSecurity> security =
-      ChooseSecurity(options_.tls, key_pair_, response);
-  if (!security.ok()) return Fail(security.status());
-  if (!security->uses_tls && options_.tls.mode == TlsMode::kAutoMtlsIfOffered) {
+  absl::StatusOr<ConnectTarget> target =
+      OpenPluginChannel(options_, key_pair_, response);
+  if (!target.ok()) return Fail(target.status());
+  plugin_.channel = target->channel;
+  plugin_.uses_tls = target->uses_tls;
+  plugin_.broker_security = std::move(target->broker_security);
+  plugin_.can_be_reattached = !target->announced.has_value();
+  if (!plugin_.uses_tls && options_.tls.mode == TlsMode::kAutoMtlsIfOffered) {
     output_->Note(LogLevel::kInfo,
                   "the plugin announced no certificate: the connection has no "
                   "TLS");
   }
-  plugin_.channel = CreatePluginChannel(
-      response.endpoint, security->credentials,
-      MergeChannelArguments(options_.channel_arguments, security->server_name),
-      options_.interceptors ? options_.interceptors() : InterceptorFactories());
-  plugin_.uses_tls = security->uses_tls;
-  plugin_.broker_security =
-      SecureBrokeredAlike(*security, options_.tls, key_pair_);
-
-  ConnectTarget target;
-  target.endpoint = response.endpoint;
-  target.channel = plugin_.channel;
-  target.uses_tls = security->uses_tls;
-  target.announced = std::move(security->announced);
   connector_ = std::make_shared<Connector>(
-      runtime_, std::move(target),
+      runtime_, *std::move(target),
       [this](const absl::Status& status, Connector::Serving serving) {
         OnConnected(status, serving);
       });

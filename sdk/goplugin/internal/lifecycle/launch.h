@@ -20,9 +20,8 @@
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/handshake/line_reader.h"
 #include "goplugin/internal/lifecycle/connector.h"
-#include "goplugin/internal/lifecycle/plugin_files.h"
 #include "goplugin/internal/lifecycle/plugin_output.h"
-#include "goplugin/internal/lifecycle/plugin_process.h"
+#include "goplugin/internal/lifecycle/plugin_source.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/spawn_plugin.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
@@ -31,37 +30,19 @@
 
 namespace goplugin::internal {
 
-// A plugin that is ready: what a launch hands over.
-struct ReadyPlugin {
-  std::unique_ptr<PluginProcess> process;
-  std::unique_ptr<PluginFiles> files;
-  HandshakeResponse response;
-  std::shared_ptr<grpc::Channel> channel;
-  bool uses_tls = false;
-  BrokerSecurity broker_security;
-  LaunchTimings timings;
-};
-
 // The way from a command to a ready plugin:
 //   spawn -> handshake line -> security -> channel -> connected
 // or, from anywhere on it, to an error that is told once everything that was
 // started is gone. Lives on the loop's thread, but for Start, in a shared_ptr.
-class Launch : public std::enable_shared_from_this<Launch> {
+class Launch final : public PluginSource,
+                     public std::enable_shared_from_this<Launch> {
  public:
-  using Done = absl::AnyInvocable<void(absl::StatusOr<ReadyPlugin>) &&>;
+  // `inherited` is the host's environment at the time of the caller's call.
+  Launch(const SourceContext& context, Command command,
+         std::vector<std::string> inherited);
 
-  // `runtime` outlives it. `stopwatch` runs since the caller's call.
-  // `inherited` is the host's environment at that time.
-  Launch(Runtime& runtime, Command command, ClientOptions options,
-         std::vector<std::string> inherited,
-         std::shared_ptr<PluginOutput> output,
-         std::shared_ptr<CallbackQueue> callbacks, Stopwatch stopwatch);
-
-  // `done` is called once, on the loop's thread, never from inside Start. Any
-  // thread may call it.
-  void Start(Done done);
-  // Ends in kCancelled, unless it has ended.
-  void Cancel();
+  void Start(Done done) override;
+  void Cancel() override;
 
  private:
   void StartTimers();
@@ -110,6 +91,9 @@ class Launch : public std::enable_shared_from_this<Launch> {
   bool gave_up_ = false;
   absl::Status failure_;
 };
+
+// The source of a plugin to start. Copies the host's environment.
+MakeSource LaunchSource(Command command);
 
 }  // namespace goplugin::internal
 

@@ -238,6 +238,30 @@ absl::Status CheckTls(const TlsOptions& tls) {
                    "set tls.mode to TlsMode::kManual, or leave them empty");
 }
 
+absl::Status CheckLifetime(const Command& command,
+                           const ClientOptions& options) {
+  if (command.lifetime == Command::Lifetime::kDiesWithHost) {
+    if (command.stderr_file.empty()) return absl::OkStatus();
+    return BadOption("Command::stderr_file",
+                     "the plugin dies with its host, which reads its stderr",
+                     "leave it empty, or set lifetime to kOutlivesHost");
+  }
+  if (HasNul(command.stderr_file)) {
+    return BadOption("Command::stderr_file", "it holds a NUL byte",
+                     "remove the NUL byte");
+  }
+  if (options.tls.mode == TlsMode::kInsecure ||
+      options.tls.mode == TlsMode::kManual) {
+    return absl::OkStatus();
+  }
+  return BadOption(
+      "Command::lifetime",
+      "kOutlivesHost with AutoMTLS: the key of the one-time certificate that "
+      "the plugin would trust dies with the host",
+      "set tls.mode to TlsMode::kInsecure, or to TlsMode::kManual with "
+      "certificates of your own");
+}
+
 }  // namespace
 
 absl::Status CheckOptions(const Command& command,
@@ -247,6 +271,13 @@ absl::Status CheckOptions(const Command& command,
   if (status.ok()) status = CheckHandshake(options.handshake);
   if (status.ok()) status = CheckWaits(options);
   if (status.ok()) status = CheckTransport(options);
+  if (status.ok()) status = CheckTls(options.tls);
+  if (status.ok()) status = CheckLifetime(command, options);
+  return status;
+}
+
+absl::Status CheckJoinOptions(const ClientOptions& options) {
+  absl::Status status = CheckWaits(options);
   if (status.ok()) status = CheckTls(options.tls);
   return status;
 }

@@ -11,6 +11,9 @@ namespace goplugin::internal {
 // evidence names the field. Nothing is looked up in the system here.
 absl::Status CheckOptions(const Command& command, const ClientOptions& options);
 
+// For a plugin that runs already: what only a launch needs is not looked at.
+absl::Status CheckJoinOptions(const ClientOptions& options);
+
 }  // namespace goplugin::internal
 
 #endif  // GOPLUGIN_INTERNAL_LIFECYCLE_OPTIONS_CHECK_H_

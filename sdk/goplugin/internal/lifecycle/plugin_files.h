@@ -17,6 +17,7 @@ namespace goplugin::internal {
 // Swept when this object goes, which must not be before the plugin is gone.
 class PluginFiles {
  public:
+  // `directory` may be null.
   explicit PluginFiles(std::unique_ptr<SocketDirectory> directory)
       : directory_(std::move(directory)) {}
   PluginFiles(const PluginFiles&) = delete;
@@ -26,7 +27,10 @@ class PluginFiles {
   }
 
   // Where this host's own sockets for the plugin go.
-  const std::string& directory() const { return directory_->path(); }
+  // "" where there is none.
+  std::string directory() const {
+    return directory_ == nullptr ? "" : directory_->path();
+  }
 
   // Remembers the socket at `endpoint`, if there is one now.
   void Remember(const Endpoint& endpoint) {
@@ -34,6 +38,12 @@ class PluginFiles {
         !announced_.has_value()) {
       announced_ = IdentifySocket(endpoint.address);
     }
+  }
+
+  // Leaves everything where it is, for a plugin that runs on.
+  void Keep() {
+    if (directory_ != nullptr) directory_->Keep();
+    announced_.reset();
   }
 
  private:

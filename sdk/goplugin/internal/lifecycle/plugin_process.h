@@ -3,19 +3,18 @@
 
 #include <sys/types.h>
 
-#include <memory>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "goplugin/exit_status.h"
-#include "goplugin/internal/loop/event_loop.h"
-#include "goplugin/internal/process/spawn.h"
 
 namespace goplugin::internal {
 
-// A running child, watched: its pipes until they end, its exit once. Lives on
-// the loop's thread.
+// A plugin's process, as its session sees it: a child, a process that somebody
+// else started, or one that can't be seen at all. Whoever has another way to
+// start plugins brings another of these. Lives on the loop's thread.
 class PluginProcess {
  public:
   struct Callbacks {
@@ -26,35 +25,44 @@ class PluginProcess {
     // before on_stdout_end. The process is left alone. May be null.
     absl::AnyInvocable<void(absl::string_view, int)> on_read_error = nullptr;
     // Called once, after everything that the process had written was handed
-    // over, also when a grandchild keeps the pipes open. The process is reaped.
+    // over, also when a grandchild keeps the pipes open. A child is reaped.
     absl::AnyInvocable<void(ExitStatus)> on_exit;
   };
 
-  PluginProcess(EventLoop& loop, ChildProcess child, Callbacks callbacks);
+  virtual ~PluginProcess() = default;
+  PluginProcess(const PluginProcess&) = delete;
+  PluginProcess& operator=(const PluginProcess&) = delete;
 
   // Replaces what is called from now on; not from inside one of them.
   void set_callbacks(Callbacks callbacks) { callbacks_ = std::move(callbacks); }
 
+  // Whether its exit is seen and signals reach it.
+  virtual bool controllable() const = 0;
   // Sends `signal` to the process, and with a process group of its own to all
-  // of that group. Without effect after the exit.
-  void Signal(int signal);
+  // of that group. Without effect after the exit, and on what is not
+  // controllable.
+  virtual void Signal(int signal) = 0;
+  // The process is to run on when this object goes.
+  virtual void Detach() = 0;
 
-  pid_t pid() const { return child_.pid; }
+  // -1 when it is not known.
+  pid_t pid() const { return pid_; }
   const absl::optional<ExitStatus>& exit_status() const { return exit_status_; }
 
- private:
-  void OnReadingEnded(absl::string_view stream, int error);
-  void WatchExit();
-  void OnMaybeExited();
+ protected:
+  PluginProcess(pid_t pid, Callbacks callbacks)
+      : pid_(pid), callbacks_(std::move(callbacks)) {}
 
-  EventLoop& loop_;
-  ChildProcess child_;
+  Callbacks& callbacks() { return callbacks_; }
+  void Exited(ExitStatus status) {
+    exit_status_ = status;
+    callbacks_.on_exit(status);
+  }
+
+ private:
+  const pid_t pid_;
   Callbacks callbacks_;
   absl::optional<ExitStatus> exit_status_;
-  PipeReader stdout_;
-  PipeReader stderr_;
-  Timer poll_;
-  std::unique_ptr<ReadableWatch> watch_;
 };
 
 }  // namespace goplugin::internal

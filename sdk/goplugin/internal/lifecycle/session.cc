@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,6 +15,8 @@
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/lifecycle/crash.h"
+#include "goplugin/internal/lifecycle/live_sessions.h"
+#include "goplugin/internal/lifecycle/process_control.h"
 #include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/rpc/health.h"
 #include "goplugin/internal/rpc/stdio_stream.h"
@@ -28,14 +29,6 @@ namespace {
 constexpr absl::Duration kStdioAfterExit = absl::Milliseconds(500);
 // How long a failed call waits for the exit that may have caused it.
 constexpr absl::Duration kExplainWait = absl::Seconds(1);
-
-std::vector<std::string> CopyEnvironment() {
-  std::vector<std::string> copy;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    copy.emplace_back(*entry);
-  }
-  return copy;
-}
 
 OutputSinks SinksOf(const ClientOptions& options) {
   OutputSinks sinks;
@@ -66,40 +59,39 @@ StdioChunk::Stream StreamOf(const wire::StdioData& data) {
 
 absl::Status ShutDownError() {
   return MakeError(Reason::kShutDown, "the client was shut down",
-                   "make no calls after Shutdown or Kill");
+                   "make no calls after Shutdown, Kill or Detach");
 }
 
 }  // namespace
 
-std::shared_ptr<Session> Session::Create(Command command,
+std::shared_ptr<Session> Session::Create(MakeSource source,
                                          ClientOptions options) {
   return std::shared_ptr<Session>(
-      new Session(std::move(command), std::move(options)));
+      new Session(std::move(source), std::move(options)));
 }
 
-Session::Session(Command command, ClientOptions options)
+Session::Session(MakeSource source, ClientOptions options)
     : owner_(getpid()),
-      command_(std::move(command)),
+      make_source_(std::move(source)),
       options_(std::move(options)),
-      inherited_(CopyEnvironment()),
       runtime_(Runtime::Acquire()),
       callbacks_(MakeQueue(*runtime_, options_)),
       state_(std::make_shared<SessionState>()),
       output_(std::make_shared<PluginOutput>(SinksOf(options_), callbacks_)) {}
 
-void Session::Start(absl::AnyInvocable<void(absl::Status) &&> launched) {
+void Session::Start(absl::AnyInvocable<void(absl::Status) &&> ready) {
   self_ = shared_from_this();
-  launched_ = std::move(launched);
-  launch_ = std::make_shared<Launch>(*runtime_, command_, options_, inherited_,
-                                     output_, callbacks_, stopwatch_);
-  launch_->Start([this](absl::StatusOr<ReadyPlugin> plugin) {
-    OnLaunched(std::move(plugin));
+  ready_ = std::move(ready);
+  source_ =
+      make_source_({*runtime_, options_, output_, callbacks_, stopwatch_});
+  source_->Start([this](absl::StatusOr<ReadyPlugin> plugin) {
+    OnReady(std::move(plugin));
   });
 }
 
-void Session::CancelLaunch() {
+void Session::CancelStart() {
   runtime_->loop().Post([self = shared_from_this()] {
-    if (self->launch_ != nullptr) self->launch_->Cancel();
+    if (self->source_ != nullptr) self->source_->Cancel();
   });
 }
 
@@ -107,20 +99,20 @@ void Session::PostCallback(absl::AnyInvocable<void()> callback) {
   callbacks_->Post(std::move(callback));
 }
 
-void Session::OnLaunched(absl::StatusOr<ReadyPlugin> plugin) {
+void Session::OnReady(absl::StatusOr<ReadyPlugin> plugin) {
   if (plugin.ok()) {
     Live(*std::move(plugin));
     // Not while it calls.
     runtime_->loop().Post(
-        [self = shared_from_this()] { self->launch_.reset(); });
-    std::move(launched_)(absl::OkStatus());
+        [self = shared_from_this()] { self->source_.reset(); });
+    std::move(ready_)(absl::OkStatus());
     // The caller need not wait for them.
     StartStdio();
     broker_->Open(runtime_->calls(), plugin_.channel);
     return;
   }
-  Leave([launched = std::move(launched_), status = plugin.status()]() mutable {
-    std::move(launched)(status);
+  Leave([ready = std::move(ready_), status = plugin.status()]() mutable {
+    std::move(ready)(status);
   });
 }
 
@@ -139,10 +131,19 @@ void Session::Live(ReadyPlugin plugin) {
   };
   callbacks.on_exit = [this](ExitStatus status) { OnProcessExit(status); };
   plugin_.process->set_callbacks(std::move(callbacks));
+  Tell();
+  LiveSessions::Add(shared_from_this());
+}
+
+void Session::Tell() {
   state_->response = plugin_.response;
   state_->timings = plugin_.timings;
   state_->pid = plugin_.process->pid();
   state_->uses_tls = plugin_.uses_tls;
+  state_->sees_exit = plugin_.process->controllable();
+  state_->may_kill = CheckMayKill(plugin_);
+  state_->may_detach = CheckMayDetach(plugin_);
+  state_->reattach_config = ReattachConfigOf(plugin_);
   state_->set_channel(plugin_.channel);
   MakeBroker();
 }
@@ -151,9 +152,11 @@ void Session::MakeBroker() {
   BrokerSetup setup;
   setup.peer = "plugin";
   setup.network = plugin_.response.endpoint.network;
-  setup.sockets.directory = plugin_.files->directory();
+  if (plugin_.files != nullptr) {
+    setup.sockets.directory = plugin_.files->directory();
+  }
   setup.sockets.for_group = !options_.socket_group.empty();
-  setup.sockets.for_owner = command_.user.has_value();
+  setup.sockets.for_owner = plugin_.has_own_user;
   setup.security = std::move(plugin_.broker_security);
   setup.keep = options_.broker_keep;
   setup.warn = [output = output_](std::string text) {
@@ -164,6 +167,11 @@ void Session::MakeBroker() {
     return std::make_shared<CallQueue::Hurry>(calls);
   };
   broker_ = std::make_unique<SessionBroker>(std::move(setup));
+  if (!plugin_.no_broker.empty()) {
+    broker_->End(MakeError(Reason::kBrokerUnsupported, plugin_.no_broker,
+                           "launch the plugin with the host that needs its "
+                           "broker"));
+  }
 }
 
 void Session::StartStdio() {
@@ -194,6 +202,9 @@ void Session::BeginKill() {
 
 void Session::StartLadder(bool kill) {
   if (exited_) return;
+  if (plugin_.belongs_to_others || (kill && !plugin_.process->controllable())) {
+    return Release();
+  }
   if (ladder_ == nullptr) {
     broker_->End(ShutDownError());
     ShutdownLadder::Callbacks callbacks;
@@ -204,11 +215,24 @@ void Session::StartLadder(bool kill) {
       ladder_->Stop();
       FinishIfIdle();
     };
+    callbacks.let_go = [this] { Release(); };
     ladder_ = std::make_shared<ShutdownLadder>(
         *runtime_, options_.shutdown, *plugin_.process, std::move(callbacks));
     if (!kill) ladder_->Start(plugin_.channel);
   }
   if (kill) ladder_->Kill();
+}
+
+void Session::Release() {
+  if (exited_) return;
+  exited_ = true;
+  released_ = true;
+  if (ladder_ != nullptr) ladder_->Stop();
+  broker_->End(ShutDownError());
+  plugin_.process->Detach();
+  if (plugin_.files != nullptr) plugin_.files->Keep();
+  DropChannel();
+  FinishIfIdle();
 }
 
 void Session::DropChannel() {
@@ -219,11 +243,12 @@ void Session::DropChannel() {
 }
 
 void Session::OnProcessExit(ExitStatus status) {
+  if (released_) return;
   exited_ = true;
   output_->FinishStderr();
   state_->SetExited(status);
   broker_->End(
-      CrashError(command_.path, plugin_.process->pid(), status, *output_));
+      CrashError(plugin_.name, plugin_.process->pid(), status, *output_));
   if (ladder_ != nullptr) ladder_->Stop();
   if (stdio_open_) {
     ExpectStdioEnd();
@@ -259,8 +284,12 @@ void Session::FinishIfIdle() {
 void Session::Finish() {
   SessionState::End end;
   end.exit_status = plugin_.process->exit_status().value_or(ExitStatus());
-  if (ladder_ == nullptr || ladder_->CameTooLate(end.exit_status)) {
-    end.exit_error = CrashError(command_.path, plugin_.process->pid(),
+  end.released = released_;
+  if (released_) {
+    end.exit_error = ReleasedError();
+    if (ladder_ != nullptr) end.result = ladder_->result();
+  } else if (ladder_ == nullptr || ladder_->CameTooLate(end.exit_status)) {
+    end.exit_error = CrashError(plugin_.name, plugin_.process->pid(),
                                 end.exit_status, *output_);
     end.result = end.exit_error;
   } else {
@@ -275,7 +304,7 @@ void Session::Finish() {
 void Session::Leave(absl::AnyInvocable<void() &&> last) {
   runtime_->loop().Post(
       [self = std::move(self_), last = std::move(last)]() mutable {
-        self->launch_.reset();
+        self->source_.reset();
         self->ladder_.reset();
         self->stdio_deadline_.reset();
         self->plugin_ = ReadyPlugin();
@@ -284,10 +313,31 @@ void Session::Leave(absl::AnyInvocable<void() &&> last) {
       });
 }
 
+absl::StatusOr<ReattachConfig> Session::Detach() {
+  absl::Status status = CheckMayBlock();
+  if (status.ok()) status = state_->may_detach;
+  if (!status.ok()) return status;
+  if (!state_->ended()) {
+    runtime_->loop().Post([self = shared_from_this()] {
+      // Asked to exit, it is past being left running.
+      if (self->ladder_ == nullptr) self->Release();
+    });
+    state_->WaitForEnd(absl::InfiniteDuration());
+  }
+  const SessionState::End end = *state_->end();
+  if (end.released) return state_->reattach_config;
+  if (!end.exit_error.ok()) return end.exit_error;
+  return MakeError(Reason::kShutDown,
+                   "the client was shut down, and the plugin with it",
+                   "detach instead of, not after, Shutdown or Kill");
+}
+
 absl::StatusOr<ExitStatus> Session::WaitForExit(absl::Duration timeout) const {
   absl::Status status = CheckMayBlock();
   if (!status.ok()) return status;
+  if (!state_->sees_exit) return state_->may_kill;
   if (state_->WaitForExit(timeout)) return *state_->exit_status();
+  if (state_->ended() && state_->end()->released) return ReleasedError();
   return MakeError(Reason::kTimeout,
                    absl::StrCat("the plugin still runs after ",
                                 absl::FormatDuration(timeout)),
@@ -330,7 +380,7 @@ absl::Status Session::Ping(absl::Duration timeout) {
               });
   // gRPC ends the call at its deadline.
   answer.arrived.WaitForNotification();
-  if (MayMeanExit(answer.status)) {
+  if (MayMeanExit(answer.status) && state_->sees_exit) {
     state_->WaitForEnd(kExplainWait);
     if (state_->end().has_value()) return Explain(answer.status);
   }
@@ -341,10 +391,12 @@ absl::Status Session::Explain(const grpc::Status& call) const {
   if (call.ok()) return absl::OkStatus();
   absl::Status status = CheckMayBlock();
   if (!status.ok()) return status;
-  if (MayMeanExit(call)) state_->WaitForEnd(kExplainWait);
+  if (MayMeanExit(call) && state_->sees_exit) state_->WaitForEnd(kExplainWait);
   const absl::optional<SessionState::End> end = state_->end();
-  if (!end.has_value()) return CallError(call);
-  if (!end->exit_error.ok()) return WithCall(end->exit_error, call);
+  if (!end.has_value()) return CallError(call, state_->sees_exit);
+  if (!end->exit_error.ok() && !end->released) {
+    return WithCall(end->exit_error, call);
+  }
   return WithCall(ShutDownError(), call);
 }
 

@@ -7,8 +7,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -16,20 +14,21 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/client_options.h"
-#include "goplugin/command.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/exit_status.h"
-#include "goplugin/internal/lifecycle/launch.h"
 #include "goplugin/internal/lifecycle/plugin_output.h"
+#include "goplugin/internal/lifecycle/plugin_source.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/session_broker.h"
 #include "goplugin/internal/lifecycle/session_state.h"
 #include "goplugin/internal/lifecycle/shutdown_ladder.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/rpc/unary_call.h"
+#include "goplugin/reattach.h"
 
 namespace goplugin::internal {
 
-// One client's whole life: the launch, the time in between, the end. What the
+// One client's whole life: the start, the time in between, the end. What the
 // loop's thread owns is here; what other threads see of it is in SessionState.
 //
 // A session keeps itself alive from Start until the plugin is gone. The methods
@@ -37,15 +36,15 @@ namespace goplugin::internal {
 // threads, and kForked in a forked child.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  static std::shared_ptr<Session> Create(Command command,
+  static std::shared_ptr<Session> Create(MakeSource source,
                                          ClientOptions options);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // `launched` runs on the loop's thread, and must not block: OK when the
+  // `ready` runs on the loop's thread, and must not block: OK when the
   // plugin is ready, else once nothing of it is left.
-  void Start(absl::AnyInvocable<void(absl::Status) &&> launched);
-  void CancelLaunch();
+  void Start(absl::AnyInvocable<void(absl::Status) &&> ready);
+  void CancelStart();
 
   // Runs `callback` as a user's callback, after those before it.
   void PostCallback(absl::AnyInvocable<void()> callback);
@@ -55,6 +54,10 @@ class Session : public std::enable_shared_from_this<Session> {
   const LaunchTimings& timings() const { return state_->timings; }
   pid_t pid() const { return state_->pid; }
   bool uses_tls() const { return state_->uses_tls; }
+  const absl::Status& may_kill() const { return state_->may_kill; }
+  const absl::StatusOr<ReattachConfig>& reattach_config() const {
+    return state_->reattach_config;
+  }
 
   Broker& broker() { return broker_->broker(); }
 
@@ -70,9 +73,12 @@ class Session : public std::enable_shared_from_this<Session> {
   // Start the end; no-ops when it has begun.
   void BeginShutdown();
   void BeginKill();
+  // Leaves the plugin running; the session's end is near.
+  absl::StatusOr<ReattachConfig> Detach();
   // Waits for an end that has begun.
   absl::Status WaitForEnd();
   bool WaitForEnd(absl::Duration timeout);
+  bool ended() const { return state_->ended(); }
   void OnEnd(SessionState::EndCallback callback);
 
   // kWrongThread on the SDK's own threads.
@@ -82,14 +88,17 @@ class Session : public std::enable_shared_from_this<Session> {
   bool forked() const;
 
  private:
-  Session(Command command, ClientOptions options);
+  Session(MakeSource source, ClientOptions options);
 
   // On the loop's thread, as everything below.
-  void OnLaunched(absl::StatusOr<ReadyPlugin> plugin);
+  void OnReady(absl::StatusOr<ReadyPlugin> plugin);
   void Live(ReadyPlugin plugin);
+  void Tell();
   void StartStdio();
   void MakeBroker();
   void StartLadder(bool kill);
+  // The end of a session whose plugin runs on.
+  void Release();
   void DropChannel();
   void OnProcessExit(ExitStatus status);
   void ExpectStdioEnd();
@@ -102,10 +111,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
   const pid_t owner_;
   const Stopwatch stopwatch_;
-  const Command command_;
+  const MakeSource make_source_;
   const ClientOptions options_;
-  // The host's environment when the client was made.
-  const std::vector<std::string> inherited_;
   // Declared before what runs on its threads.
   const std::shared_ptr<Runtime> runtime_;
   const std::shared_ptr<CallbackQueue> callbacks_;
@@ -113,14 +120,16 @@ class Session : public std::enable_shared_from_this<Session> {
 
   std::shared_ptr<Session> self_;
   std::shared_ptr<PluginOutput> output_;
-  std::shared_ptr<Launch> launch_;
-  absl::AnyInvocable<void(absl::Status) &&> launched_;
+  std::shared_ptr<PluginSource> source_;
+  absl::AnyInvocable<void(absl::Status) &&> ready_;
   ReadyPlugin plugin_;
   std::unique_ptr<SessionBroker> broker_;
   std::shared_ptr<ShutdownLadder> ladder_;
   CallHandle stdio_;
   bool stdio_open_ = false;
+  // Nothing more is to come of the process.
   bool exited_ = false;
+  bool released_ = false;
   // From when the stream's end is near until it is there.
   absl::optional<CallQueue::Hurry> stdio_ends_;
   std::unique_ptr<Timer> stdio_deadline_;

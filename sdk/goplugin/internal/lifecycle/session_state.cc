@@ -37,13 +37,9 @@ absl::optional<ExitStatus> SessionState::exit_status() const {
 
 bool SessionState::WaitForExit(absl::Duration timeout) const {
   absl::MutexLock lock(&mutex_);
-  return mutex_.AwaitWithTimeout(
-      absl::Condition(
-          +[](const absl::optional<ExitStatus>* status) {
-            return status->has_value();
-          },
-          &exit_status_),
-      timeout);
+  mutex_.AwaitWithTimeout(
+      absl::Condition(this, &SessionState::ExitIsDecided), timeout);
+  return exit_status_.has_value();
 }
 
 void SessionState::SetEnd(End end, CallbackQueue& queue) {

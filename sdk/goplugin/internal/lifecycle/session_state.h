@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
@@ -17,6 +18,7 @@
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/reattach.h"
 
 namespace goplugin::internal {
 
@@ -37,18 +39,27 @@ class SessionState {
     absl::Status exit_error;
     // What Shutdown answers.
     absl::Status result;
+    // The client let go of the plugin, which may run on.
+    bool released = false;
   };
 
   HandshakeResponse response;
   LaunchTimings timings;
   pid_t pid = -1;
   bool uses_tls = false;
+  // The exit is seen.
+  bool sees_exit = true;
+  // Why Kill, Detach and a reattach config are not to be had; OK when they are.
+  absl::Status may_kill;
+  absl::Status may_detach;
+  absl::StatusOr<ReattachConfig> reattach_config;
 
   std::shared_ptr<grpc::Channel> channel() const;
   void set_channel(std::shared_ptr<grpc::Channel> channel);
 
   void SetExited(ExitStatus status);
   absl::optional<ExitStatus> exit_status() const;
+  // False when the time is over, or the session ended without an exit.
   bool WaitForExit(absl::Duration timeout) const;
 
   // Hands `end` to everybody who waits: the callbacks through `queue`, exits
@@ -68,6 +79,10 @@ class SessionState {
                        const End& end);
   static void PostEnd(CallbackQueue& queue, EndCallback callback,
                       const End& end);
+
+  bool ExitIsDecided() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return exit_status_.has_value() || ended_;
+  }
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);

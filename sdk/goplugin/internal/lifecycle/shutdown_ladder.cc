@@ -42,6 +42,8 @@ void ShutdownLadder::OnAnswer(const grpc::Status& status) {
   if (step_ != Step::kAsk) return;  // killed meanwhile
   Record(absl::StrCat("the Shutdown call: ",
                       status.ok() ? "answered" : DescribeGrpcStatus(status)));
+  asked_ = status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE;
+  if (!asked_ && !process_.controllable()) return callbacks_.let_go();
   if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
     has_controller_ = false;
     callbacks_.drop_channel();
@@ -54,6 +56,7 @@ void ShutdownLadder::Linger() {
   step_ = Step::kLinger;
   timer_.Start(std::min(kLinger, options_.exit_timeout), [this] {
     callbacks_.drop_channel();
+    if (!process_.controllable()) return callbacks_.let_go();
     WaitForExit();
   });
 }
@@ -99,8 +102,17 @@ void ShutdownLadder::Stop() {
 }
 
 absl::Status ShutdownLadder::result() const {
-  if (!forced_ && !gave_up_) return absl::OkStatus();
   ErrorDetails details;
+  if (!process_.controllable()) {
+    if (asked_) return absl::OkStatus();
+    details.reason = Reason::kNoProcessControl;
+    details.what = "the plugin did not take its Shutdown call, and its process "
+                   "is out of reach";
+    details.evidence = steps_;
+    details.hint = "whoever runs the plugin has to end it";
+    return MakeError(details);
+  }
+  if (!forced_ && !gave_up_) return absl::OkStatus();
   details.reason = Reason::kShutdownForced;
   details.evidence = steps_;
   if (gave_up_) {

@@ -33,6 +33,8 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
     absl::AnyInvocable<void()> on_idle;
     // The process is still there after SIGKILL and its time.
     absl::AnyInvocable<void()> give_up;
+    // The plugin was asked, and more can't be done to a process out of reach.
+    absl::AnyInvocable<void()> let_go;
   };
 
   // `process` outlives the last step.
@@ -53,7 +55,8 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
 
   // What came of it, after Stop or give_up: OK when the plugin went by itself,
   // on SIGTERM if it has no Shutdown call, or because of Kill; else
-  // kShutdownForced, with the steps as evidence.
+  // kShutdownForced, with the steps as evidence. Of a process out of reach: OK
+  // when it took the call, else kNoProcessControl.
   absl::Status result() const;
 
   // Whether an exit with `status` is none of the ladder's doing: the plugin was
@@ -81,6 +84,8 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
   CallHandle call_;
   bool calling_ = false;
   bool has_controller_ = true;
+  // The Shutdown call came to the plugin, which answered or hung up.
+  bool asked_ = false;
   // The Shutdown call was answered with OK.
   bool answered_ = false;
   // The signals sent.

@@ -11,6 +11,8 @@
 #include "goplugin/command.h"
 #include "goplugin/internal/handshake/environment.h"
 #include "goplugin/internal/lifecycle/key_pair_stock.h"
+#include "goplugin/internal/process/detached.h"
+#include "goplugin/internal/process/output_files.h"
 #include "goplugin/internal/process/socket_directory.h"
 #include "goplugin/internal/process/spawn.h"
 #include "goplugin/internal/tls/certificate.h"
@@ -58,8 +60,19 @@ absl::StatusOr<SpawnedPlugin> SpawnPlugin(
     plugin.key_pair = *std::move(key_pair);
   }
 
+  ReapDetached();
+  OutputFiles files;
   SpawnRequest request;
   request.command = command;
+  if (command.lifetime == Command::Lifetime::kOutlivesHost) {
+    absl::StatusOr<OutputFiles> opened =
+        OpenOutputFiles(plugin.directory->path(), command.stderr_file);
+    if (!opened.ok()) return opened.status();
+    files = *std::move(opened);
+    request.die_with_host = false;
+    request.stdout_fd = files.stdout_file.append.get();
+    request.stderr_fd = files.stderr_file.append.get();
+  }
   request.environment =
       BuildEnvironment(command.inherit_env ? absl::MakeConstSpan(inherited)
                                            : absl::Span<const std::string>(),
@@ -68,6 +81,10 @@ absl::StatusOr<SpawnedPlugin> SpawnPlugin(
   absl::StatusOr<ChildProcess> child = Spawn(request);
   if (!child.ok()) return child.status();
   plugin.child = *std::move(child);
+  if (files.stdout_file.read.valid()) {
+    plugin.child.stdout_pipe = std::move(files.stdout_file.read);
+    plugin.child.stderr_pipe = std::move(files.stderr_file.read);
+  }
   return plugin;
 }
 

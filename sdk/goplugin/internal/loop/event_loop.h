@@ -66,10 +66,8 @@ class ReadableWatch {
   std::shared_ptr<Impl> impl_;
 };
 
-// Reads a pipe until its end, without polling: after the end there are no
-// wake-ups. One piece is read per turn of the loop, so that a plugin that
-// floods does not starve the others.
-class PipeReader {
+// Reads what a process writes, and hands it on as it comes.
+class OutputReader {
  public:
   struct Callbacks {
     // Bytes are valid during the call.
@@ -78,17 +76,27 @@ class PipeReader {
     absl::AnyInvocable<void(int)> on_end;
   };
 
+  virtual ~OutputReader() = default;
+
+  // Hands over what is there to be read, at most `max_bytes`, without waiting.
+  // For the last words of a process that is gone while somebody else keeps the
+  // pipe open.
+  virtual void Drain(size_t max_bytes) = 0;
+};
+
+// Reads a pipe until its end, without polling: after the end there are no
+// wake-ups. One piece is read per turn of the loop, so that a plugin that
+// floods does not starve the others.
+class PipeReader final : public OutputReader {
+ public:
   // Owns `descriptor`, which must be non-blocking.
   PipeReader(EventLoop& loop, int descriptor, Callbacks callbacks);
   // Closes the descriptor; no callback runs after.
-  ~PipeReader();
+  ~PipeReader() override;
   PipeReader(const PipeReader&) = delete;
   PipeReader& operator=(const PipeReader&) = delete;
 
-  // Hands over what the pipe holds now, at most `max_bytes`, without waiting.
-  // For the last words of a process that is gone while somebody else keeps the
-  // pipe open.
-  void Drain(size_t max_bytes);
+  void Drain(size_t max_bytes) override;
   bool ended() const;
 
  private:

@@ -56,25 +56,6 @@ ExitStatus FromExitCode(int code) {
   return status;
 }
 
-// The exit code of a process that somebody else has reaped.
-ExitStatus RecoverStatus(int pidfd) {
-  if (pidfd < 0) return {};
-  // waitid stops finding the child a moment before the kernel has filed its
-  // exit code; give the reaper that moment.
-  constexpr int kTries = 64;
-  for (int i = 0; i < kTries; ++i) {
-    PidfdInfo info = {};
-    info.mask = kPidfdInfoExit;
-    const int result = ioctl(pidfd, kPidfdGetInfo, &info);
-    if (result == 0 && (info.mask & kPidfdInfoExit) != 0) {
-      return FromExitCode(info.exit_code);
-    }
-    if (result != 0 && errno != ESRCH) break;
-    sched_yield();
-  }
-  return {};
-}
-
 int PidfdSendSignal(int pidfd, int signal, unsigned int flags) {
   return static_cast<int>(
       syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, flags));
@@ -108,6 +89,24 @@ bool SignalGroup(const ChildProcess& child, int signal) {
 }
 
 }  // namespace
+
+ExitStatus RecoverStatus(int pidfd) {
+  if (pidfd < 0) return {};
+  // waitid stops finding the child a moment before the kernel has filed its
+  // exit code; give the reaper that moment.
+  constexpr int kTries = 64;
+  for (int i = 0; i < kTries; ++i) {
+    PidfdInfo info = {};
+    info.mask = kPidfdInfoExit;
+    const int result = ioctl(pidfd, kPidfdGetInfo, &info);
+    if (result == 0 && (info.mask & kPidfdInfoExit) != 0) {
+      return FromExitCode(info.exit_code);
+    }
+    if (result != 0 && errno != ESRCH) break;
+    sched_yield();
+  }
+  return {};
+}
 
 absl::optional<ExitStatus> TryReap(const ChildProcess& child) {
   siginfo_t info;

@@ -19,6 +19,11 @@ namespace goplugin::internal {
 // same or kUnknown.
 absl::optional<ExitStatus> TryReap(const ChildProcess& child);
 
+// How a process ended that is not our child, or that somebody else has reaped:
+// kUnknown before Linux 6.15, without a pidfd (-1), and while nobody has reaped
+// it.
+ExitStatus RecoverStatus(int pidfd);
+
 // True once the child has ended, reaped or not. Does not reap: the id of an
 // ended leader's group stays taken, so that SendSignal still reaches what is
 // left of the group.

@@ -294,6 +294,30 @@ absl::StatusOr<std::unique_ptr<SocketDirectory>> SocketDirectory::Create(
   return result;
 }
 
+std::unique_ptr<SocketDirectory> SocketDirectory::Adopt(
+    const std::string& socket) {
+  const size_t slash = socket.rfind('/');
+  if (slash == std::string::npos) return nullptr;
+  std::string path = socket.substr(0, slash);
+  // Ours by its name, its owner and its mode: what is in it will be removed.
+  constexpr size_t kRandom = 6;
+  const absl::string_view name = kTemplate;
+  if (path.size() < name.size() ||
+      path.compare(path.size() - name.size(), name.size() - kRandom,
+                   kTemplate, name.size() - kRandom) != 0) {
+    return nullptr;
+  }
+  UniqueFd directory = OpenDirectory(AT_FDCWD, path.c_str());
+  struct stat found;
+  if (!directory.valid() || fstat(directory.get(), &found) != 0 ||
+      found.st_uid != geteuid() || (found.st_mode & 0707) != 0700) {
+    return nullptr;
+  }
+  flock(directory.get(), LOCK_EX | LOCK_NB);
+  return absl::WrapUnique(
+      new SocketDirectory(std::move(path), std::move(directory)));
+}
+
 void SocketDirectory::Remove() {
   if (!directory_.valid() || getpid() != owner_) return;
   // Only a directory's owner may remove it from /tmp. What follows may do

@@ -35,6 +35,11 @@ class SocketDirectory {
       const std::string& base, const std::string& group,
       const absl::optional<Command::User>& user = absl::nullopt);
 
+  // Takes over the directory that another process made with Create and kept,
+  // for `socket` in it; nullptr when `socket` is not in such a directory, or it
+  // is not this user's.
+  static std::unique_ptr<SocketDirectory> Adopt(const std::string& socket);
+
   ~SocketDirectory();
   SocketDirectory(const SocketDirectory&) = delete;
   SocketDirectory& operator=(const SocketDirectory&) = delete;

@@ -97,24 +97,34 @@ bool OpenNullDevice(UniqueFd& fd) {
   return fd.valid() && MoveAboveStdio(fd);
 }
 
-Problem OpenStdio(Command::Stdin mode, ChildProcess& child, ChildFiles& files) {
+// A pipe, or what the request brings in its place.
+bool OpenOutput(int borrowed, UniqueFd& read_end, UniqueFd& write_end) {
+  if (borrowed < 0) return MakePipe(read_end, write_end);
+  write_end.reset(fcntl(borrowed, F_DUPFD_CLOEXEC, 3));
+  return write_end.valid();
+}
+
+Problem OpenStdio(const SpawnRequest& request, ChildProcess& child,
+                  ChildFiles& files) {
   // A plugin without any stdin would get its first file or socket there.
   const bool host_has_stdin = fcntl(0, F_GETFD) >= 0;
+  const Command::Stdin mode = request.command.stdin_mode;
   if ((mode == Command::Stdin::kDevNull || !host_has_stdin) &&
       !OpenNullDevice(files.stdin_fd)) {
     return {SpawnStep::kNullDevice, errno};
   }
-  if (!MakePipe(child.stdout_pipe, files.stdout_fd) ||
-      !MakePipe(child.stderr_pipe, files.stderr_fd)) {
+  if (!OpenOutput(request.stdout_fd, child.stdout_pipe, files.stdout_fd) ||
+      !OpenOutput(request.stderr_fd, child.stderr_pipe, files.stderr_fd)) {
     return {SpawnStep::kPipes, errno};
   }
   return {};
 }
 
 // All but the program.
-Problem OpenFiles(const Command& command, ChildProcess& child,
+Problem OpenFiles(const SpawnRequest& request, ChildProcess& child,
                   ChildFiles& files) {
-  const Problem stdio = OpenStdio(command.stdin_mode, child, files);
+  const Command& command = request.command;
+  const Problem stdio = OpenStdio(request, child, files);
   if (stdio.error_number != 0) return stdio;
   const OpenResult groups =
       OpenControlGroups(command.cgroups, files.control_groups);
@@ -275,7 +285,7 @@ absl::StatusOr<ChildProcess> Spawn(const SpawnRequest& request) {
   ChildFiles files;
   const absl::Status opened = OpenProgram(request, *program, files.program);
   if (!opened.ok()) return opened;
-  const Problem problem = OpenFiles(command, child, files);
+  const Problem problem = OpenFiles(request, child, files);
   if (problem.error_number != 0) return Failure(request, *program, problem);
   // The child's own numbers must not hit the program that it is to execute.
   if (files.program.valid() && !MoveAway(command.descriptors, files.program)) {

@@ -23,6 +23,9 @@ struct SpawnRequest {
   // forgets this for setuid programs and those with file capabilities, and it
   // reaches the child alone, not the child's own children.
   bool die_with_host = true;
+  // Borrowed, above 2. -1: a pipe, whose other end comes with the child.
+  int stdout_fd = -1;
+  int stderr_fd = -1;
   // Set by another thread when nobody waits any more: the check of a program's
   // digest, the one thing that takes long, then ends in kCancelled. May be
   // null.
@@ -37,7 +40,8 @@ struct ChildProcess {
   // seccomp filter has no complete pidfd support (Linux before 5.4): ask
   // TryReap on a timer then.
   UniqueFd pidfd = {};
-  // Read ends, O_NONBLOCK. All descriptors here are close-on-exec and above 2.
+  // Read ends, O_NONBLOCK, unless the request brought descriptors of its own.
+  // All descriptors here are close-on-exec and above 2.
   UniqueFd stdout_pipe = {};
   UniqueFd stderr_pipe = {};
   // The child leads a process group of its own, whose id is `pid`.

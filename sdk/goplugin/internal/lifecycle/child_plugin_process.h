@@ -1,0 +1,38 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_CHILD_PLUGIN_PROCESS_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_CHILD_PLUGIN_PROCESS_H_
+
+#include <memory>
+
+#include "absl/strings/string_view.h"
+#include "goplugin/internal/lifecycle/plugin_process.h"
+#include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/process/spawn.h"
+
+namespace goplugin::internal {
+
+// A running child, watched: its output until that ends, its exit once. Lives on
+// the loop's thread.
+class ChildPluginProcess final : public PluginProcess {
+ public:
+  ChildPluginProcess(EventLoop& loop, ChildProcess child, Callbacks callbacks);
+
+  bool controllable() const override { return true; }
+  void Signal(int signal) override;
+  void Detach() override;
+
+ private:
+  void OnReadingEnded(absl::string_view stream, int error);
+  void WatchExit();
+  void OnMaybeExited();
+
+  EventLoop& loop_;
+  ChildProcess child_;
+  std::unique_ptr<OutputReader> stdout_;
+  std::unique_ptr<OutputReader> stderr_;
+  Timer poll_;
+  std::unique_ptr<ReadableWatch> watch_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_CHILD_PLUGIN_PROCESS_H_

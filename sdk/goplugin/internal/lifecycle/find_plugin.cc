@@ -1,0 +1,175 @@
+#include "goplugin/internal/lifecycle/find_plugin.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/channel/channel.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/handshake/address.h"
+#include "goplugin/internal/handshake/versions.h"
+#include "goplugin/internal/lifecycle/open_channel.h"
+#include "goplugin/internal/lifecycle/options_check.h"
+#include "goplugin/internal/process/held_process.h"
+
+namespace goplugin::internal {
+namespace {
+
+absl::Status CheckNoOneTimeCertificate(const TlsOptions& tls) {
+  if (tls.mode == TlsMode::kInsecure || tls.mode == TlsMode::kManual) {
+    return absl::OkStatus();
+  }
+  return MakeError(
+      Reason::kOptions,
+      "AutoMTLS can't be used with a plugin that runs already: the key of the "
+      "one-time certificate that it trusts is gone with the host that started "
+      "it",
+      "set tls.mode to TlsMode::kInsecure, or to TlsMode::kManual with "
+      "certificates of your own, in the host that starts the plugin too");
+}
+
+absl::Status CheckVersion(const ReattachConfig& config,
+                          const ClientOptions& options) {
+  const std::vector<std::uint32_t>& ours = options.handshake.protocol_versions;
+  if (ours.empty() || std::count(ours.begin(), ours.end(),
+                                 config.protocol_version) > 0) {
+    return absl::OkStatus();
+  }
+  ErrorDetails details;
+  details.reason = Reason::kAppVersion;
+  details.what = absl::StrCat("the plugin serves application protocol version ",
+                              config.protocol_version,
+                              ", which this host can't use");
+  details.evidence = {
+      absl::StrCat("this host can use ", FormatVersionSet(ours))};
+  details.hint = absl::StrCat("use a plugin of one of these versions, or add ",
+                              config.protocol_version,
+                              " to handshake.protocol_versions");
+  return MakeError(details);
+}
+
+absl::Status CheckEndpoint(const Endpoint& endpoint) {
+  const absl::optional<AddressProblem> problem = CheckAddress(endpoint);
+  if (!problem.has_value()) return absl::OkStatus();
+  ErrorDetails details;
+  details.reason = Reason::kTransport;
+  details.what = "the reattach config names no address that can be used";
+  details.evidence = {Quote(endpoint.ToString()), problem->what};
+  details.hint = "use the config as the plugin, or its first host, gave it";
+  return MakeError(details);
+}
+
+absl::Status CheckConfig(const ReattachConfig& config,
+                         const ClientOptions& options) {
+  absl::Status status = CheckJoinOptions(options);
+  if (status.ok()) status = CheckNoOneTimeCertificate(options.tls);
+  if (status.ok()) status = CheckVersion(config, options);
+  if (status.ok()) status = CheckEndpoint(config.endpoint);
+  return status;
+}
+
+absl::Status CheckTarget(const std::string& target,
+                         const ClientOptions& options) {
+  if (target.empty() || target.find('\0') != std::string::npos) {
+    return MakeError(Reason::kOptions,
+                     absl::StrCat("no target to attach to: ", Quote(target)),
+                     "give gRPC's name of the server, as unix:/run/kv.sock or "
+                     "dns:///host:443");
+  }
+  if (options.handshake.protocol_versions.size() == 1) return absl::OkStatus();
+  ErrorDetails details;
+  details.reason = Reason::kOptions;
+  details.what = "which version an attached plugin speaks has to be told";
+  details.evidence = {
+      absl::StrCat("handshake.protocol_versions: ",
+                   FormatVersionSet(options.handshake.protocol_versions))};
+  details.hint =
+      "nothing is negotiated with it: put its one version in "
+      "handshake.protocol_versions";
+  return MakeError(details);
+}
+
+}  // namespace
+
+absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
+                                           const ClientOptions& options) {
+  const absl::Status usable = CheckConfig(config, options);
+  if (!usable.ok()) return usable;
+  absl::StatusOr<ServerProof> proof =
+      ProveServer({config.endpoint, config.pid, config.start_time});
+  if (!proof.ok()) return proof.status();
+
+  FoundPlugin found;
+  found.response.app_version = config.protocol_version;
+  found.response.endpoint = config.endpoint;
+  absl::StatusOr<ConnectTarget> target =
+      OpenPluginChannel(options, absl::nullopt, found.response);
+  if (!target.ok()) return target.status();
+  found.target = *std::move(target);
+  found.target.nobody_hint =
+      "nobody serves there any more: the plugin has ended, or was told to";
+  found.belongs_to_others = config.test;
+  found.can_be_reattached = true;
+  found.no_broker =
+      "a plugin serves one broker stream in its life, and the host that "
+      "started it had that: a reattached client has no broker";
+  found.process = std::move(proof->process);
+  if (!proof->doubt.empty()) {
+    found.note = absl::StrCat(
+        "the plugin's process can't be proved to be the one of the reattach "
+        "config, and will be neither watched nor signalled: ",
+        proof->doubt);
+  }
+  return found;
+}
+
+MakeSource ReattachSource(ReattachConfig config) {
+  return [config = std::move(config)](const SourceContext& context) {
+    return std::make_shared<Join>(context,
+                                  [config, options = context.options] {
+                                    return FindReattached(config, options);
+                                  });
+  };
+}
+
+absl::StatusOr<FoundPlugin> FindAttached(
+    const std::string& uri,
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    const ClientOptions& options) {
+  absl::Status usable = CheckTarget(uri, options);
+  if (usable.ok()) usable = CheckJoinOptions(options);
+  if (usable.ok() && credentials == nullptr) {
+    usable = CheckNoOneTimeCertificate(options.tls);
+  }
+  if (!usable.ok()) return usable;
+  absl::StatusOr<ConnectTarget> target =
+      OpenTargetChannel(options, uri, credentials);
+  if (!target.ok()) return target.status();
+  FoundPlugin found;
+  found.response.app_version = options.handshake.protocol_versions.front();
+  found.response.endpoint =
+      target->endpoint.value_or(Endpoint{Endpoint::Network::kTcp, uri});
+  found.target = *std::move(target);
+  found.belongs_to_others = !options.shutdown.ask_attached;
+  return found;
+}
+
+MakeSource AttachSource(std::string target,
+                        std::shared_ptr<grpc::ChannelCredentials> credentials) {
+  return [target = std::move(target), credentials = std::move(credentials)](
+             const SourceContext& context) {
+    return std::make_shared<Join>(
+        context, [target, credentials, options = context.options] {
+          return FindAttached(target, credentials, options);
+        });
+  };
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,64 @@
+#include "goplugin/internal/lifecycle/live_sessions.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <list>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "goplugin/internal/lifecycle/session.h"
+
+namespace goplugin::internal {
+namespace {
+
+struct Registry {
+  const pid_t process = getpid();
+  absl::Mutex mutex;
+  std::list<std::weak_ptr<Session>> sessions ABSL_GUARDED_BY(mutex);
+  // Of the process that forked this one. Its lock may be held by a thread that
+  // does not exist here, so it is left alone.
+  const Registry* parents = nullptr;
+};
+
+// Never destroyed: a client may be a static object of the host.
+Registry& TheRegistry() {
+  static std::atomic<Registry*> current{nullptr};
+  Registry* registry = current.load();
+  while (registry == nullptr || registry->process != getpid()) {
+    auto fresh = std::make_unique<Registry>();
+    fresh->parents = registry;
+    if (current.compare_exchange_strong(registry, fresh.get())) {
+      registry = fresh.release();
+    }
+  }
+  return *registry;
+}
+
+}  // namespace
+
+void LiveSessions::Add(const std::shared_ptr<Session>& session) {
+  Registry& registry = TheRegistry();
+  absl::MutexLock lock(&registry.mutex);
+  registry.sessions.remove_if(
+      [](const std::weak_ptr<Session>& other) { return other.expired(); });
+  registry.sessions.push_back(session);
+}
+
+std::vector<std::shared_ptr<Session>> LiveSessions::All() {
+  std::vector<std::shared_ptr<Session>> live;
+  Registry& registry = TheRegistry();
+  absl::MutexLock lock(&registry.mutex);
+  for (const std::weak_ptr<Session>& weak : registry.sessions) {
+    std::shared_ptr<Session> session = weak.lock();
+    if (session == nullptr) continue;
+    // Kept in any case: what drops the last reference must not hold the lock.
+    live.push_back(std::move(session));
+  }
+  return live;
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,22 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_LIVE_SESSIONS_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_LIVE_SESSIONS_H_
+
+#include <memory>
+#include <vector>
+
+namespace goplugin::internal {
+
+class Session;
+
+// The sessions of this process whose plugin was ready.
+// A forked child has none: its parent's are not its own. Thread-safe.
+class LiveSessions {
+ public:
+  static void Add(const std::shared_ptr<Session>& session);
+  // Some may have ended meanwhile.
+  static std::vector<std::shared_ptr<Session>> All();
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_LIVE_SESSIONS_H_

@@ -1,0 +1,33 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_OPEN_CHANNEL_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_OPEN_CHANNEL_H_
+
+#include <grpcpp/security/credentials.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/types/optional.h"
+#include "goplugin/client_options.h"
+#include "goplugin/internal/handshake/handshake_response.h"
+#include "goplugin/internal/lifecycle/connector.h"
+#include "goplugin/internal/tls/certificate.h"
+
+namespace goplugin::internal {
+
+// The channel to where the response points, secured as the options want it, not
+// yet connected. Errors: those of ChooseSecurity.
+absl::StatusOr<ConnectTarget> OpenPluginChannel(
+    const ClientOptions& options, const absl::optional<KeyPair>& key_pair,
+    const HandshakeResponse& response);
+
+// The channel to a target of gRPC's own. `credentials`, when not null, win over
+// the options' TLS, which must be kInsecure or kManual otherwise. Errors:
+// kOptions for a target that gRPC can't use.
+absl::StatusOr<ConnectTarget> OpenTargetChannel(
+    const ClientOptions& options, const std::string& target,
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials);
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_OPEN_CHANNEL_H_
