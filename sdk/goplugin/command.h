@@ -36,11 +36,12 @@ struct Command {
   enum class Lifetime {
     kDiesWithHost,  // ended by its client; if the host dies, by the kernel
     // Ended by its client, or left running by Client::Detach and by a host that
-    // dies. Its stdout is a file in its socket directory, its stderr
-    // `stderr_file`: pipes would end it by SIGPIPE, or stop it, once nobody
-    // reads them. What it prints on them reaches this host's sinks a little
-    // later (0.2 s at most), while the host lives. Use ProcessGroup::kOwn where
-    // a terminal's hangup must not reach it.
+    // dies. Its stdout is a file without a name where its sockets are, its
+    // stderr `stderr_file`: pipes would end it by SIGPIPE, or stop it, once
+    // nobody reads them. What it prints on them reaches this host's sinks a
+    // little later (0.2 s at most), while the host lives. go-plugin's servers
+    // print nothing there after their line; the file of one that does grows.
+    // Use ProcessGroup::kOwn where a terminal's hangup must not reach it.
     kOutlivesHost,
   };
 

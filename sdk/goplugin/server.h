@@ -35,6 +35,9 @@ namespace goplugin {
 // a second more have passed can't be waited for: Serve then ends the process
 // itself, without destructors.
 //
+// Started by hand for debugging it works differently: see
+// ServeOptions::test_mode.
+//
 // The result is 0 after a Shutdown call or SIGTERM, 1 when the plugin could not
 // start. Then the reason is on stderr: options that can't work, no host (the
 // cookie is missing), an environment that makes no sense, nowhere to listen.

@@ -16,8 +16,20 @@
 #include "absl/time/time.h"
 #include "goplugin/broker.h"
 #include "goplugin/endpoint.h"
+#include "goplugin/reattach.h"
 
 namespace goplugin {
+
+// A plugin that serves in test mode, as ServeOptions::test_mode gets it. A
+// value; may be kept.
+struct TestServer {
+  // For the host: Client::Reattach, or, as text (FormatReattachProviders), the
+  // variable TF_REATTACH_PROVIDERS of Terraform and its like.
+  ReattachConfig reattach_config = {};
+  // Ends Serve, as SIGTERM does. Never blocks; may be called from any thread,
+  // often, and after Serve has returned.
+  std::function<void()> stop = nullptr;
+};
 
 // Everything Serve can be told. A plain value; the services and what the
 // functions refer to belong to the caller.
@@ -88,6 +100,17 @@ struct ServeOptions {
   // How long a brokered connection that the host has announced waits to be
   // dialled. At most 1024 wait; then the oldest go.
   absl::Duration broker_keep = absl::Seconds(30);
+
+  // Set: the plugin was started by hand, under a debugger for one, and waits
+  // for hosts to reattach to it. Called once it serves, on the thread that
+  // called Serve, with what they need; must not throw. Serve goes on until
+  // SIGINT, SIGTERM or stop(), whatever hosts come and go.
+  //
+  // Then the cookie is not looked for, no line is printed, stdout and stderr
+  // stay what they are, and there is no AutoMTLS: use `credentials`, or be
+  // content without TLS. The version is the highest in
+  // PLUGIN_PROTOCOL_VERSIONS, or the lowest of all where that is not set.
+  std::function<void(const TestServer&)> test_mode = nullptr;
 };
 
 }  // namespace goplugin

@@ -21,7 +21,7 @@ void (*HandlerOf(int signal))(int) {
 }
 
 TEST(ExitRequest, ReturnsWhenAnotherThreadMakesIt) {
-  auto request = ExitRequest::Create();
+  auto request = ExitRequest::Create(ExitRequest::Interrupt::kIgnored);
   ASSERT_TRUE(request.ok()) << request.status();
   std::thread maker([&] { (*request)->Make(); });
   (*request)->Wait();
@@ -32,7 +32,7 @@ TEST(ExitRequest, ReturnsWhenAnotherThreadMakesIt) {
 }
 
 TEST(ExitRequest, SigtermMakesIt) {
-  auto request = ExitRequest::Create();
+  auto request = ExitRequest::Create(ExitRequest::Interrupt::kIgnored);
   ASSERT_TRUE(request.ok()) << request.status();
   raise(SIGTERM);
   (*request)->Wait();
@@ -44,7 +44,7 @@ TEST(ExitRequest, HearsSigtermThoughItWasBlocked) {
   sigaddset(&terminate, SIGTERM);
   ASSERT_EQ(pthread_sigmask(SIG_BLOCK, &terminate, nullptr), 0);
   {
-    auto request = ExitRequest::Create();
+    auto request = ExitRequest::Create(ExitRequest::Interrupt::kIgnored);
     ASSERT_TRUE(request.ok()) << request.status();
     raise(SIGTERM);
     (*request)->Wait();
@@ -58,7 +58,7 @@ TEST(ExitRequest, IgnoresSigintAndPutsBothBack) {
   signal(SIGINT, SIG_DFL);
   signal(SIGTERM, SIG_DFL);
   {
-    auto request = ExitRequest::Create();
+    auto request = ExitRequest::Create(ExitRequest::Interrupt::kIgnored);
     ASSERT_TRUE(request.ok()) << request.status();
     EXPECT_EQ(HandlerOf(SIGINT), SIG_IGN);
     EXPECT_NE(HandlerOf(SIGTERM), SIG_DFL);
@@ -68,9 +68,9 @@ TEST(ExitRequest, IgnoresSigintAndPutsBothBack) {
 }
 
 TEST(ExitRequest, IsOneAtATime) {
-  auto first = ExitRequest::Create();
+  auto first = ExitRequest::Create(ExitRequest::Interrupt::kIgnored);
   ASSERT_TRUE(first.ok()) << first.status();
-  auto second = ExitRequest::Create();
+  auto second = ExitRequest::Create(ExitRequest::Interrupt::kIgnored);
   absl::optional<ErrorDetails> details = GetErrorDetails(second.status());
   ASSERT_TRUE(details.has_value());
   EXPECT_EQ(details->reason, Reason::kOptions);
@@ -79,7 +79,7 @@ TEST(ExitRequest, IsOneAtATime) {
   raise(SIGTERM);
   (*first)->Wait();
   first->reset();
-  EXPECT_TRUE(ExitRequest::Create().ok());
+  EXPECT_TRUE(ExitRequest::Create(ExitRequest::Interrupt::kIgnored).ok());
 }
 
 }  // namespace

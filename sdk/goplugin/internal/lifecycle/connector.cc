@@ -154,6 +154,7 @@ absl::Status Connector::ConnectError() const {
         absl::StrCat("a probe of the endpoint saw ", wire_kind_->ToString()));
   }
   if (last_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED ||
+      absl::StrContains(last_.error_message(), "before receiving SETTINGS") ||
       (wire_kind_.has_value() && wire_kind_->kind == WireKind::Kind::kSilent)) {
     details.hint =
         "something takes connections there but does not answer: the plugin is "

@@ -40,9 +40,10 @@ class PluginFiles {
     }
   }
 
-  // Leaves everything where it is, for a plugin that runs on.
+  // Leaves the socket where it is, for a plugin that runs on.
   void Keep() {
-    if (directory_ != nullptr) directory_->Keep();
+    // Without a socket nothing leads to the directory any more.
+    if (directory_ != nullptr && announced_.has_value()) directory_->Keep();
     announced_.reset();
   }
 

@@ -44,8 +44,9 @@ absl::StatusOr<FollowedFile> Open(const std::string& path, Reason reason,
 
 absl::StatusOr<OutputFiles> OpenOutputFiles(const std::string& directory,
                                             const std::string& stderr_path) {
+  const std::string stdout_path = absl::StrCat(directory, "/stdout");
   absl::StatusOr<FollowedFile> stdout_file =
-      Open(absl::StrCat(directory, "/stdout"), Reason::kTransport,
+      Open(stdout_path, Reason::kTransport,
            "check the space left where the socket directory is, and the limit "
            "of open files (ulimit -n)");
   if (!stdout_file.ok()) return stdout_file.status();
@@ -54,6 +55,8 @@ absl::StatusOr<OutputFiles> OpenOutputFiles(const std::string& directory,
            "give Command::stderr_file a file that this user may read and "
            "append to, in a directory that exists");
   if (!stderr_file.ok()) return stderr_file.status();
+  // The plugin's descriptor is all that is needed: gone with the plugin.
+  unlink(stdout_path.c_str());
   OutputFiles files;
   files.stdout_file = *std::move(stdout_file);
   files.stderr_file = *std::move(stderr_file);

@@ -34,7 +34,8 @@ void OnTerminate(int) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ExitRequest>> ExitRequest::Create() {
+absl::StatusOr<std::unique_ptr<ExitRequest>> ExitRequest::Create(
+    Interrupt interrupt) {
   auto request = absl::WrapUnique(new ExitRequest());
   int ends[2];
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
@@ -49,23 +50,24 @@ absl::StatusOr<std::unique_ptr<ExitRequest>> ExitRequest::Create() {
     return MakeError(Reason::kOptions, "Serve runs already in this process",
                      "call Serve once, from main");
   }
-  request->TakeSignals();
+  request->TakeSignals(interrupt);
   return request;
 }
 
-void ExitRequest::TakeSignals() {
+void ExitRequest::TakeSignals(Interrupt interrupt) {
   owns_signals_ = true;
   struct sigaction action = {};
   sigemptyset(&action.sa_mask);
-  action.sa_handler = SIG_IGN;
-  sigaction(SIGINT, &action, &old_interrupt_);
   action.sa_handler = OnTerminate;
   action.sa_flags = SA_RESTART;
   sigaction(SIGTERM, &action, &old_terminate_);
+  if (interrupt == Interrupt::kIgnored) action.sa_handler = SIG_IGN;
+  sigaction(SIGINT, &action, &old_interrupt_);
   // A host that blocked it when it started us would make us deaf.
   sigset_t terminate;
   sigemptyset(&terminate);
   sigaddset(&terminate, SIGTERM);
+  if (interrupt == Interrupt::kEnds) sigaddset(&terminate, SIGINT);
   pthread_sigmask(SIG_UNBLOCK, &terminate, &old_mask_);
 }
 

@@ -12,16 +12,22 @@ namespace goplugin::internal {
 
 // The wish that the plugin ends, from the host's Shutdown call or from SIGTERM.
 //
-// While it lives SIGTERM is such a wish, and SIGINT is ignored: a handler and
-// no blocked signals, because threads may exist that were started before. Both
+// While it lives SIGTERM is such a wish, and SIGINT is too or is ignored: a
+// handler and no blocked signals, because threads may exist that were started before. Both
 // are the whole process's, so there is one at a time.
 //
 // Thread safety: Make may be called from any thread, Wait from one.
 class ExitRequest {
  public:
+  enum class Interrupt {
+    kIgnored,  // a terminal's Ctrl-C is the host's matter
+    kEnds,
+  };
+
   // Takes the signals. Fails when another one lives, or for want of
   // descriptors.
-  static absl::StatusOr<std::unique_ptr<ExitRequest>> Create();
+  static absl::StatusOr<std::unique_ptr<ExitRequest>> Create(
+      Interrupt interrupt);
 
   // Puts the signals back as they were.
   ~ExitRequest();
@@ -38,7 +44,7 @@ class ExitRequest {
  private:
   ExitRequest() = default;
 
-  void TakeSignals();
+  void TakeSignals(Interrupt interrupt);
 
   UniqueFd read_;
   UniqueFd write_;

@@ -1,5 +1,7 @@
 #include "goplugin/internal/serve/running_plugin.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/handshake/versions.h"
+#include "goplugin/internal/process/held_process.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/tls/credentials.h"
 
@@ -72,16 +75,6 @@ std::uint32_t ChooseVersion(const ServeOptions& options,
   return common.ok() ? *common : ours.front();
 }
 
-std::string LineFor(std::uint32_t version, const Endpoint& endpoint,
-                    std::string certificate_der) {
-  HandshakeResponse response;
-  response.app_version = version;
-  response.endpoint = endpoint;
-  response.certificate_der = std::move(certificate_der);
-  // No seventh field: a host that asked for multiplexing reads that as "can't".
-  return absl::StrCat(FormatHandshakeLine(response), "\n");
-}
-
 }  // namespace
 
 RunningPlugin::RunningPlugin(const ServeOptions& options)
@@ -96,16 +89,43 @@ RunningPlugin::RunningPlugin(const ServeOptions& options)
 absl::StatusOr<std::unique_ptr<RunningPlugin>> RunningPlugin::Start(
     const ServeOptions& options, const HostRequest& request) {
   auto plugin = absl::WrapUnique(new RunningPlugin(options));
-  absl::Status status = plugin->TakeProcess();
-  if (status.ok()) status = plugin->Listen(request);
+  absl::Status status = plugin->TakeSignals(ExitRequest::Interrupt::kIgnored);
+  if (status.ok()) status = plugin->TakeStdout();
+  if (!status.ok()) return status;
+  const absl::StatusOr<HandshakeResponse> response = plugin->Listen(request);
+  if (!response.ok()) return response.status();
+  status = plugin->stdout_->WriteLine(
+      absl::StrCat(FormatHandshakeLine(*response), "\n"));
   if (!status.ok()) return status;
   return plugin;
 }
 
-absl::Status RunningPlugin::TakeProcess() {
-  absl::StatusOr<std::unique_ptr<ExitRequest>> exit = ExitRequest::Create();
+absl::StatusOr<std::unique_ptr<RunningPlugin>> RunningPlugin::StartTest(
+    const ServeOptions& options, const HostRequest& request) {
+  auto plugin = absl::WrapUnique(new RunningPlugin(options));
+  const absl::Status status =
+      plugin->TakeSignals(ExitRequest::Interrupt::kEnds);
+  if (!status.ok()) return status;
+  const absl::StatusOr<HandshakeResponse> response = plugin->Listen(request);
+  if (!response.ok()) return response.status();
+  TestServer server;
+  server.reattach_config = plugin->TestConfig(*response);
+  server.stop = [exit = std::weak_ptr<ExitRequest>(plugin->exit_)] {
+    if (std::shared_ptr<ExitRequest> request = exit.lock()) request->Make();
+  };
+  options.test_mode(server);
+  return plugin;
+}
+
+absl::Status RunningPlugin::TakeSignals(ExitRequest::Interrupt interrupt) {
+  absl::StatusOr<std::unique_ptr<ExitRequest>> exit =
+      ExitRequest::Create(interrupt);
   if (!exit.ok()) return exit.status();
   exit_ = *std::move(exit);
+  return absl::OkStatus();
+}
+
+absl::Status RunningPlugin::TakeStdout() {
   absl::StatusOr<std::unique_ptr<StdoutCapture>> capture = StdoutCapture::Start(
       [this](absl::string_view data) { stdio_.Append(data); });
   if (!capture.ok()) return capture.status();
@@ -113,7 +133,8 @@ absl::Status RunningPlugin::TakeProcess() {
   return absl::OkStatus();
 }
 
-absl::Status RunningPlugin::Listen(const HostRequest& request) {
+absl::StatusOr<HandshakeResponse> RunningPlugin::Listen(
+    const HostRequest& request) {
   absl::StatusOr<Security> security = ChooseSecurity(options_, request);
   if (!security.ok()) return security.status();
   const std::uint32_t version = ChooseVersion(options_, request);
@@ -134,8 +155,24 @@ absl::Status RunningPlugin::Listen(const HostRequest& request) {
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   MakeBroker(request, std::move(security->brokered));
-  return stdout_->WriteLine(LineFor(version, server_->endpoint(),
-                                    std::move(security->certificate_der)));
+
+  HandshakeResponse response;
+  response.app_version = version;
+  response.endpoint = server_->endpoint();
+  response.certificate_der = std::move(security->certificate_der);
+  // No seventh field: a host that asked for multiplexing reads that as "can't".
+  return response;
+}
+
+ReattachConfig RunningPlugin::TestConfig(
+    const HandshakeResponse& response) const {
+  ReattachConfig config;
+  config.protocol_version = response.app_version;
+  config.endpoint = response.endpoint;
+  config.pid = getpid();
+  config.start_time = ProcessStartTime(config.pid).value_or(0);
+  config.test = true;
+  return config;
 }
 
 void RunningPlugin::MakeBroker(const HostRequest& request,
@@ -169,6 +206,7 @@ bool RunningPlugin::RunToEnd() {
 }
 
 void RunningPlugin::FlushStdout() {
+  if (stdout_ == nullptr) return;
   std::fflush(stdout);
   stdout_->Drain();
   stdio_.Flush(options_.stdout_flush_timeout);

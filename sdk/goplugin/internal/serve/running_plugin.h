@@ -8,6 +8,7 @@
 #include "goplugin/broker.h"
 #include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/serve/broker_service.h"
+#include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/serve/controller_service.h"
 #include "goplugin/internal/serve/exit_request.h"
 #include "goplugin/internal/serve/health_service.h"
@@ -15,6 +16,7 @@
 #include "goplugin/internal/serve/plugin_server.h"
 #include "goplugin/internal/serve/stdio_service.h"
 #include "goplugin/internal/serve/stdout_capture.h"
+#include "goplugin/reattach.h"
 #include "goplugin/server_options.h"
 
 namespace goplugin::internal {
@@ -29,6 +31,10 @@ class RunningPlugin {
   // must outlive the plugin.
   static absl::StatusOr<std::unique_ptr<RunningPlugin>> Start(
       const ServeOptions& options, const HostRequest& request);
+  // Without a host: tells options.test_mode where, and leaves descriptor 1
+  // alone.
+  static absl::StatusOr<std::unique_ptr<RunningPlugin>> StartTest(
+      const ServeOptions& options, const HostRequest& request);
 
   // Serves until the end is asked for, then stops within the times of the
   // options. False when a service method can't be stopped: then this object
@@ -38,16 +44,21 @@ class RunningPlugin {
  private:
   explicit RunningPlugin(const ServeOptions& options);
 
-  absl::Status TakeProcess();
-  absl::Status Listen(const HostRequest& request);
+  absl::Status TakeSignals(ExitRequest::Interrupt interrupt);
+  absl::Status TakeStdout();
+  // The version it chose, and the certificate to announce.
+  absl::StatusOr<HandshakeResponse> Listen(const HostRequest& request);
+  ReattachConfig TestConfig(const HandshakeResponse& response) const;
   void MakeBroker(const HostRequest& request, BrokerSecurity security);
   void FlushStdout();
 
   const ServeOptions& options_;
   // In the order of their making; the server goes first, what its services
   // refer to later.
-  std::unique_ptr<ExitRequest> exit_;
+  // Shared with the stop function of a TestServer, weakly.
+  std::shared_ptr<ExitRequest> exit_;
   StdioService stdio_;
+  // nullptr in test mode.
   std::unique_ptr<StdoutCapture> stdout_;
   HealthService health_;
   ControllerService controller_;

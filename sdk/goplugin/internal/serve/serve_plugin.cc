@@ -42,19 +42,23 @@ const char* ReadEnvironment(const char* name) { return std::getenv(name); }
 int ServePlugin(const ServeOptions& options) {
   absl::Status checked = CheckServeOptions(options);
   if (!checked.ok()) return Fail(checked);
-  if (!CookieMatches(options.magic_cookie_key, options.magic_cookie_value,
+  const bool test = options.test_mode != nullptr;
+  if (!test && !CookieMatches(options.magic_cookie_key, options.magic_cookie_value,
                      ReadEnvironment)) {
     return NoHost(options.magic_cookie_key);
   }
   absl::StatusOr<HostRequest> request =
       ReadHostRequest(ReadEnvironment, options.min_port, options.max_port);
   if (!request.ok()) return Fail(request.status());
+  // A host that reattaches has no part in what may be left of another's.
+  if (test) request->client_certificate.clear();
   // Never given back: the last grpc_shutdown() of a process joins gRPC's own
   // threads, one of which may sit in a poll of up to 10 s (seen on 1.51). The
   // host would lose patience and kill.
   grpc_init();
   absl::StatusOr<std::unique_ptr<RunningPlugin>> plugin =
-      RunningPlugin::Start(options, *request);
+      test ? RunningPlugin::StartTest(options, *request)
+           : RunningPlugin::Start(options, *request);
   if (!plugin.ok()) return Fail(plugin.status());
   if (!(*plugin)->RunToEnd()) {
     Print(
