@@ -10,9 +10,11 @@
 #include <iterator>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "examples/proto/kv.grpc.pb.h"
+#include "goplugin/reattach.h"
 #include "goplugin/server.h"
 
 namespace {
@@ -81,14 +83,27 @@ class KvService final : public proto::KV::Service {
   }
 };
 
+// Tells a person what hosts need to find this plugin.
+void PrintReattach(const goplugin::TestServer& server) {
+  const absl::StatusOr<std::string> text =
+      goplugin::FormatReattachProviders({{"kv", server.reattach_config}});
+  std::printf("Serving until Ctrl-C. For the host:\n%s\n",
+              text.ok() ? text->c_str() : "(its address is no UTF-8)");
+  std::fflush(stdout);
+}
+
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   KvService kv;
   goplugin::ServeOptions options;
   // The host must hold the same two values.
   options.magic_cookie_key = "BASIC_PLUGIN";
   options.magic_cookie_value = "hello";
   options.services = {{1, {&kv}}};
+  // Started by hand, under a debugger for one: hosts reattach to it.
+  if (argc > 1 && std::strcmp(argv[1], "--debug") == 0) {
+    options.test_mode = PrintReattach;
+  }
   return goplugin::Serve(options);
 }

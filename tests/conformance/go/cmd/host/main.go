@@ -2,6 +2,7 @@
 // given, does what it is told, and prints what it saw as one JSON object.
 //
 //	host [flags] PLUGIN [ARGS...]
+//	host [flags] -reattach JSON
 //
 // The exit code is 0 when everything worked, else 1; 64 for bad flags.
 package main
@@ -13,6 +14,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -62,7 +64,7 @@ type report struct {
 type flags struct {
 	autoMTLS, skipHostEnv, syncStdout, mux, logs bool
 	versions, cookieKey, cookieValue             string
-	directory, group, sha256                     string
+	directory, group, sha256, reattach           string
 	timeout, settle                              time.Duration
 	env                                          []string
 	steps                                        []step
@@ -82,6 +84,8 @@ func parseFlags() flags {
 	flag.StringVar(&f.directory, "cwd", "", "the plugin's working directory")
 	flag.StringVar(&f.group, "group", "", "UnixSocketConfig.Group")
 	flag.StringVar(&f.sha256, "sha256", "", "SecureConfig: the binary's checksum in hex")
+	flag.StringVar(&f.reattach, "reattach", "",
+		"in place of PLUGIN: one that runs already, as TF_REATTACH_PROVIDERS names it")
 	flag.DurationVar(&f.timeout, "timeout", 20*time.Second, "StartTimeout, and for each call")
 	flag.DurationVar(&f.settle, "settle", 0, "wait before the shutdown, for late output")
 	flag.Func("env", "NAME=VALUE for the plugin; repeatable", func(v string) error {
@@ -112,8 +116,8 @@ func parseFlags() flags {
 	})
 	flag.Parse()
 	f.command = flag.Args()
-	if len(f.command) == 0 {
-		fmt.Fprintln(os.Stderr, "usage: host [flags] PLUGIN [ARGS...]")
+	if (len(f.command) == 0) == (f.reattach == "") {
+		fmt.Fprintln(os.Stderr, "usage: host [flags] PLUGIN [ARGS...] | -reattach JSON")
 		flag.PrintDefaults()
 		os.Exit(64)
 	}
@@ -151,16 +155,43 @@ func (b *buffer) String() string {
 
 type outputs struct{ stderr, syncStdout, syncStderr, log buffer }
 
+// reattachConfig reads what Terraform reads, by the same decoder.
+func reattachConfig(text string) (*plugin.ReattachConfig, error) {
+	var providers map[string]struct {
+		Protocol        string
+		ProtocolVersion int
+		Pid             int
+		Test            bool
+		Addr            struct{ Network, String string }
+	}
+	if err := json.Unmarshal([]byte(text), &providers); err != nil {
+		return nil, err
+	}
+	for _, p := range providers {
+		var address net.Addr
+		var err error
+		switch p.Addr.Network {
+		case "unix":
+			address, err = net.ResolveUnixAddr("unix", p.Addr.String)
+		case "tcp":
+			address, err = net.ResolveTCPAddr("tcp", p.Addr.String)
+		default:
+			err = fmt.Errorf("unknown network %q", p.Addr.Network)
+		}
+		return &plugin.ReattachConfig{
+			Protocol: plugin.Protocol(p.Protocol), ProtocolVersion: p.ProtocolVersion,
+			Pid: p.Pid, Test: p.Test, Addr: address,
+		}, err
+	}
+	return nil, fmt.Errorf("no plugin in %q", text)
+}
+
 func clientConfig(f flags, o *outputs) (*plugin.ClientConfig, error) {
-	command := exec.Command(f.command[0], f.command[1:]...)
-	command.Dir = f.directory
-	command.Env = f.env
 	config := &plugin.ClientConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
 			MagicCookieKey: f.cookieKey, MagicCookieValue: f.cookieValue,
 		},
 		VersionedPlugins:    map[int]plugin.PluginSet{},
-		Cmd:                 command,
 		AllowedProtocols:    []plugin.Protocol{plugin.ProtocolGRPC},
 		AutoMTLS:            f.autoMTLS,
 		SkipHostEnv:         f.skipHostEnv,
@@ -170,6 +201,19 @@ func clientConfig(f flags, o *outputs) (*plugin.ClientConfig, error) {
 		Logger: hclog.New(&hclog.LoggerOptions{
 			Name: "host", Level: hclog.Trace, Output: &o.log, JSONFormat: true,
 		}),
+	}
+	if f.reattach != "" {
+		reattach, err := reattachConfig(f.reattach)
+		if err != nil {
+			return nil, err
+		}
+		config.Reattach = reattach
+		// Nothing is negotiated then.
+		config.Plugins = plugin.PluginSet{"kv_grpc": kvPlugin{}}
+	} else {
+		config.Cmd = exec.Command(f.command[0], f.command[1:]...)
+		config.Cmd.Dir = f.directory
+		config.Cmd.Env = f.env
 	}
 	for _, text := range strings.Split(f.versions, ",") {
 		version, err := strconv.Atoi(text)
