@@ -111,12 +111,11 @@ class EntryReader {
     if (protocol == "grpc") return absl::OkStatus();
     ErrorDetails details;
     details.reason = Reason::kProtocol;
-    details.what = absl::StrCat("the plugin ", Quote(name_, 64),
-                                " does not serve gRPC");
+    details.what =
+        absl::StrCat("the plugin ", Quote(name_, 64), " does not serve gRPC");
     // Go takes a missing one for net/rpc.
-    details.evidence = {
-        absl::StrCat("its Protocol: ", Quote({protocol.data(), protocol.size()},
-                                             64))};
+    details.evidence = {absl::StrCat(
+        "its Protocol: ", Quote({protocol.data(), protocol.size()}, 64))};
     details.hint = "only gRPC plugins can be used; \"grpc\" must stand there";
     return MakeError(details);
   }

@@ -2,6 +2,8 @@
 // stock Go host, a stock Go plugin with this SDK's Client, and the text that
 // both read.
 
+#include "goplugin/reattach.h"
+
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,7 +24,6 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "goplugin/client.h"
-#include "goplugin/reattach.h"
 #include "tests/conformance/peers.h"
 #include "tests/conformance/run_host.h"
 #include "tests/support/harness/expect_error.h"

@@ -105,9 +105,8 @@ TEST_F(AttachTest, OverTcpByAddressAndByName) {
   Start({"--network=tcp"});
   const std::string& address = owner_->endpoint().address;
   const std::string port = address.substr(address.rfind(':') + 1);
-  for (const std::string& target :
-       {absl::StrCat("ipv4:", address), address,
-        absl::StrCat("dns:///localhost:", port)}) {
+  for (const std::string& target : {absl::StrCat("ipv4:", address), address,
+                                    absl::StrCat("dns:///localhost:", port)}) {
     std::unique_ptr<Client> client = MustAttach(target);
     ASSERT_NE(client, nullptr) << target;
     EXPECT_EQ(Get(*client, "!pid"), std::to_string(owner_->pid())) << target;
@@ -116,8 +115,8 @@ TEST_F(AttachTest, OverTcpByAddressAndByName) {
 
 TEST_F(AttachTest, WithCredentialsOfTheCallers) {
   Start();
-  absl::StatusOr<std::unique_ptr<Client>> client = Client::Attach(
-      Target(), grpc::InsecureChannelCredentials(), KvOptions());
+  absl::StatusOr<std::unique_ptr<Client>> client =
+      Client::Attach(Target(), grpc::InsecureChannelCredentials(), KvOptions());
   ASSERT_TRUE(client.ok()) << client.status();
   EXPECT_EQ(Get(**client, "!pid"), std::to_string(owner_->pid()));
 }
@@ -203,13 +202,12 @@ TEST_F(AttachFaultTest, NeverAnswers) {
   socklen_t size = sizeof address;
   ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
   ASSERT_EQ(listen(listener, 16), 0);
-  ASSERT_EQ(
-      getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size),
+            0);
   const std::string port = std::to_string(ntohs(address.sin_port));
   // A target that can be looked at besides gRPC's way, and one that can't.
-  for (const std::string& target :
-       {absl::StrCat("ipv4:127.0.0.1:", port),
-        absl::StrCat("dns:///localhost:", port)}) {
+  for (const std::string& target : {absl::StrCat("ipv4:127.0.0.1:", port),
+                                    absl::StrCat("dns:///localhost:", port)}) {
     ExpectFault(target, {Reason::kConnect, "tried for 1.", "does not answer"});
   }
   close(listener);

@@ -144,8 +144,8 @@ TEST_F(ReattachFaultTest, ToAnotherProcessThatHasThePid) {
   ASSERT_NE(client, nullptr);
   ReattachConfig config = *client->reattach_config();
   config.pid = bystander.pid();
-  ExpectFault(config, {Reason::kReattachNotFound, "somebody else",
-                       "Nothing was sent"});
+  ExpectFault(config,
+              {Reason::kReattachNotFound, "somebody else", "Nothing was sent"});
   config.start_time = 0;
   ExpectFault(config, {Reason::kReattachNotFound,
                        "another process listens at that port", ""});

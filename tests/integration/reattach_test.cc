@@ -1,5 +1,7 @@
 // A plugin that outlives the client that started it, and the next client.
 
+#include "goplugin/reattach.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -19,7 +21,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "goplugin/client.h"
-#include "goplugin/reattach.h"
 #include "gtest/gtest.h"
 #include "tests/integration/live.h"
 #include "tests/support/harness/expect_error.h"
@@ -248,9 +249,9 @@ TEST_F(ReattachTest, OverTcpWithoutAnythingThatProvesIt) {
   // Asked, it goes; that it went is not seen.
   EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   siginfo_t info = {};
-  EXPECT_EQ(waitid(P_PID, static_cast<id_t>(config.pid), &info,
-                   WEXITED | WNOWAIT),
-            0);
+  EXPECT_EQ(
+      waitid(P_PID, static_cast<id_t>(config.pid), &info, WEXITED | WNOWAIT),
+      0);
   // It is a child that was let go of: the next launch takes it away.
   EXPECT_NE(MustLaunch(ServerPlugin({})), nullptr);
   EXPECT_FALSE(Lives(config.pid));

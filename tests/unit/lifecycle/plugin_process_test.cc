@@ -1,5 +1,3 @@
-#include "goplugin/internal/lifecycle/child_plugin_process.h"
-
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -16,6 +14,7 @@
 
 #include "absl/strings/string_view.h"
 #include "goplugin/exit_status.h"
+#include "goplugin/internal/lifecycle/child_plugin_process.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/process/spawn.h"
 #include "goplugin/internal/process/unique_fd.h"
@@ -66,7 +65,7 @@ TEST(PluginProcessTest, AFailedReadIsToldAndDisturbsNothing) {
     };
     callbacks.on_exit = [&](ExitStatus status) { exited.set_value(status); };
     process = std::make_unique<ChildPluginProcess>(loop, std::move(child),
-                                              std::move(callbacks));
+                                                   std::move(callbacks));
   });
   const auto [stream, error] = told.get_future().get();
   EXPECT_EQ(stream, "stderr");

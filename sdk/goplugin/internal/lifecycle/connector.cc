@@ -142,8 +142,7 @@ absl::Status Connector::TlsError() const {
 absl::Status Connector::ConnectError() const {
   ErrorDetails details;
   details.reason = Reason::kConnect;
-  details.what =
-      absl::StrCat("no connection to the plugin at ", target_.name);
+  details.what = absl::StrCat("no connection to the plugin at ", target_.name);
   details.evidence = {
       DescribeGrpcStatus(last_),
       absl::StrCat("tried for ",

@@ -38,20 +38,20 @@ absl::Status CheckNoOneTimeCertificate(const TlsOptions& tls) {
 absl::Status CheckVersion(const ReattachConfig& config,
                           const ClientOptions& options) {
   const std::vector<std::uint32_t>& ours = options.handshake.protocol_versions;
-  if (ours.empty() || std::count(ours.begin(), ours.end(),
-                                 config.protocol_version) > 0) {
+  if (ours.empty() ||
+      std::count(ours.begin(), ours.end(), config.protocol_version) > 0) {
     return absl::OkStatus();
   }
   ErrorDetails details;
   details.reason = Reason::kAppVersion;
-  details.what = absl::StrCat("the plugin serves application protocol version ",
-                              config.protocol_version,
-                              ", which this host can't use");
+  details.what =
+      absl::StrCat("the plugin serves application protocol version ",
+                   config.protocol_version, ", which this host can't use");
   details.evidence = {
       absl::StrCat("this host can use ", FormatVersionSet(ours))};
-  details.hint = absl::StrCat("use a plugin of one of these versions, or add ",
-                              config.protocol_version,
-                              " to handshake.protocol_versions");
+  details.hint =
+      absl::StrCat("use a plugin of one of these versions, or add ",
+                   config.protocol_version, " to handshake.protocol_versions");
   return MakeError(details);
 }
 
@@ -132,10 +132,9 @@ absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
 
 MakeSource ReattachSource(ReattachConfig config) {
   return [config = std::move(config)](const SourceContext& context) {
-    return std::make_shared<Join>(context,
-                                  [config, options = context.options] {
-                                    return FindReattached(config, options);
-                                  });
+    return std::make_shared<Join>(context, [config, options = context.options] {
+      return FindReattached(config, options);
+    });
   };
 }
 
@@ -163,8 +162,8 @@ absl::StatusOr<FoundPlugin> FindAttached(
 
 MakeSource AttachSource(std::string target,
                         std::shared_ptr<grpc::ChannelCredentials> credentials) {
-  return [target = std::move(target), credentials = std::move(credentials)](
-             const SourceContext& context) {
+  return [target = std::move(target),
+          credentials = std::move(credentials)](const SourceContext& context) {
     return std::make_shared<Join>(
         context, [target, credentials, options = context.options] {
           return FindAttached(target, credentials, options);

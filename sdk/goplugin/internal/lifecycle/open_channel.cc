@@ -102,8 +102,7 @@ absl::StatusOr<ConnectTarget> OpenTargetChannel(
   }
   // A new channel has not tried anything yet. The one that gRPC hands out for a
   // target that it can't parse has failed already.
-  if (target.channel->GetState(/*try_to_connect=*/false) !=
-      GRPC_CHANNEL_IDLE) {
+  if (target.channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_IDLE) {
     return MakeError(Reason::kOptions,
                      absl::StrCat("gRPC can't use the target ", Quote(uri)),
                      "give a target like unix:/run/kv.sock, dns:///host:443 or "

@@ -37,8 +37,8 @@ absl::optional<ExitStatus> SessionState::exit_status() const {
 
 bool SessionState::WaitForExit(absl::Duration timeout) const {
   absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithTimeout(
-      absl::Condition(this, &SessionState::ExitIsDecided), timeout);
+  mutex_.AwaitWithTimeout(absl::Condition(this, &SessionState::ExitIsDecided),
+                          timeout);
   return exit_status_.has_value();
 }
 

@@ -106,8 +106,9 @@ absl::Status ShutdownLadder::result() const {
   if (!process_.controllable()) {
     if (asked_) return absl::OkStatus();
     details.reason = Reason::kNoProcessControl;
-    details.what = "the plugin did not take its Shutdown call, and its process "
-                   "is out of reach";
+    details.what =
+        "the plugin did not take its Shutdown call, and its process "
+        "is out of reach";
     details.evidence = steps_;
     details.hint = "whoever runs the plugin has to end it";
     return MakeError(details);

@@ -94,8 +94,8 @@ absl::Status CantAsk(const ServerClaim& claim, absl::string_view step,
                      int error_number) {
   ErrorDetails details;
   details.reason = Reason::kConnect;
-  details.what =
-      absl::StrCat("can't ask ", claim.endpoint.ToString(), " who serves there");
+  details.what = absl::StrCat("can't ask ", claim.endpoint.ToString(),
+                              " who serves there");
   details.evidence = {absl::StrCat(step, ": ", std::strerror(error_number)),
                       Describe(claim)};
   switch (error_number) {

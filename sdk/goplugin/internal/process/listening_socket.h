@@ -10,8 +10,8 @@ namespace goplugin::internal {
 enum class Listens {
   kYes,
   kNo,       // somebody else does
-  kUnknown,  // nobody does in this network namespace, or /proc/PID/fd may not be
-             // read
+  kUnknown,  // nobody does in this network namespace, or /proc/PID/fd may not
+             // be read
 };
 
 // Whether process `pid` has a socket open that listens at the tcp `endpoint`'s

@@ -24,9 +24,9 @@ struct OutputFiles {
   FollowedFile stderr_file;
 };
 
-// stdout is a new file in `directory`, which loses its name at once; stderr the file named, or
-// /dev/null for "". New files are this user's alone. Errors: kOptions for a
-// stderr file that can't be opened, kTransport for the other.
+// stdout is a new file in `directory`, which loses its name at once; stderr the
+// file named, or /dev/null for "". New files are this user's alone. Errors:
+// kOptions for a stderr file that can't be opened, kTransport for the other.
 absl::StatusOr<OutputFiles> OpenOutputFiles(const std::string& directory,
                                             const std::string& stderr_path);
 

@@ -303,8 +303,8 @@ std::unique_ptr<SocketDirectory> SocketDirectory::Adopt(
   constexpr size_t kRandom = 6;
   const absl::string_view name = kTemplate;
   if (path.size() < name.size() ||
-      path.compare(path.size() - name.size(), name.size() - kRandom,
-                   kTemplate, name.size() - kRandom) != 0) {
+      path.compare(path.size() - name.size(), name.size() - kRandom, kTemplate,
+                   name.size() - kRandom) != 0) {
     return nullptr;
   }
   UniqueFd directory = OpenDirectory(AT_FDCWD, path.c_str());

@@ -13,8 +13,8 @@ namespace goplugin::internal {
 // The wish that the plugin ends, from the host's Shutdown call or from SIGTERM.
 //
 // While it lives SIGTERM is such a wish, and SIGINT is too or is ignored: a
-// handler and no blocked signals, because threads may exist that were started before. Both
-// are the whole process's, so there is one at a time.
+// handler and no blocked signals, because threads may exist that were started
+// before. Both are the whole process's, so there is one at a time.
 //
 // Thread safety: Make may be called from any thread, Wait from one.
 class ExitRequest {

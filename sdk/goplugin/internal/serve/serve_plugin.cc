@@ -43,8 +43,8 @@ int ServePlugin(const ServeOptions& options) {
   absl::Status checked = CheckServeOptions(options);
   if (!checked.ok()) return Fail(checked);
   const bool test = options.test_mode != nullptr;
-  if (!test && !CookieMatches(options.magic_cookie_key, options.magic_cookie_value,
-                     ReadEnvironment)) {
+  if (!test && !CookieMatches(options.magic_cookie_key,
+                              options.magic_cookie_value, ReadEnvironment)) {
     return NoHost(options.magic_cookie_key);
   }
   absl::StatusOr<HostRequest> request =
