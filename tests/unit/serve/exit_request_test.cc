@@ -67,6 +67,17 @@ TEST(ExitRequest, IgnoresSigintAndPutsBothBack) {
   EXPECT_EQ(HandlerOf(SIGTERM), SIG_DFL);
 }
 
+TEST(ExitRequest, SigintMakesItWhereItIsToEnd) {
+  signal(SIGINT, SIG_DFL);
+  {
+    auto request = ExitRequest::Create(ExitRequest::Interrupt::kEnds);
+    ASSERT_TRUE(request.ok()) << request.status();
+    raise(SIGINT);
+    (*request)->Wait();
+  }
+  EXPECT_EQ(HandlerOf(SIGINT), SIG_DFL);
+}
+
 TEST(ExitRequest, IsOneAtATime) {
   auto first = ExitRequest::Create(ExitRequest::Interrupt::kIgnored);
   ASSERT_TRUE(first.ok()) << first.status();
