@@ -27,6 +27,8 @@
 #include "absl/time/time.h"
 #include "goplugin/client.h"
 #include "tests/integration/live.h"
+#include "tests/support/broker/adder.h"
+#include "tests/support/broker/broker_client.h"
 #include "tests/support/harness/expect_error.h"
 #include "tests/support/harness/harness_test.h"
 #include "tests/support/harness/plugins.h"
@@ -162,6 +164,28 @@ TEST_F(LimitsTest, AnotherUser) {
   EXPECT_TRUE(client->Kill().ok());
   client.reset();
   EXPECT_TRUE(fs::is_empty(temp()));
+}
+
+// In both directions, by sockets that the other user can reach.
+TEST_F(LimitsTest, AnotherUserHasABroker) {
+  if (!MayChangeUsers()) GTEST_SKIP() << "only root may change users";
+  fs::permissions(fs::path(temp()).parent_path(), fs::perms(0755));
+  fs::permissions(temp(), fs::perms(0711));
+  Command command{ScratchPath("plugin")};
+  fs::copy_file(RunfilePath("tests/support/broker/broker_plugin"),
+                command.path);
+  command.working_directory = "/";
+  command.user = Command::User{kUid, kGid, {}};
+  std::unique_ptr<Client> client = MustLaunch(command, KvOptions());
+  ASSERT_NE(client, nullptr);
+  AdderService adder;
+  auto server = client->broker().AcceptAndServe(1, {&adder});
+  ASSERT_TRUE(server.ok()) << server.status().message();
+  const broker::Outcome dialled = PluginDials(*client, {1}, 20, 22);
+  EXPECT_EQ(dialled.sums_size(), 1) << dialled.message();
+  auto channel = client->broker().Dial(PluginAccepts(*client, 1).ids(0));
+  ASSERT_TRUE(channel.ok()) << channel.status().message();
+  EXPECT_EQ(Sum(*channel, 20, 22).value_or(0), 42);
 }
 
 TEST_F(LimitsTest, ControlGroupThatIsNotThere) {

@@ -43,7 +43,7 @@ TEST_F(BrokerSocketsTest, PathsDifferInOnePrivateDirectory) {
 }
 
 TEST_F(BrokerSocketsTest, WithoutADirectoryInTmpdir) {
-  BrokerSockets sockets(SocketsPlan());
+  BrokerSockets sockets{SocketsPlan()};
   const auto path = sockets.NextPath();
   ASSERT_TRUE(path.ok());
   EXPECT_TRUE(absl::StartsWith(*path, temp() + "/goplugin-broker")) << *path;
