@@ -117,12 +117,15 @@ void Launch::StartSpawning() {
     absl::StatusOr<SpawnedPlugin> spawned = SpawnPlugin(
         self->command_, self->options_, self->inherited_, self->abandoned_);
     const absl::Duration when = self->stopwatch_.Elapsed();
+    const bool started = spawned.ok();
     // Handed on, not shared: timers must be destroyed on the loop.
     runtime.loop().Post(
         [self = std::move(self), spawned = std::move(spawned), when]() mutable {
           self->OnSpawned(std::move(spawned), when);
         });
-    // What this launch or the next one will need, while the plugin starts.
+    // What this launch or the next one will need, while the plugin starts. Not
+    // without one: the process may be about to exit.
+    if (!started) return;
     runtime.calls();
     ShutDownChannel();
     KeyPairStock::Refill();

@@ -26,8 +26,8 @@ class PluginFiles {
     if (announced_.has_value()) UnlinkIfSame(*announced_);
   }
 
-  // Where this host's own sockets for the plugin go.
-  // "" where there is none.
+  // Where this host's own sockets for the plugin go; "" where there is no
+  // directory.
   std::string directory() const {
     return directory_ == nullptr ? "" : directory_->path();
   }

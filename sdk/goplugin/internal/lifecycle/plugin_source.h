@@ -31,6 +31,7 @@ struct ReadyPlugin {
   HandshakeResponse response;
   std::shared_ptr<grpc::Channel> channel;
   bool uses_tls = false;
+  // How brokered connections are secured: as this one is.
   BrokerSecurity broker_security;
   // It runs as another user than the host.
   bool has_own_user = false;
