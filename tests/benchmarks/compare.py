@@ -179,6 +179,28 @@ def channel_arguments(table, setup):
     ours.close()
 
 
+def broker(table, setup):
+    rows = (("dial_us", "broker: dial and first reply", (1.1, 1.5)),
+            ("dial_back_us", "broker: the plugin dials back", (1.0, 1.3)),
+            ("shared_us", "  the same, one server for all", (None, None)))
+    for number, (name, flags) in enumerate(SECURITY):
+        flags = [*flags, "-measure", str(setup.brokered)]
+        ours = [setup.program("broker_host"), *flags]
+        other = [setup.broker_peer, *flags, "-host", setup.broker_peer]
+        pairs = {field: measure.Pairs() for field, _, _ in rows}
+        for _ in range(setup.rounds):
+            medians = [measure.medians(command, setup.directory) for command in
+                       ([*ours, setup.broker_peer], other,
+                        [*ours, "-shared", setup.broker_peer])]
+            medians[0]["shared_us"] = medians[2]["dial_back_us"]
+            medians[1]["shared_us"] = medians[1]["dial_back_us"]
+            for field, both in pairs.items():
+                both.add(medians[0][field], medians[1][field])
+        for field, what, targets in rows:
+            table.pairs(f"{what}, {name} (Go)", pairs[field],
+                        target=targets[number])
+
+
 def together(table, setup):
     for count in (1, 10, 100):
         lines = []
@@ -232,6 +254,8 @@ class Setup:
         self.plugin = [os.path.abspath(flags.plugin)]
         self._programs = os.path.abspath(flags.programs)
         self._go_host = os.path.abspath(flags.go_host)
+        self.broker_peer = os.path.abspath(flags.broker_peer)
+        self.brokered = 30 if flags.quick else 100
         self.rounds = 4 if flags.quick else 12
         self.launches = 4 if flags.quick else 8
         self.calls = 1000 if flags.quick else 4000
@@ -258,12 +282,13 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--programs", required=True)
     parser.add_argument("--go-host", required=True)
+    parser.add_argument("--broker-peer", required=True)
     parser.add_argument("--plugin", required=True)
     parser.add_argument("--only", default="",
                         help="the names of parts to run, comma-separated")
     flags = parser.parse_args()
-    parts = (cold_start, unary_go, unary_raw, channel_arguments, together,
-             logs, overshoot)
+    parts = (cold_start, unary_go, unary_raw, channel_arguments, broker,
+             together, logs, overshoot)
     wanted = flags.only.split(",") if flags.only else [
         part.__name__ for part in parts]
     with tempfile.TemporaryDirectory() as directory:

@@ -75,6 +75,13 @@ def spread(values):
     return min(values), statistics.median(values), max(values)
 
 
+def medians(command, directory):
+    """The median of every list in the one line that a program prints."""
+    line = run(command, directory)[0]
+    return {name: statistics.median(values) for name, values in line.items()
+            if isinstance(values, list)}
+
+
 def quartiles(values):
     """(lower quartile, median, upper quartile)."""
     return tuple(statistics.quantiles(values, n=4, method="inclusive"))

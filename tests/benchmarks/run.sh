@@ -38,7 +38,7 @@ done
 cd "$root"
 # shellcheck disable=SC2086  # a list
 install_missing $TEST_PACKAGES
-if [ ! -x "$peers/bin/go_host" ] || [ ! -x "${plugin:-$peers/bin/kv}" ]; then
+if [ ! -x "$peers/bin/go_host" ] || [ ! -x "$peers/bin/broker" ] || [ ! -x "${plugin:-$peers/bin/kv}" ]; then
   tests/conformance/peers.sh "$peers"
 fi
 
@@ -48,17 +48,18 @@ stamp=.build/benchmarks.$$.tmp
 bazel_begin "$stamp"
 trap 'bazel_end "$stamp"' EXIT
 "$BAZEL" build -c opt --ui_event_filters=-info --show_result=0 \
-  //tests/benchmarks:cpp_host //tests/benchmarks:log_benchmark \
+  //tests/benchmarks:broker_host //tests/benchmarks:cpp_host \
+  //tests/benchmarks:log_benchmark \
   //tests/plugins:misbehave
 # Copies: another build may replace Bazel's own while we measure.
 bin=$("$BAZEL" info -c opt bazel-bin 2>/dev/null)
 rm -rf "$programs"
 mkdir -p "$programs"
-cp "$bin"/tests/benchmarks/{cpp_host,log_benchmark} "$bin/tests/plugins/misbehave" \
-  "$programs/"
+cp "$bin"/tests/benchmarks/{broker_host,cpp_host,log_benchmark} \
+  "$bin/tests/plugins/misbehave" "$programs/"
 # Bazel's idle server has work to do now and then.
 bazel_end "$stamp"
 
 # shellcheck disable=SC2086  # none or one
 python3 tests/benchmarks/compare.py $quick --programs "$programs" \
-  --go-host "$peers/bin/go_host" --plugin "${plugin:-$peers/bin/kv}"
+  --go-host "$peers/bin/go_host" --broker-peer "$peers/bin/broker" --plugin "${plugin:-$peers/bin/kv}"

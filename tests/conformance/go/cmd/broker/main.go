@@ -6,7 +6,8 @@
 //	Get "accept:N"             serves AddHelper on N new ids, answers the first
 //	Put ADD_SERVER, VALUE      dials the id, and fails unless VALUE+1 comes back
 //
-// As a host (-host PLUGIN) it drives such a plugin and reports as JSON.
+// As a host (-host PLUGIN) it drives such a plugin and reports as JSON; with
+// -measure N it tells how long brokered connections take instead.
 package main
 
 import (
@@ -107,6 +108,10 @@ type report struct {
 	PluginDialled int    `json:"plugin_dialled"`
 	HostDialled   int    `json:"host_dialled"`
 	Exited        bool   `json:"exited"`
+
+	// Microseconds, with -measure.
+	Dial     []float64 `json:"dial_us,omitempty"`
+	DialBack []float64 `json:"dial_back_us,omitempty"`
 }
 
 // atOnce runs count calls at the same time, and counts those that went well.
@@ -156,7 +161,46 @@ func (p *peer) drive(count int, r *report) error {
 	return err
 }
 
-func host(program string, autoMTLS bool, count int) report {
+// timed tells how long each of count calls took, in microseconds.
+func timed(count int, call func() error) ([]float64, error) {
+	times := make([]float64, count)
+	for i := range times {
+		begin := time.Now()
+		if err := call(); err != nil {
+			return nil, err
+		}
+		times[i] = float64(time.Since(begin).Nanoseconds()) / 1e3
+	}
+	return times, nil
+}
+
+// measure makes count connections in each direction, one after the other, each
+// with one call.
+func (p *peer) measure(count int, r *report) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	answer, err := p.client.Get(ctx, &proto.GetRequest{Key: fmt.Sprint("accept:", count)})
+	if err != nil {
+		return err
+	}
+	next := uint32(answer.Value)
+	r.Dial, err = timed(count, func() error {
+		next++
+		return dialAdder(p.broker, next-1, 1)
+	})
+	if err != nil {
+		return err
+	}
+	r.DialBack, err = timed(count, func() error {
+		id := p.broker.NextId()
+		serveAdder(p.broker, id)
+		_, err := p.client.Put(ctx, &proto.PutRequest{AddServer: id, Key: "x", Value: 1})
+		return err
+	})
+	return err
+}
+
+func host(program string, autoMTLS bool, drive func(*peer, *report) error) report {
 	var r report
 	client := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  shared.Handshake,
@@ -176,7 +220,7 @@ func host(program string, autoMTLS bool, count int) report {
 		if err != nil {
 			return err
 		}
-		return raw.(*peer).drive(count, &r)
+		return drive(raw.(*peer), &r)
 	}()
 	r.Exited = client.Exited()
 	r.OK = err == nil
@@ -190,6 +234,7 @@ func main() {
 	program := flag.String("host", "", "be a host of this plugin")
 	autoMTLS := flag.Bool("automtls", false, "with one-time certificates")
 	count := flag.Int("n", 1, "brokered connections at once, in each direction")
+	measured := flag.Int("measure", 0, "brokered connections one after the other, timed")
 	flag.Parse()
 	if *program == "" {
 		plugin.Serve(&plugin.ServeConfig{
@@ -200,7 +245,12 @@ func main() {
 		})
 		return
 	}
-	r := host(*program, *autoMTLS, *count)
+	r := host(*program, *autoMTLS, func(p *peer, r *report) error {
+		if *measured > 0 {
+			return p.measure(*measured, r)
+		}
+		return p.drive(*count, r)
+	})
 	text, _ := json.Marshal(r)
 	fmt.Println(string(text))
 	if !r.OK {

@@ -1,0 +1,167 @@
+// A C++ host that measures brokered connections to and from a plugin that acts
+// as tests/conformance/go/cmd/broker does, for comparison with that program as
+// a host. Not part of cpp_host: both services' protos have the package "proto".
+//
+//   broker_host [-automtls] [-shared] [-measure N] PLUGIN
+//
+// -shared: what the plugin dials is one server for all ids, not one for each.
+// Prints one JSON line: dial_us and dial_back_us, a list of each.
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "examples/bidirectional/counter.grpc.pb.h"
+#include "goplugin/broker.h"
+#include "goplugin/client.h"
+
+namespace {
+
+struct Flags {
+  bool auto_mtls = false;
+  bool shared = false;
+  int count = 100;
+  std::string plugin;
+};
+
+void Must(const absl::Status& status) {
+  if (status.ok()) return;
+  std::fprintf(stderr, "broker_host: %s\n",
+               std::string(status.message()).c_str());
+  std::exit(1);
+}
+
+void Must(const grpc::Status& status) {
+  if (!status.ok()) Must(absl::InternalError(status.error_message()));
+}
+
+class Adder final : public proto::AddHelper::Service {
+ public:
+  grpc::Status Sum(grpc::ServerContext*, const proto::SumRequest* request,
+                   proto::SumResponse* response) override {
+    response->set_r(request->a() + request->b());
+    return grpc::Status::OK;
+  }
+};
+
+// The first of the ids on which the plugin accepts from now on.
+std::uint32_t AskToAccept(proto::Counter::Stub& counter, int count) {
+  grpc::ClientContext context;
+  proto::GetRequest request;
+  request.set_key(absl::StrCat("accept:", count));
+  proto::GetResponse response;
+  Must(counter.Get(&context, request, &response));
+  return static_cast<std::uint32_t>(response.value());
+}
+
+void DialAndCall(goplugin::Broker& broker, std::uint32_t id) {
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = broker.Dial(id);
+  Must(channel.status());
+  grpc::ClientContext context;
+  proto::SumRequest request;
+  request.set_a(1);
+  request.set_b(1);
+  proto::SumResponse response;
+  Must(proto::AddHelper::NewStub(*channel)->Sum(&context, request, &response));
+}
+
+// The plugin dials `id` and calls.
+void AskToDial(proto::Counter::Stub& counter, std::uint32_t id) {
+  grpc::ClientContext context;
+  proto::PutRequest request;
+  request.set_add_server(id);
+  request.set_key("x");
+  request.set_value(1);
+  proto::Empty response;
+  Must(counter.Put(&context, request, &response));
+}
+
+template <typename Call>
+std::string Timed(int count, const Call& call) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> times;
+  for (int i = 0; i < count; ++i) {
+    const Clock::time_point begin = Clock::now();
+    call();
+    times.push_back(
+        std::chrono::duration<double, std::micro>(Clock::now() - begin)
+            .count());
+  }
+  return absl::StrCat("[", absl::StrJoin(times, ","), "]");
+}
+
+void Measure(const Flags& flags, goplugin::Client& client) {
+  const auto counter = client.NewStub<proto::Counter>();
+  goplugin::Broker& broker = client.broker();
+  std::uint32_t next = AskToAccept(*counter, flags.count);
+  const std::string dial =
+      Timed(flags.count, [&] { DialAndCall(broker, next++); });
+
+  Adder adder;
+  std::unique_ptr<goplugin::BrokerServer> server;
+  const std::string dial_back = Timed(flags.count, [&] {
+    const std::uint32_t id = broker.NextId();
+    if (flags.shared && server != nullptr) {
+      Must(server->Announce(id));
+    } else {
+      auto accepted = broker.AcceptAndServe(id, {&adder});
+      Must(accepted.status());
+      server = *std::move(accepted);
+    }
+    AskToDial(*counter, id);
+  });
+  std::printf("{\"dial_us\":%s,\"dial_back_us\":%s}\n", dial.c_str(),
+              dial_back.c_str());
+}
+
+bool Parse(int argc, char** argv, Flags* flags) {
+  int i = 1;
+  for (; i < argc && argv[i][0] == '-'; ++i) {
+    const std::string name = argv[i];
+    if (name == "-automtls") {
+      flags->auto_mtls = true;
+    } else if (name == "-shared") {
+      flags->shared = true;
+    } else if (name != "-measure" || ++i == argc ||
+               !absl::SimpleAtoi(argv[i], &flags->count)) {
+      return false;
+    }
+  }
+  if (i + 1 != argc) return false;
+  flags->plugin = argv[i];
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Flags flags;
+  if (!Parse(argc, argv, &flags)) {
+    std::fputs("usage: broker_host [-automtls] [-shared] [-measure N] PLUGIN\n",
+               stderr);
+    return 64;
+  }
+  goplugin::ClientOptions options;
+  options.handshake.magic_cookie_key = "BASIC_PLUGIN";
+  options.handshake.magic_cookie_value = "hello";
+  options.handshake.protocol_versions = {1};
+  options.tls.mode = flags.auto_mtls ? goplugin::TlsMode::kAutoMtls
+                                     : goplugin::TlsMode::kInsecure;
+  absl::StatusOr<std::unique_ptr<goplugin::Client>> client =
+      goplugin::Client::Launch(goplugin::Command{flags.plugin}, options);
+  Must(client.status());
+  Measure(flags, **client);
+  return 0;
+}
