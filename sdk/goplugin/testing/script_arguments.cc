@@ -1,5 +1,6 @@
 #include "goplugin/testing/script_arguments.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -96,11 +97,12 @@ struct Writer {
 };
 
 bool ReadMember(absl::string_view argument, ScriptedPlugin& script) {
-  const std::pair<absl::string_view, absl::string_view> parts =
-      absl::StrSplit(argument, absl::MaxSplits('=', 1));
+  const std::size_t equals = argument.find('=');
+  if (equals == absl::string_view::npos) return false;
+  const absl::string_view value = argument.substr(equals + 1);
   bool read = false;
   VisitMembers(script, [&](absl::string_view name, auto& member) {
-    if (name == parts.first) read = Read(parts.second, &member);
+    if (name == argument.substr(0, equals)) read = Read(value, &member);
   });
   return read;
 }

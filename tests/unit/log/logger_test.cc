@@ -96,7 +96,7 @@ TEST_F(LoggerTest, HostsSeeLevelModuleTimeAndFields) {
       ElementsAre(Pair("key", "hello"), Pair("text", "x"), Pair("bytes", "17"),
                   Pair("least", "-9223372036854775808"),
                   Pair("most", "18446744073709551615"), Pair("cached", "true"),
-                  Pair("ratio", "0.1"), Pair("third", "0.33333333333333331"),
+                  Pair("ratio", "0.1"), Pair("third", "0.3333333333333333"),
                   Pair("nan", "nan")));
 }
 
