@@ -111,12 +111,13 @@ TEST_F(GoHostTest, PrintsArriveOverStdio) {
   EXPECT_EQ(report.Text("/sync_stdout"), "storing one\nstoring two\n");
 }
 
-TEST_F(GoHostTest, LogLinesKeepTheirLevel) {
+TEST_F(GoHostTest, LogLinesKeepLevelAndFields) {
   const std::string output = Drive({"-logs", "-put", "one=1", "-get", "none"});
   EXPECT_TRUE(absl::StrContains(output, R"("@message":"put")")) << output;
   EXPECT_TRUE(absl::StrContains(output, R"("@message":"no such key")"))
       << output;
   EXPECT_TRUE(absl::StrContains(output, R"("@level":"warn")")) << output;
+  EXPECT_TRUE(absl::StrContains(output, R"("key":"none")")) << output;
 }
 
 TEST_F(GoHostTest, TheHighestCommonVersion) {
