@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "goplugin/broker.h"
 #include "goplugin/client.h"
 #include "goplugin/client_options.h"
 #include "goplugin/exit_status.h"
@@ -28,6 +29,9 @@ struct InProcessPluginOptions {
   std::uint32_t protocol_version = 1;
   // As ServeOptions::configure_server.
   std::function<void(grpc::ServerBuilder&)> configure_server = nullptr;
+  // As ServeOptions::on_broker, but called on a thread of the SDK, before
+  // Launch returns; the broker is valid as long as the InProcessPlugin.
+  std::function<void(Broker&)> on_broker = nullptr;
 };
 
 // A plugin inside the test's own process, for tests of host code: no program is
@@ -45,14 +49,14 @@ struct InProcessPluginOptions {
 //   plugin.End(goplugin::ExitStatus{goplugin::ExitStatus::Kind::kExited, 2});
 //   EXPECT_FALSE(MyHost(**client).Store("hello", "again"));
 //
-// What works as with a launched plugin: stubs, channel, Ping, timings, phases,
-// logs, stdio, Shutdown, Kill, ShutdownAll, OnExit, WaitForExit, exit_status,
-// Explain with the plugin's last words, channel arguments and interceptors.
-// What does not: there is no process, so pid() is -1 and Detach and
-// reattach_config answer kNoProcessControl; options.tls is not looked at, and
-// the connection (a unix socket in a private directory) is without TLS; nothing
-// is read from the plugin's stdout and stderr but what this class is told to
-// write. For these, and for plugins that break the protocol, see
+// What works as with a launched plugin: stubs, channel, broker, Ping, timings,
+// phases, logs, stdio, Shutdown, Kill, ShutdownAll, OnExit, WaitForExit,
+// exit_status, Explain with the plugin's last words, channel arguments and
+// interceptors. What does not: there is no process, so pid() is -1 and Detach
+// and reattach_config answer kNoProcessControl; options.tls is not looked at,
+// and the connection (a unix socket in a private directory) is without TLS;
+// nothing is read from the plugin's stdout and stderr but what this class is
+// told to write. For these, and for plugins that break the protocol, see
 // ScriptedPlugin.
 //
 // Thread safety: all methods may be called from any thread.

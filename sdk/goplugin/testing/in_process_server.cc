@@ -1,5 +1,6 @@
 #include "goplugin/testing/in_process_server.h"
 
+#include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>
 
 #include <memory>
@@ -8,8 +9,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/error/make_error.h"
 
 namespace goplugin::testing {
 namespace {
@@ -35,7 +39,7 @@ bool InProcessServer::Claim() {
 
 absl::Status InProcessServer::Start(const std::string& directory) {
   internal::ServerPlan plan;
-  plan.services = {&health_, &controller_, &stdio_};
+  plan.services = {&health_, &controller_, &stdio_, &broker_service_};
   plan.services.insert(plan.services.end(), options_.services.begin(),
                        options_.services.end());
   plan.credentials = grpc::InsecureServerCredentials();
@@ -46,12 +50,32 @@ absl::Status InProcessServer::Start(const std::string& directory) {
       internal::PluginServer::Start(plan);
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
+  MakeBroker(directory);
   {
     absl::MutexLock lock(&mutex_);
     started_ = true;
   }
   thread_ = std::thread([this] { RunToEnd(); });
   return absl::OkStatus();
+}
+
+void InProcessServer::MakeBroker(const std::string& directory) {
+  internal::BrokerSetup setup;
+  setup.peer = "host";
+  setup.sockets.directory = directory;
+  setup.security.channel_credentials = grpc::InsecureChannelCredentials();
+  setup.security.server_credentials = [] {
+    return grpc::InsecureServerCredentials();
+  };
+  setup.warn = [weak = weak_from_this()](const std::string& text) {
+    if (std::shared_ptr<InProcessServer> server = weak.lock()) {
+      server->WriteStderr(absl::StrCat("[WARN] ", text, "\n"));
+    }
+  };
+  broker_core_ = std::make_shared<internal::BrokerCore>(std::move(setup));
+  broker_ = std::make_unique<Broker>(broker_core_);
+  broker_service_.Attach(broker_core_);
+  if (options_.on_broker) options_.on_broker(*broker_);
 }
 
 void InProcessServer::Watch(absl::optional<Watcher> watcher) {
@@ -85,6 +109,11 @@ void InProcessServer::RunToEnd() {
     mutex_.Await(absl::Condition(this, &InProcessServer::EndIsAsked));
     grace = grace_;
   }
+  // First, so that methods which dial come to their end.
+  broker_core_->End(
+      goplugin::internal::MakeError(Reason::kShutDown, "the plugin is ending",
+                                    "make no calls after its end"));
+  broker_service_.Close();
   stdio_.Close();
   health_.Close();
   server_->Shutdown(grace);

@@ -13,8 +13,11 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "goplugin/broker.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/exit_status.h"
+#include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/internal/serve/broker_service.h"
 #include "goplugin/internal/serve/controller_service.h"
 #include "goplugin/internal/serve/health_service.h"
 #include "goplugin/internal/serve/plugin_server.h"
@@ -27,7 +30,7 @@ namespace goplugin::testing {
 // it. Internal to this folder.
 //
 // Thread safety: all methods may be called from any thread.
-class InProcessServer {
+class InProcessServer : public std::enable_shared_from_this<InProcessServer> {
  public:
   // What a host sees of a process. Called under a lock: they must not block,
   // nor call back.
@@ -66,6 +69,7 @@ class InProcessServer {
   void EndAndWait();
 
  private:
+  void MakeBroker(const std::string& directory);
   void RunToEnd() ABSL_LOCKS_EXCLUDED(mutex_);
   void TellExit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool EndIsAsked() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
@@ -76,6 +80,10 @@ class InProcessServer {
   internal::StdioService stdio_;
   internal::HealthService health_;
   internal::ControllerService controller_;
+  internal::BrokerService broker_service_;
+  // nullptr before Start.
+  std::shared_ptr<internal::BrokerCore> broker_core_;
+  std::unique_ptr<Broker> broker_;
   // nullptr before Start.
   std::unique_ptr<internal::PluginServer> server_;
   std::thread thread_;

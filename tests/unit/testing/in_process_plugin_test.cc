@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "absl/time/time.h"
 #include "examples/proto/kv.grpc.pb.h"
 #include "gmock/gmock.h"
+#include "goplugin/broker.h"
 #include "goplugin/client.h"
 #include "goplugin/testing/status_matchers.h"
 #include "gtest/gtest.h"
@@ -150,6 +152,38 @@ TEST_F(InProcessPluginTest, LogAndOutputReachTheSinks) {
            entry.fields.size() == 1;
   }));
   EXPECT_TRUE(stdio->WaitForPiped("printed\n"));
+}
+
+TEST_F(InProcessPluginTest, BothSidesCanUseTheBroker) {
+  Broker* plugins = nullptr;
+  InProcessPluginOptions options;
+  options.services = {&echo_};
+  options.on_broker = [&plugins](Broker& broker) { plugins = &broker; };
+  plugin_ = std::make_unique<InProcessPlugin>(std::move(options));
+  const std::unique_ptr<Client> client = Launch();
+  ASSERT_NE(client, nullptr);
+  ASSERT_NE(plugins, nullptr);
+  Broker& hosts = client->broker();
+  for (const auto& [server, dialler] :
+       {std::make_pair(plugins, &hosts), std::make_pair(&hosts, plugins)}) {
+    const std::uint32_t id = server->NextId();
+    const absl::StatusOr<std::unique_ptr<BrokerServer>> serving =
+        server->AcceptAndServe(id, {&echo_});
+    ASSERT_THAT(serving, IsOk());
+    const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel =
+        dialler->Dial(id);
+    ASSERT_THAT(channel, IsOk());
+    grpc::ClientContext context;
+    proto::GetRequest request;
+    request.set_key("brokered");
+    proto::GetResponse response;
+    const grpc::Status status =
+        proto::KV::NewStub(*channel)->Get(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(response.value(), "brokered");
+  }
+  EXPECT_THAT(client->Shutdown(), IsOk());
+  EXPECT_THAT(plugins->Dial(7), StatusIs(Reason::kShutDown));
 }
 
 TEST_F(InProcessPluginTest, WhatNeedsAProcessSaysSo) {
