@@ -111,7 +111,7 @@ TEST_F(GoHostTest, PrintsArriveOverStdio) {
   EXPECT_EQ(report.Text("/sync_stdout"), "storing one\nstoring two\n");
 }
 
-TEST_F(GoHostTest, LogLinesKeepLevelAndFields) {
+TEST_F(GoHostTest, LogLinesKeepTheirLevel) {
   const std::string output = Drive({"-logs", "-put", "one=1", "-get", "none"});
   EXPECT_TRUE(absl::StrContains(output, R"("@message":"put")")) << output;
   EXPECT_TRUE(absl::StrContains(output, R"("@message":"no such key")"))
