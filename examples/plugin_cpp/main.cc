@@ -11,24 +11,12 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "examples/proto/kv.grpc.pb.h"
+#include "goplugin/logger.h"
 #include "goplugin/reattach.h"
 #include "goplugin/server.h"
 
 namespace {
-
-// One line of hclog's JSON on stderr becomes a log entry of the host, with its
-// level. Keys of the store need no JSON escapes: see IsKey.
-void Log(const char* level, const char* message, const std::string& key) {
-  const std::string now = absl::FormatTime("%Y-%m-%dT%H:%M:%E6S%Ez",
-                                           absl::Now(), absl::UTCTimeZone());
-  std::fprintf(stderr,
-               "{\"@level\":\"%s\",\"@module\":\"kv\",\"@message\":\"%s\","
-               "\"@timestamp\":\"%s\",\"key\":\"%s\"}\n",
-               level, message, now.c_str(), key.c_str());
-}
 
 // A key becomes part of a file's name, and must not lead out of the directory.
 bool IsKey(const std::string& key) {
@@ -57,7 +45,7 @@ class KvService final : public proto::KV::Service {
   grpc::Status Put(grpc::ServerContext*, const proto::PutRequest* request,
                    proto::Empty*) override {
     if (!IsKey(request->key())) return BadKey();
-    Log("info", "put", request->key());
+    log_.Info("put", {{"key", request->key()}});
     // What a plugin prints reaches the host as well, over GRPCStdio.
     std::printf("storing %s\n", request->key().c_str());
     const std::string path = "kv_" + request->key();
@@ -74,13 +62,17 @@ class KvService final : public proto::KV::Service {
     std::ifstream file(path, std::ios::binary);
     if (!file) {
       grpc::Status error = FileError("get " + path);
-      Log("warn", "no such key", request->key());
+      log_.Warn("no such key", {{"key", request->key()}});
       return error;
     }
     response->mutable_value()->assign(std::istreambuf_iterator<char>(file), {});
-    Log("debug", "get", request->key());
+    log_.Debug("get", {{"key", request->key()}});
     return grpc::Status::OK;
   }
+
+ private:
+  // Each line becomes a log entry of the host, with level and fields.
+  const goplugin::Logger log_{{"kv"}};
 };
 
 // Tells a person what hosts need to find this plugin.

@@ -32,6 +32,9 @@ namespace goplugin {
 namespace internal {
 class Session;
 }  // namespace internal
+namespace testing {
+class InProcessPlugin;
+}  // namespace testing
 
 // A launch (or reattach, or attach) under way, from Client::LaunchAsync and its
 // like. Dropping it does not stop it.
@@ -242,6 +245,7 @@ class Client {
 
  private:
   friend class internal::Session;
+  friend class testing::InProcessPlugin;
   explicit Client(std::shared_ptr<internal::Session> session);
 
   static absl::StatusOr<std::unique_ptr<Client>> Start(

@@ -117,6 +117,7 @@ TEST_F(GoHostTest, LogLinesKeepTheirLevel) {
   EXPECT_TRUE(absl::StrContains(output, R"("@message":"no such key")"))
       << output;
   EXPECT_TRUE(absl::StrContains(output, R"("@level":"warn")")) << output;
+  EXPECT_TRUE(absl::StrContains(output, R"("key":"none")")) << output;
 }
 
 TEST_F(GoHostTest, TheHighestCommonVersion) {

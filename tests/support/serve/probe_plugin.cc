@@ -3,22 +3,46 @@
 //
 //   PROBE_NETWORK=tcp    listens on tcp
 //   PROBE_NOISE=1        prints before Serve, without flushing
+//   PROBE_TLS=DIRECTORY  credentials of its own: cert.pem, key.pem, and roots
+//                        for the host's certificate, which it asks for
+//   PROBE_RECEIVE=BYTES  by configure_server: the longest message it takes
 //   Put "print" VALUE    prints VALUE
 //   Put "spin"           never returns
 //   Put "hold"           returns when its call is cancelled
+//   Put "length:N" VALUE an error unless VALUE has N bytes
+//   Get "zeros:N"        N bytes of zeros
 //   Get "version"        the protocol version whose services are served
 //   Get "twice"          calls Serve once more and answers its result
 
+#include <grpcpp/security/server_credentials.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
 #include <string>
 
 #include "examples/proto/kv.grpc.pb.h"
 #include "goplugin/server.h"
 
 namespace {
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::shared_ptr<grpc::ServerCredentials> OwnCredentials(
+    const std::string& directory) {
+  grpc::SslServerCredentialsOptions options(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = ReadFile(directory + "/roots.pem");
+  options.pem_key_cert_pairs = {
+      {ReadFile(directory + "/key.pem"), ReadFile(directory + "/cert.pem")}};
+  return grpc::SslServerCredentials(options);
+}
 
 goplugin::ServeOptions Options() {
   goplugin::ServeOptions options;
@@ -29,7 +53,21 @@ goplugin::ServeOptions Options() {
   if (network != nullptr && std::string(network) == "tcp") {
     options.networks = {goplugin::Endpoint::Network::kTcp};
   }
+  const char* tls = std::getenv("PROBE_TLS");
+  if (tls != nullptr) options.credentials = OwnCredentials(tls);
+  const char* receive = std::getenv("PROBE_RECEIVE");
+  if (receive != nullptr) {
+    options.configure_server = [receive](grpc::ServerBuilder& builder) {
+      builder.SetMaxReceiveMessageSize(std::atoi(receive));
+    };
+  }
   return options;
+}
+
+// The N of a key "NAME:N"; -1 for other keys.
+long long NumberOf(const std::string& key, const std::string& name) {
+  if (key.rfind(name + ":", 0) != 0) return -1;
+  return std::atoll(key.c_str() + name.size() + 1);
 }
 
 class ProbeService final : public proto::KV::Service {
@@ -45,12 +83,21 @@ class ProbeService final : public proto::KV::Service {
     } else if (request->key() == "hold") {
       while (!context->IsCancelled()) usleep(1000);
     }
+    const long long length = NumberOf(request->key(), "length");
+    if (length >= 0 &&
+        request->value().size() != static_cast<std::size_t>(length)) {
+      return grpc::Status(grpc::StatusCode::OUT_OF_RANGE,
+                          std::to_string(request->value().size()));
+    }
     return grpc::Status::OK;
   }
 
   grpc::Status Get(grpc::ServerContext*, const proto::GetRequest* request,
                    proto::GetResponse* response) override {
-    if (request->key() == "version") {
+    const long long zeros = NumberOf(request->key(), "zeros");
+    if (zeros >= 0) {
+      response->mutable_value()->resize(static_cast<std::size_t>(zeros));
+    } else if (request->key() == "version") {
       response->set_value(version_);
     } else if (request->key() == "twice") {
       goplugin::ServeOptions options = Options();

@@ -51,7 +51,7 @@ absl::Status CrashError(const std::string& path, pid_t pid,
   ErrorDetails details;
   details.reason = Reason::kCrashed;
   details.what = absl::StrCat("the plugin ", path, " ended unasked");
-  details.evidence = {absl::StrCat("pid ", pid)};
+  if (pid > 0) details.evidence = {absl::StrCat("pid ", pid)};
   details.exit_status = status;
   output.AddEvidence(details);
   details.hint = CrashHint(status, !details.panic.empty());

@@ -15,6 +15,7 @@
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/handshake/address.h"
 #include "goplugin/internal/handshake/versions.h"
+#include "goplugin/internal/lifecycle/held_plugin_process.h"
 #include "goplugin/internal/lifecycle/open_channel.h"
 #include "goplugin/internal/lifecycle/options_check.h"
 #include "goplugin/internal/process/held_process.h"
@@ -120,7 +121,15 @@ absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
   found.no_broker =
       "a plugin serves one broker stream in its life, and the host that "
       "started it had that: a reattached client has no broker";
-  found.process = std::move(proof->process);
+  if (proof->process.has_value()) {
+    found.make_process = [process = *std::move(proof->process)](
+                             EventLoop& loop,
+                             PluginProcess::Callbacks callbacks) mutable
+        -> std::unique_ptr<PluginProcess> {
+      return std::make_unique<HeldPluginProcess>(loop, std::move(process),
+                                                 std::move(callbacks));
+    };
+  }
   if (!proof->doubt.empty()) {
     found.note = absl::StrCat(
         "the plugin's process can't be proved to be the one of the reattach "

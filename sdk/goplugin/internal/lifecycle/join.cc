@@ -54,12 +54,17 @@ void Join::OnFound(absl::StatusOr<FoundPlugin> found) {
   plugin_.belongs_to_others = found->belongs_to_others;
   plugin_.can_be_reattached = found->can_be_reattached;
   plugin_.may_outlive = true;
+  plugin_.in_this_process = found->in_this_process;
+  plugin_.files = std::move(found->files);
   plugin_.no_broker = std::move(found->no_broker);
-  if (found->process.has_value()) {
+  if (found->make_process != nullptr) {
     PluginProcess::Callbacks callbacks;
+    callbacks.on_stderr = [this](absl::string_view bytes) {
+      output_->OnStderr(bytes);
+    };
     callbacks.on_exit = [this](ExitStatus /*status*/) { OnExit(); };
-    plugin_.process = std::make_unique<HeldPluginProcess>(
-        runtime_.loop(), *std::move(found->process), std::move(callbacks));
+    plugin_.process =
+        std::move(found->make_process)(runtime_.loop(), std::move(callbacks));
   } else {
     plugin_.process = std::make_unique<UnseenPluginProcess>();
   }
@@ -81,7 +86,8 @@ void Join::OnConnected(const absl::Status& status, Connector::Serving serving) {
                   "NOT_SERVING");
   }
   over_ = true;
-  if (plugin_.process->controllable() && !plugin_.belongs_to_others) {
+  if (plugin_.files == nullptr && plugin_.process->controllable() &&
+      !plugin_.belongs_to_others) {
     const Endpoint& endpoint = plugin_.response.endpoint;
     plugin_.files = std::make_unique<PluginFiles>(
         endpoint.network == Endpoint::Network::kUnix

@@ -5,27 +5,33 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/optional.h"
 #include "goplugin/client_options.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/lifecycle/connector.h"
 #include "goplugin/internal/lifecycle/plugin_source.h"
-#include "goplugin/internal/process/held_process.h"
 
 namespace goplugin::internal {
+
+using MakePluginProcess =
+    absl::AnyInvocable<std::unique_ptr<PluginProcess>(
+                           EventLoop&, PluginProcess::Callbacks) &&>;
 
 // A plugin that runs already, before anybody has connected to it. What Join's
 // search comes back with.
 struct FoundPlugin {
   ConnectTarget target;
   HandshakeResponse response;
-  // nullopt: what is not seen is not signalled.
-  absl::optional<HeldProcess> process;
+  // nullptr: what is not seen is not signalled. Called on the loop's thread.
+  MakePluginProcess make_process;
+  // nullptr where the sockets are known by the endpoint alone.
+  std::unique_ptr<PluginFiles> files;
   // The client's end is not the plugin's.
   bool belongs_to_others = false;
   bool can_be_reattached = false;
+  bool in_this_process = false;
   std::string no_broker;
   // A warning for the log; "" for none.
   std::string note;

@@ -38,6 +38,8 @@ struct ReadyPlugin {
   LaunchTimings timings;
   // The client's end is not the plugin's: only the channel is dropped.
   bool belongs_to_others = false;
+  // A test's: there is nobody to reattach to.
+  bool in_this_process = false;
   // Client::Detach may leave it running.
   bool may_outlive = false;
   // Somebody without the keys of this session can connect too: a reattach

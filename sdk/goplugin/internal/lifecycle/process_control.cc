@@ -51,6 +51,13 @@ absl::Status CheckMayDetach(const ReadyPlugin& plugin) {
 }
 
 absl::StatusOr<ReattachConfig> ReattachConfigOf(const ReadyPlugin& plugin) {
+  if (plugin.in_this_process) {
+    return NoControl(plugin,
+                     "the plugin runs in this very process, and can neither be "
+                     "left behind nor found by others",
+                     "launch a real plugin where Detach and Reattach are "
+                     "tested: they need a process of its own");
+  }
   if (!plugin.can_be_reattached && plugin.may_outlive) {
     return NoControl(plugin,
                      "an attached plugin has no reattach config: it is known "

@@ -116,14 +116,13 @@ absl::Status PluginServer::ListenTcp(const ServerPlan& plan) {
 }
 
 bool PluginServer::Shutdown(absl::Duration grace) {
-  auto stopped = std::make_shared<absl::Notification>();
-  std::thread stopper([server = server_.get(), stopped,
+  std::thread stopper([server = server_.get(), stopped = stopped_,
                        deadline = absl::ToChronoTime(absl::Now() + grace)] {
     server->Shutdown(deadline);
     stopped->Notify();
   });
   const bool in_time =
-      stopped->WaitForNotificationWithTimeout(grace + kCancelTime);
+      stopped_->WaitForNotificationWithTimeout(grace + kCancelTime);
   if (in_time) {
     stopper.join();
   } else {
@@ -132,5 +131,7 @@ bool PluginServer::Shutdown(absl::Duration grace) {
   if (socket_ != nullptr) socket_->Remove();
   return in_time;
 }
+
+void PluginServer::WaitForMethods() { stopped_->WaitForNotification(); }
 
 }  // namespace goplugin::internal

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/serve/plugin_socket.h"
@@ -44,6 +45,8 @@ class PluginServer {
   // them. Removes the socket. False when a method still runs half a second
   // after that: then neither this object nor the services may be destroyed.
   bool Shutdown(absl::Duration grace);
+  // After Shutdown: waits until the last method has returned.
+  void WaitForMethods();
 
  private:
   PluginServer() = default;
@@ -56,6 +59,8 @@ class PluginServer {
   // nullptr for tcp.
   std::unique_ptr<PluginSocket> socket_;
   std::unique_ptr<grpc::Server> server_;
+  const std::shared_ptr<absl::Notification> stopped_ =
+      std::make_shared<absl::Notification>();
 };
 
 }  // namespace goplugin::internal
