@@ -171,13 +171,15 @@ TEST_F(HashicorpPluginTest, NetRpcExampleIsRefused) {
 
 // It serves version 2 by net/rpc and version 3 by gRPC.
 TEST_F(HashicorpPluginTest, NegotiatedExample) {
-  ClientOptions options = KvOptions();
-  options.handshake.protocol_versions = {2, 3};
-  Launched client =
-      Client::Launch(Peer("hashicorp-negotiated-plugin", {}), options);
-  ASSERT_TRUE(client.ok()) << client.status();
-  EXPECT_EQ((*client)->protocol_version(), 3u);
-  ExpectFullWalk(**client, "value");
+  for (TlsMode mode : {TlsMode::kAutoMtls, TlsMode::kInsecure}) {
+    ClientOptions options = KvOptionsWith(mode);
+    options.handshake.protocol_versions = {2, 3};
+    Launched client =
+        Client::Launch(Peer("hashicorp-negotiated-plugin", {}), options);
+    ASSERT_TRUE(client.ok()) << client.status();
+    EXPECT_EQ((*client)->protocol_version(), 3u);
+    ExpectFullWalk(**client, "value");
+  }
 }
 
 TEST_F(HashicorpPluginTest, NegotiatedExampleOnItsNetRpcVersion) {

@@ -45,8 +45,15 @@ build_go() {
   build "$here/go" hashicorp-bidirectional-host "$examples/bidirectional"
   build "$here/go" hashicorp-bidirectional-plugin \
     "$examples/bidirectional/plugin-go-grpc"
+  build "$here/go" hashicorp-streaming-host "$examples/streaming"
+  build "$here/go" hashicorp-streaming-plugin "$examples/streaming/plugin"
   build "$here/go" hashicorp-negotiated-host "$examples/negotiated"
   build "$here/go" hashicorp-negotiated-plugin "$examples/negotiated/plugin-go"
+}
+
+go_plugin_source() {
+  (cd "$here/go" && GOTOOLCHAIN=local GOFLAGS= GOWORK=off "$go" list -m \
+    -f '{{.Dir}}' github.com/hashicorp/go-plugin)
 }
 
 # wrapper NAME COMMAND...: a program that runs COMMAND with its own arguments.
@@ -62,8 +69,7 @@ wrapper() {
 # go-plugin's own Python example: copied from the module cache, never kept here.
 # Its generated code is too old for today's protobuf, so it is made anew.
 build_hashicorp_python() {
-  module=$(cd "$here/go" && GOTOOLCHAIN=local GOFLAGS= GOWORK=off "$go" list \
-    -m -f '{{.Dir}}' github.com/hashicorp/go-plugin)
+  module=$(go_plugin_source)
   target=$out/hashicorp-python
   [ -e "$target/proto/kv_pb2_grpc.py" ] && return
   mkdir -p "$target/proto"
@@ -89,5 +95,7 @@ find_python
 find_go "$out/go-venv"
 say "Go: $go ($(GOTOOLCHAIN=local "$go" env GOVERSION)), Python: $python"
 build_go
+# For the test that compares README.md's tables with it.
+ln -sfn "$(go_plugin_source)" "$out/go-plugin"
 build_python
 say "built in $out/bin:" $(ls "$out/bin")

@@ -1,6 +1,7 @@
 #include "tests/conformance/run_host.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <simdjson.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -8,6 +9,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -73,6 +75,13 @@ HostResult RunHost(const HostCommand& command) {
   std::ifstream file(command.output_file, std::ios::binary);
   result.output.assign(std::istreambuf_iterator<char>(file), {});
   return result;
+}
+
+void RemoveWhatTheHostLeft(const std::string& directory) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    EXPECT_TRUE(std::filesystem::is_socket(entry.path() / "s")) << entry;
+    std::filesystem::remove_all(entry.path());
+  }
 }
 
 HostReport::HostReport(const std::string& json) {

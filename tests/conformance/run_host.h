@@ -27,6 +27,11 @@ struct HostResult {
 
 HostResult RunHost(const HostCommand& command);
 
+// A Go host that can't talk to its plugin kills it, and sweeps nothing: this
+// removes the socket that then stays in `directory`, and the socket's own
+// directory.
+void RemoveWhatTheHostLeft(const std::string& directory);
+
 // The JSON object that a host printed. Values are named by JSON pointer:
 // "/steps/0/value". What is missing is "", -1 or false.
 class HostReport {

@@ -26,6 +26,10 @@ std::string PluginPath() {
   return RunfilePath("examples/plugin_cpp/plugin_cpp");
 }
 
+std::string ServePluginPath() {
+  return RunfilePath("tests/conformance/serve_plugin");
+}
+
 class StockHostTest : public PeersTest {
  protected:
   using PeersTest::PeersTest;
@@ -46,7 +50,7 @@ class GoHostTest : public StockHostTest {
   // harness adopts what a host loses), no socket, and nothing had to be killed.
   std::string Drive(std::vector<std::string> flags) {
     flags.insert(flags.begin(), "host");
-    flags.push_back(PluginPath());
+    flags.insert(flags.end(), plugin_.begin(), plugin_.end());
     const HostResult result = Run(std::move(flags));
     const HostReport report(result.output);
     EXPECT_TRUE(report.valid()) << result.output;
@@ -63,16 +67,9 @@ class GoHostTest : public StockHostTest {
     }
     return result.output;
   }
-};
 
-// A Go host kills a plugin whose line it does not like, and sweeps nothing:
-// this is the socket that then stays, with its directory.
-void RemoveWhatTheHostLeft(const std::string& directory) {
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    EXPECT_TRUE(std::filesystem::is_socket(entry.path() / "s")) << entry;
-    std::filesystem::remove_all(entry.path());
-  }
-}
+  std::vector<std::string> plugin_ = {PluginPath()};
+};
 
 TEST_F(GoHostTest, PlaintextPutGetPing) {
   const HostReport report(
@@ -173,9 +170,64 @@ TEST_F(GoHostTest, MultiplexingIsDeclined) {
   RemoveWhatTheHostLeft(temp());
 }
 
+// All three at once: the plugin has no environment but the protocol's, its
+// prints arrive, and what it writes to stderr by itself stays there.
+TEST_F(GoHostTest, WithoutEnvironmentAndWithStdio) {
+  for (const char* tls : {"-automtls", "-automtls=false"}) {
+    const HostReport report(
+        Drive({tls, "-skiphostenv", "-env", absl::StrCat("TMPDIR=", temp()),
+               "-syncstdout", "-put", "one=1", "-get", "one", "-ping"}));
+    EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+    EXPECT_EQ(report.Text("/sync_stdout"), "storing one\n");
+    EXPECT_EQ(report.Text("/sync_stderr"), "");
+    EXPECT_TRUE(absl::StrContains(report.Text("/stderr"), "\"put\""))
+        << report.Text("/stderr");
+  }
+}
+
+TEST_F(GoHostTest, OverTcp) {
+  plugin_ = {ServePluginPath(), "--network=tcp"};
+  for (const char* tls : {"-automtls", "-automtls=false"}) {
+    const HostReport report(
+        Drive({tls, "-syncstdout", "-put", "a=b", "-get", "a", "-ping"}));
+    EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+    EXPECT_EQ(report.Text("/network"), "tcp");
+    EXPECT_EQ(report.Text("/steps/1/value"), "b from version 1");
+    EXPECT_EQ(report.Text("/sync_stdout"), "storing a\n");
+  }
+}
+
+TEST_F(GoHostTest, ThePluginServesTheVersionThatWasAgreedUpon) {
+  plugin_ = {ServePluginPath(), "--versions=2,3,5"};
+  for (const auto& [offered, agreed] :
+       {std::pair("1,2", 2), std::pair("3,2,4", 3), std::pair("5,6", 5)}) {
+    const HostReport report(
+        Drive({"-versions", offered, "-put", "a=b", "-get", "a"}));
+    EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+    EXPECT_EQ(report.Number("/version"), agreed);
+    EXPECT_EQ(report.Text("/steps/1/value"),
+              absl::StrCat("b from version ", agreed));
+  }
+}
+
+TEST_F(GoHostTest, ThePluginsOwnEndIsWaitedFor) {
+  const std::string after = absl::StrCat(data(), "/after");
+  plugin_ = {ServePluginPath(), "--after=" + after};
+  const HostReport report(Drive({"-put", "a=b"}));
+  EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+  EXPECT_TRUE(std::filesystem::exists(after));
+}
+
+TEST_F(GoHostTest, ForAGroup) {
+  const HostReport report(
+      Drive({"-group", absl::StrCat(getegid()), "-put", "a=b", "-get", "a"}));
+  EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+}
+
 class HashicorpHostTest : public StockHostTest {
  protected:
-  HashicorpHostTest() : StockHostTest({"hashicorp-host"}) {}
+  HashicorpHostTest()
+      : StockHostTest({"hashicorp-host", "hashicorp-negotiated-host"}) {}
 
   HostResult Host(std::vector<std::string> words) {
     words.insert(words.begin(), "hashicorp-host");
@@ -196,6 +248,18 @@ TEST_F(HashicorpHostTest, AMissingKeyIsAnError) {
   const HostResult get = Host({"get", "nothing"});
   EXPECT_EQ(get.exit_code, 1);
   EXPECT_TRUE(absl::StrContains(get.output, "NotFound")) << get.output;
+}
+
+// It starts ./kv-plugin, and wants version 3.
+TEST_F(HashicorpHostTest, Negotiated) {
+  const std::string plugin = absl::StrCat(data(), "/kv-plugin");
+  std::ofstream(plugin) << "#!/bin/sh\nexec '" << ServePluginPath()
+                        << "' --versions=2,3,4\n";
+  std::filesystem::permissions(plugin, std::filesystem::perms::owner_all);
+  const HostResult get =
+      Run({"hashicorp-negotiated-host", "get", "hello"}, {"KV_PROTO=grpc"});
+  EXPECT_EQ(get.exit_code, 0) << get.output;
+  EXPECT_EQ(get.output, " from version 3\n");
 }
 
 class PyviderHostTest : public StockHostTest {

@@ -117,6 +117,22 @@ TEST_F(HostEnvironmentTest, StrayProtocolVariables) {
   }
 }
 
+TEST_F(HostEnvironmentTest, InheritedOnlyWhenWanted) {
+  setenv("HOST_ENVIRONMENT_TEST", "seen", 1);
+  for (const bool wanted : {true, false}) {
+    Command command = ServerPlugin({});
+    command.inherit_env = wanted;
+    command.env.push_back({"OF_THE_COMMAND", "seen as well"});
+    std::unique_ptr<Client> client = MustLaunch(command);
+    ASSERT_NE(client, nullptr);
+    EXPECT_EQ(Get(*client, "!env:HOST_ENVIRONMENT_TEST"),
+              wanted ? "seen" : kNotSet);
+    EXPECT_EQ(Get(*client, "!env:OF_THE_COMMAND"), "seen as well");
+    EXPECT_EQ(Get(*client, "!env:BASIC_PLUGIN"), "hello");
+  }
+  unsetenv("HOST_ENVIRONMENT_TEST");
+}
+
 TEST_F(HostEnvironmentTest, HttpProxy) {
   // Nobody is there.
   for (const char* name : {"http_proxy", "https_proxy", "grpc_proxy"}) {

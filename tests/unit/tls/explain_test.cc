@@ -138,6 +138,32 @@ TEST_F(RealFailureTest, WrongName) {
   }
 }
 
+// An authority that made itself a new key: what OpenSSL says of it speaks of
+// signatures, not of certificates.
+TEST_F(RealFailureTest, RootOfTheSameNameWithAnotherKey) {
+  for (CertificateSpec::Key kind :
+       {CertificateSpec::Key::kEc, CertificateSpec::Key::kRsa}) {
+    CertificateSpec spec;
+    spec.key = kind;
+    spec.common_name = "authority";
+    const KeyPair authority = MakeCertificate(spec);
+    const KeyPair renewed = MakeCertificate(spec);
+    spec.common_name = "localhost";
+    spec.basic_constraints = "critical,CA:FALSE";
+    spec.issuer = &authority;
+    const KeyPair issued = MakeCertificate(spec);
+    ManualTls tls;
+    tls.root_certificates = renewed.certificate_pem;
+    const auto channel = MakeManualChannelCredentials(tls);
+    ASSERT_TRUE(channel.ok()) << channel.status();
+    Run(TlsServer(issued, client_), *channel, true, nullptr);
+    for (const absl::Status& status : {probed_, text_only_}) {
+      ExpectError(status, Reason::kServerCertificate, "gRPC says",
+                  "ClientOptions::tls.root_certificates");
+    }
+  }
+}
+
 TEST_F(RealFailureTest, ClientCertificateRefused) {
   Run(TlsServer(server_, MakeCertificate({})), TlsClient(peer_), true, &peer_);
   ExpectError(probed_, Reason::kTls, "was answered with TLS",

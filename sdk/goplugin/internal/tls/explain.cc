@@ -47,6 +47,10 @@ constexpr Clue kClues[] = {
     {"wrong version number", Cause::kServerIsPlain},
     {"http request", Cause::kServerIsPlain},
     {"certificate verify failed", Cause::kVerifyFailed},
+    // The first error that OpenSSL has for a root with the issuer's name and
+    // another key: of the signature, ECDSA or RSA.
+    {"asn1 encoding routines", Cause::kVerifyFailed},
+    {"rsa routines", Cause::kVerifyFailed},
     {"is not in peer certificate", Cause::kWrongName},
     {"hostname verification", Cause::kWrongName},
     {"missing selected alpn", Cause::kNoHttp2},

@@ -28,6 +28,8 @@ import (
 	"github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/examples/grpc/proto"
 	"google.golang.org/grpc"
+
+	"example.com/conformance/internal/tlsfiles"
 )
 
 // step is one thing to do, in the order of the command line.
@@ -69,6 +71,7 @@ type flags struct {
 	env                                          []string
 	steps                                        []step
 	command                                      []string
+	tls                                          tlsfiles.Flags
 }
 
 func parseFlags() flags {
@@ -114,6 +117,7 @@ func parseFlags() flags {
 		f.steps = append(f.steps, step{Do: "ping"})
 		return nil
 	})
+	f.tls.Define()
 	flag.Parse()
 	f.command = flag.Args()
 	if (len(f.command) == 0) == (f.reattach == "") {
@@ -227,6 +231,12 @@ func clientConfig(f flags, o *outputs) (*plugin.ClientConfig, error) {
 	}
 	if f.group != "" {
 		config.UnixSocketConfig = &plugin.UnixSocketConfig{Group: f.group}
+	}
+	if f.tls.Given() {
+		var err error
+		if config.TLSConfig, err = f.tls.Config(); err != nil {
+			return nil, err
+		}
 	}
 	if f.sha256 != "" {
 		sum, err := hex.DecodeString(f.sha256)

@@ -19,6 +19,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"example.com/conformance/internal/tlsfiles"
 )
 
 type flags struct {
@@ -32,6 +34,7 @@ type flags struct {
 	startOut string
 	panicNow bool
 	reattach bool
+	tls      tlsfiles.Flags
 }
 
 func parseFlags() flags {
@@ -52,6 +55,7 @@ func parseFlags() flags {
 	flag.BoolVar(&f.panicNow, "panic", false, "panic before the line")
 	flag.BoolVar(&f.reattach, "test-mode", false,
 		"serve in go-plugin's test mode: prints a reattach config as JSON, no line, no cookie")
+	f.tls.Define()
 	flag.Parse()
 	return f
 }
@@ -124,6 +128,9 @@ func main() {
 		VersionedPlugins: versionedPlugins(f.versions, log),
 		GRPCServer:       newServer(f),
 		Logger:           log,
+	}
+	if f.tls.Given() {
+		config.TLSProvider = f.tls.Config
 	}
 	switch {
 	case f.reattach:
