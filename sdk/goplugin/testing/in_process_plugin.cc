@@ -157,6 +157,7 @@ void InProcessPlugin::WriteStdout(absl::string_view text) {
 
 void InProcessPlugin::End(ExitStatus status) {
   server_->End(status, absl::ZeroDuration());
+  server_->WaitForEnd();
 }
 
 }  // namespace goplugin::testing

@@ -86,9 +86,11 @@ class InProcessPlugin {
   void WriteStdout(absl::string_view text);
 
   // The plugin ends by itself: with a code, or by a signal. The host sees the
-  // crash of a plugin: calls under way fail with UNAVAILABLE or CANCELLED,
-  // OnExit and Explain tell `status` and what was written to stderr. Returns at
-  // once. Without effect before Launch, and when the plugin ends already.
+  // crash of a plugin: calls fail with UNAVAILABLE or CANCELLED, OnExit and
+  // Explain tell `status` and what was written to stderr. Returns when no call
+  // reaches the plugin any more, at once or, beside a method that does not look
+  // at its call's cancellation, after half a second. Without effect before
+  // Launch, and when the plugin ends already.
   void End(ExitStatus status);
 
  private:

@@ -96,6 +96,11 @@ void InProcessServer::End(ExitStatus status, absl::Duration grace) {
   grace_ = grace;
 }
 
+void InProcessServer::WaitForEnd() {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(this, &InProcessServer::HasNoCalls));
+}
+
 void InProcessServer::EndAndWait() {
   End(ExitStatus{ExitStatus::Kind::kExited, 0}, absl::ZeroDuration());
   if (thread_.joinable()) thread_.join();

@@ -65,6 +65,8 @@ class InProcessServer : public std::enable_shared_from_this<InProcessServer> {
   // Asks for the end, after `grace` for the calls under way. The first one
   // after Start counts.
   void End(ExitStatus status, absl::Duration grace) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits until no call gets here any more, after End.
+  void WaitForEnd() ABSL_LOCKS_EXCLUDED(mutex_);
   // The end of the owner: returns when nothing refers to the services any more.
   void EndAndWait();
 
@@ -72,6 +74,9 @@ class InProcessServer : public std::enable_shared_from_this<InProcessServer> {
   void MakeBroker(const std::string& directory);
   void RunToEnd() ABSL_LOCKS_EXCLUDED(mutex_);
   void TellExit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasNoCalls() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return ended_ || !started_;
+  }
   bool EndIsAsked() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return end_.has_value();
   }
