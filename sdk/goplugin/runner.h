@@ -20,7 +20,7 @@ struct RunnerRequest {
   std::vector<std::string> environment;
   // The host's private directory for the plugin's and the broker's sockets; it
   // is there, and is removed after the plugin's end. The plugin must find it,
-  // writable, at the path that HostToPlugin gives for it.
+  // writable, at the path that PlaceSocketDirectory gave for it.
   std::string socket_directory;
   // Start should have returned by then.
   absl::Duration timeout;
@@ -52,8 +52,8 @@ struct RunnerProcess {
 // Blocking: other clients' launches wait while Start runs, so what takes long,
 // as fetching an image, is better done before Launch. No method may call
 // blocking methods of a client or its broker.
-// Lifetime: shared; the SDK lets go of it after the client's end. Nothing is
-// called before Launch, and Start is always first, but for Name.
+// Lifetime: shared; the SDK lets go of it after the client's end. Nothing but
+// Name is called before PlaceSocketDirectory and Start.
 // Errors: any status, whose code does not matter; its text becomes evidence of
 // the SDK's own error.
 class Runner {
@@ -64,10 +64,19 @@ class Runner {
   // block.
   virtual std::string Name() const = 0;
 
+  // Where the plugin will find `directory`, the request's socket directory: an
+  // absolute path, at most 107 bytes with a socket's name. Called once, just
+  // before Start and on its thread.
+  virtual absl::StatusOr<std::string> PlaceSocketDirectory(
+      const std::string& directory) {
+    return directory;
+  }
+
   // Starts the plugin. After an error nothing of it may be left.
   // Called once, on a thread that lives as long as any client does: a death
   // signal that a child gets from here (PR_SET_PDEATHSIG) means the host's end.
-  // An error ends the launch with Reason::kSpawn.
+  // All signals are blocked on it, which a child must undo. An error ends the
+  // launch with Reason::kSpawn.
   virtual absl::StatusOr<RunnerProcess> Start(const RunnerRequest& request) = 0;
 
   // How the plugin ended. Called once, on a callback thread, when exit_fd was
@@ -97,10 +106,9 @@ class Runner {
     return endpoint;
   }
 
-  // The other way: where the plugin reaches what this host calls `endpoint`.
-  // Asked for the socket directory, as an endpoint of kUnix, before Start, on
-  // Start's thread; and for each socket or port of the host's broker, on the
-  // caller's thread in AcceptAndServe and Announce.
+  // The other way: where the plugin reaches what this host calls `endpoint`, a
+  // socket in the socket directory or a port of the host's broker. Called on
+  // the caller's thread, in AcceptAndServe and Announce; as PluginToHost.
   virtual absl::StatusOr<Endpoint> HostToPlugin(
       const Endpoint& endpoint) const {
     return endpoint;

@@ -144,15 +144,23 @@ absl::Status CheckProcess(const Runner& runner, const Descriptors& process) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<RunnerRequest> MakeRequest(const StartContext& context,
-                                          const AddressTranslation& translation,
+absl::StatusOr<RunnerRequest> MakeRequest(Runner& runner,
+                                          const StartContext& context,
                                           StartPreparation& preparation) {
   RunnerRequest request;
   request.socket_directory = preparation.directory->path();
-  absl::StatusOr<Endpoint> inside = translation.to_there(
-      {Endpoint::Network::kUnix, request.socket_directory});
-  if (!inside.ok()) return inside.status();
-  preparation.variables.socket_directory = inside->address;
+  absl::StatusOr<std::string> inside =
+      runner.PlaceSocketDirectory(request.socket_directory);
+  const bool usable = inside.ok() && !inside->empty() && inside->front() == '/';
+  if (!usable) {
+    return StartError(
+        runner, "the runner gave no place for the plugin's socket directory",
+        absl::StrCat("PlaceSocketDirectory of ",
+                     Quote(request.socket_directory), ": ",
+                     inside.ok() ? Quote(*inside) : Said(inside.status())),
+        "give an absolute path, where the plugin will find that directory");
+  }
+  preparation.variables.socket_directory = *std::move(inside);
   request.environment = BuildEnvironment({}, {}, preparation.variables);
   request.timeout = context.timeout;
   return request;
@@ -166,7 +174,7 @@ absl::StatusOr<StartedPlugin> RunPlugin(const std::shared_ptr<Runner>& runner,
   StartedPlugin plugin;
   plugin.translation = TranslationOf(runner);
   absl::StatusOr<RunnerRequest> request =
-      MakeRequest(context, plugin.translation, *preparation);
+      MakeRequest(*runner, context, *preparation);
   if (!request.ok()) return request.status();
   absl::StatusOr<RunnerProcess> process = runner->Start(*request);
   if (!process.ok()) return StartFailed(*runner, process.status());
