@@ -33,6 +33,10 @@ absl::StatusOr<Endpoint> Move(const Endpoint& endpoint, const std::string& from,
   return Endpoint{Endpoint::Network::kUnix, absl::StrCat(to, "/", name)};
 }
 
+void Append(std::vector<std::string>& line, std::vector<std::string> words) {
+  line.insert(line.end(), words.begin(), words.end());
+}
+
 std::string ReadAll(int descriptor) {
   std::string text;
   char buffer[4096];
@@ -72,19 +76,25 @@ absl::StatusOr<std::string> BubblewrapRunner::PlaceSocketDirectory(
 }
 
 std::vector<std::string> BubblewrapRunner::CommandLine() const {
-  std::vector<std::string> line = {
-      "/usr/bin/bwrap", "--unshare-all", "--die-with-parent", "--new-session",
-      // It closes this once the sandbox is there.
-      "--info-fd", "3",
-      // The system, to be read only.
-      "--ro-bind", "/usr", "/usr", "--ro-bind-try", "/lib", "/lib",
-      "--ro-bind-try", "/lib64", "/lib64", "--ro-bind-try", "/bin", "/bin",
-      "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache",
-      // Of its own.
-      "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp",
-      // What it shares with the host.
-      "--ro-bind", program_, kProgramInside, "--bind", directory_,
-      kSocketsInside, kProgramInside};
+  std::vector<std::string> line = {"/usr/bin/bwrap", "--unshare-all",
+                                   "--die-with-parent", "--new-session"};
+  // Without a process of bwrap's own around the plugin, which would outlive
+  // the other one for a moment.
+  line.push_back("--as-pid-1");
+  // Where it tells of the sandbox, and which it then closes.
+  Append(line, {"--info-fd", "3"});
+  // The system, to be read only.
+  Append(line, {"--ro-bind", "/usr", "/usr"});
+  for (const char* path : {"/lib", "/lib64", "/bin", "/etc/ld.so.cache"}) {
+    Append(line, {"--ro-bind-try", path, path});
+  }
+  // Of its own.
+  Append(line, {"--proc", "/proc", "--dev", "/dev"});
+  Append(line, {"--tmpfs", "/tmp", "--chdir", "/tmp"});
+  // What it shares with the host.
+  Append(line, {"--ro-bind", program_, kProgramInside});
+  Append(line, {"--bind", directory_, kSocketsInside});
+  line.push_back(kProgramInside);
   line.insert(line.end(), arguments_.begin(), arguments_.end());
   return line;
 }
