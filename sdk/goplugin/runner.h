@@ -86,15 +86,16 @@ class Runner {
 
   // Ends the plugin at once and with all that belongs to it. Called on a
   // callback thread, when a launch fails, and in place of SIGTERM and SIGKILL
-  // when a client ends; again, maybe, after an error; also when the plugin is
-  // gone already. May block for a moment: ShutdownOptions::kill_timeout after
-  // the call, a plugin that is still there is given up.
+  // when a client ends; on Start's thread, when what Start gave can't be used;
+  // again, maybe, after an error; also when the plugin is gone already. May
+  // block for a moment: ShutdownOptions::kill_timeout after the call, a plugin
+  // that is still there is given up.
   virtual absl::Status Kill() = 0;
 
   // What the runner knows of a launch that failed, for a person: one line or a
-  // few. Called on a callback thread once Start has failed, or the plugin has
-  // not become ready; may block for a moment, beyond kill_timeout it is not
-  // waited for.
+  // few. Called once at most: on Start's thread when Start has failed, on a
+  // callback thread when the plugin has not become ready. May block for a
+  // moment; beyond kill_timeout it is not waited for.
   virtual std::string Diagnose() { return ""; }
 
   // Where this host reaches what the plugin calls `endpoint`: the address of

@@ -113,6 +113,23 @@ TEST_F(RunnerTest, ItCantBeLeftRunning) {
               {Reason::kOptions, "not started to outlive", "Runner"});
 }
 
+// The kernel knows who serves at the socket, whatever the walls.
+TEST_F(RunnerTest, AnotherClientReattaches) {
+  auto client = MustServe();
+  ASSERT_NE(client, nullptr);
+  absl::StatusOr<ReattachConfig> config = client->reattach_config();
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->pid, 0);
+  EXPECT_EQ(config->endpoint, client->endpoint());
+  auto other = Client::Reattach(*config, PlainOptions());
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_GT((*other)->pid(), 1);
+  EXPECT_EQ(Get(**other, "!pid"), "1");
+  EXPECT_EQ((*other)->Shutdown(), absl::OkStatus());
+  // Its orderly end is an unasked one to the client that launched it.
+  EXPECT_TRUE(client->WaitForExit(kPatience).ok());
+}
+
 TEST_F(RunnerTest, AProgramThatIsNotThere) {
   auto client =
       Client::Launch(std::make_shared<BubblewrapRunner>(ScratchPath("missing")),
