@@ -15,7 +15,9 @@
 #include "goplugin/internal/lifecycle/find_plugin.h"
 #include "goplugin/internal/lifecycle/launch.h"
 #include "goplugin/internal/lifecycle/live_sessions.h"
+#include "goplugin/internal/lifecycle/run_plugin.h"
 #include "goplugin/internal/lifecycle/session.h"
+#include "goplugin/internal/lifecycle/spawn_plugin.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
 
 namespace goplugin {
@@ -100,15 +102,35 @@ LaunchOperation Client::StartAsync(std::shared_ptr<Session> session,
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Launch(Command command,
                                                        ClientOptions options) {
-  return Start(Session::Create(internal::LaunchSource(std::move(command)),
-                               std::move(options)));
+  return Start(Session::Create(
+      internal::LaunchSource(internal::SpawnStart(std::move(command))),
+      std::move(options)));
 }
 
 LaunchOperation Client::LaunchAsync(Command command, ClientOptions options,
                                     LaunchCallback done) {
-  return StartAsync(Session::Create(internal::LaunchSource(std::move(command)),
-                                    std::move(options)),
-                    std::move(done));
+  return StartAsync(
+      Session::Create(
+          internal::LaunchSource(internal::SpawnStart(std::move(command))),
+          std::move(options)),
+      std::move(done));
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Launch(
+    std::shared_ptr<Runner> runner, ClientOptions options) {
+  return Start(Session::Create(
+      internal::LaunchSource(internal::RunnerStart(std::move(runner))),
+      std::move(options)));
+}
+
+LaunchOperation Client::LaunchAsync(std::shared_ptr<Runner> runner,
+                                    ClientOptions options,
+                                    LaunchCallback done) {
+  return StartAsync(
+      Session::Create(
+          internal::LaunchSource(internal::RunnerStart(std::move(runner))),
+          std::move(options)),
+      std::move(done));
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Reattach(

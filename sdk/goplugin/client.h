@@ -26,6 +26,7 @@
 #include "goplugin/exit_status.h"
 #include "goplugin/handshake_info.h"
 #include "goplugin/reattach.h"
+#include "goplugin/runner.h"
 
 namespace goplugin {
 
@@ -90,6 +91,15 @@ class Client {
   // thread, also when the operation is cancelled; never before LaunchAsync
   // returns its operation to a caller on another thread would notice.
   static LaunchOperation LaunchAsync(Command command, ClientOptions options,
+                                     LaunchCallback done);
+
+  // The same with a plugin that `runner` starts: see runner.h. Shutdown and the
+  // destructor ask the plugin to go, and then call the runner's Kill in place
+  // of signals. pid() is -1, endpoint() is where this host reaches the plugin.
+  static absl::StatusOr<std::unique_ptr<Client>> Launch(
+      std::shared_ptr<Runner> runner, ClientOptions options);
+  static LaunchOperation LaunchAsync(std::shared_ptr<Runner> runner,
+                                     ClientOptions options,
                                      LaunchCallback done);
 
   // Takes over a plugin that runs already: started by another host, which let

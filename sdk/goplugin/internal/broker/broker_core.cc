@@ -33,6 +33,12 @@ std::string Rounded(absl::Duration duration) {
   return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(1)));
 }
 
+absl::StatusOr<Endpoint> Translate(const AddressTranslation::Translate& how,
+                                   Endpoint endpoint) {
+  if (how == nullptr) return endpoint;
+  return how(endpoint);
+}
+
 absl::Status LinkError(const std::string& peer, const grpc::Status& status) {
   ErrorDetails details;
   if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
@@ -142,6 +148,13 @@ std::uint32_t BrokerCore::NextId() {
 
 absl::StatusOr<Endpoint> BrokerCore::Await(std::uint32_t id,
                                            absl::Duration timeout) {
+  absl::StatusOr<Endpoint> announced = AwaitAnnounced(id, timeout);
+  if (!announced.ok()) return announced;
+  return Translate(setup_.translation.to_here, *std::move(announced));
+}
+
+absl::StatusOr<Endpoint> BrokerCore::AwaitAnnounced(std::uint32_t id,
+                                                    absl::Duration timeout) {
   const Stopwatch waited;
   absl::MutexLock lock(&mutex_);
   if (!end_.ok()) return end_;
@@ -211,6 +224,9 @@ absl::Status BrokerCore::Announce(std::uint32_t id, const Endpoint& endpoint) {
 }
 
 absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
+  const absl::StatusOr<Endpoint> there =
+      Translate(setup_.translation.to_there, endpoint);
+  if (!there.ok()) return there.status();
   Send send;
   {
     absl::MutexLock lock(&mutex_);
@@ -229,7 +245,7 @@ absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
         "serve on ids after the first call of the host has come; a host "
         "without a broker never opens the stream");
   }
-  if (send(AnnouncementOf(id, endpoint))) return absl::OkStatus();
+  if (send(AnnouncementOf(id, *there))) return absl::OkStatus();
   absl::MutexLock lock(&mutex_);
   return Broken();
 }

@@ -21,6 +21,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/endpoint.h"
+#include "goplugin/internal/broker/address_translation.h"
 #include "goplugin/internal/broker/broker_sockets.h"
 #include "goplugin/internal/broker/channel_pool.h"
 #include "goplugin/internal/broker/pending_table.h"
@@ -50,6 +51,7 @@ struct BrokerSetup {
   Endpoint::Network network = Endpoint::Network::kUnix;
   SocketsPlan sockets;
   BrokerSecurity security;
+  AddressTranslation translation = {};
   // How long an announcement waits for its dial.
   absl::Duration keep = absl::Seconds(30);
   // A remark for the log. Called from any thread, must not block.
@@ -85,9 +87,10 @@ class BrokerCore {
 
   // The callers' side.
   std::uint32_t NextId();
-  // Waits for the announcement of `id`.
+  // Waits for the announcement of `id`. The endpoint is one of this side.
   absl::StatusOr<Endpoint> Await(std::uint32_t id, absl::Duration timeout);
-  // Tells the other side of `id`; waits for a stream if there is none yet.
+  // Tells the other side of `id`, served at an endpoint of this side; waits for
+  // a stream if there is none yet.
   absl::Status Announce(std::uint32_t id, const Endpoint& endpoint);
   // `id` is not served any more.
   void Withdraw(std::uint32_t id);
@@ -116,6 +119,8 @@ class BrokerCore {
     return !end_.ok() || link_ != Link::kNotYet;
   }
   bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !end_.ok(); }
+  absl::StatusOr<Endpoint> AwaitAnnounced(std::uint32_t id,
+                                          absl::Duration timeout);
   // After Close, the End that explains it is not far.
   absl::Status Broken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status NobodyAnnounced(std::uint32_t id, absl::Duration waited) const

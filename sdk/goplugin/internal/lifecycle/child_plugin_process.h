@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "absl/strings/string_view.h"
 #include "goplugin/internal/lifecycle/plugin_process.h"
+#include "goplugin/internal/lifecycle/process_output.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/process/spawn.h"
 
@@ -21,14 +21,12 @@ class ChildPluginProcess final : public PluginProcess {
   void Detach() override;
 
  private:
-  void OnReadingEnded(absl::string_view stream, int error);
   void WatchExit();
   void OnMaybeExited();
 
   EventLoop& loop_;
   ChildProcess child_;
-  std::unique_ptr<OutputReader> stdout_;
-  std::unique_ptr<OutputReader> stderr_;
+  ProcessOutput output_;
   Timer poll_;
   std::unique_ptr<ReadableWatch> watch_;
 };

@@ -46,12 +46,17 @@ std::string CrashHint(const ExitStatus& status, bool has_panic) {
 
 }  // namespace
 
-absl::Status CrashError(const std::string& path, pid_t pid,
+absl::Status CrashError(const std::string& path, const PluginProcess& process,
                         const ExitStatus& status, const PluginOutput& output) {
   ErrorDetails details;
   details.reason = Reason::kCrashed;
   details.what = absl::StrCat("the plugin ", path, " ended unasked");
-  if (pid > 0) details.evidence = {absl::StrCat("pid ", pid)};
+  if (process.pid() > 0) {
+    details.evidence.push_back(absl::StrCat("pid ", process.pid()));
+  }
+  if (!process.trouble().empty()) {
+    details.evidence.push_back(process.trouble());
+  }
   details.exit_status = status;
   output.AddEvidence(details);
   details.hint = CrashHint(status, !details.panic.empty());

@@ -2,18 +2,18 @@
 #define GOPLUGIN_INTERNAL_LIFECYCLE_CRASH_H_
 
 #include <grpcpp/support/status.h>
-#include <sys/types.h>
 
 #include <string>
 
 #include "absl/status/status.h"
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/lifecycle/plugin_output.h"
+#include "goplugin/internal/lifecycle/plugin_process.h"
 
 namespace goplugin::internal {
 
 // The report of an exit that nobody asked for: kCrashed, with the last words.
-absl::Status CrashError(const std::string& path, pid_t pid,
+absl::Status CrashError(const std::string& path, const PluginProcess& process,
                         const ExitStatus& status, const PluginOutput& output);
 
 // `error` with what a failed call said as one more piece of evidence.

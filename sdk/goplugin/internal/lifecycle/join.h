@@ -15,16 +15,12 @@
 
 namespace goplugin::internal {
 
-using MakePluginProcess =
-    absl::AnyInvocable<std::unique_ptr<PluginProcess>(
-                           EventLoop&, PluginProcess::Callbacks) &&>;
-
 // A plugin that runs already, before anybody has connected to it. What Join's
 // search comes back with.
 struct FoundPlugin {
   ConnectTarget target;
   HandshakeResponse response;
-  // nullptr: what is not seen is not signalled. Called on the loop's thread.
+  // nullptr: what is not seen is not signalled.
   MakePluginProcess make_process;
   // nullptr where the sockets are known by the endpoint alone.
   std::unique_ptr<PluginFiles> files;

@@ -2,13 +2,11 @@
 
 #include <signal.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,7 +16,6 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/lifecycle/child_plugin_process.h"
 #include "goplugin/internal/lifecycle/key_pair_stock.h"
 #include "goplugin/internal/lifecycle/open_channel.h"
 #include "goplugin/internal/lifecycle/options_check.h"
@@ -51,33 +48,35 @@ absl::Status CheckAnnounced(const Endpoint& endpoint) {
   return CheckUnixSocket(endpoint.address);
 }
 
-std::vector<std::string> CopyEnvironment() {
-  std::vector<std::string> copy;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    copy.emplace_back(*entry);
-  }
-  return copy;
-}
-
 std::string Rounded(absl::Duration duration) {
   return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(1)));
 }
 
 }  // namespace
 
-MakeSource LaunchSource(Command command) {
-  return [command = std::move(command),
-          inherited = CopyEnvironment()](const SourceContext& context) {
-    return std::make_shared<Launch>(context, command, inherited);
+MakeSource LaunchSource(PluginStart start) {
+  return [start = std::move(start)](const SourceContext& context) {
+    return std::make_shared<Launch>(context, start);
   };
 }
 
-Launch::Launch(const SourceContext& context, Command command,
-               std::vector<std::string> inherited)
+template <typename Ask, typename Then>
+void Launch::AskUser(Ask ask, Then then) {
+  // A queue of its own: a sink that is stuck must not be in the way.
+  const auto queue = std::make_shared<CallbackQueue>(runtime_.callbacks(),
+                                                     [](size_t /*dropped*/) {});
+  queue->Post([&loop = runtime_.loop(), weak = weak_from_this(),
+               ask = std::move(ask), then = std::move(then)] {
+    loop.Post([weak, then, answer = ask()] {
+      if (const auto self = weak.lock()) then(*self, answer);
+    });
+  });
+}
+
+Launch::Launch(const SourceContext& context, PluginStart start)
     : runtime_(context.runtime),
-      command_(std::move(command)),
+      start_(std::move(start)),
       options_(context.options),
-      inherited_(std::move(inherited)),
       output_(context.output),
       callbacks_(context.callbacks),
       stopwatch_(context.stopwatch),
@@ -85,23 +84,23 @@ Launch::Launch(const SourceContext& context, Command command,
       notice_(runtime_.loop()),
       quiet_(runtime_.loop()),
       reader_(PolicyOf(options_)) {
-  plugin_.name = command_.path;
-  plugin_.has_own_user = command_.user.has_value();
-  plugin_.may_outlive = command_.lifetime == Command::Lifetime::kOutlivesHost;
+  plugin_.name = start_.name;
+  plugin_.has_own_user = start_.has_own_user;
+  plugin_.may_outlive = start_.may_outlive;
 }
 
 void Launch::Start(Done done) {
   done_ = std::move(done);
-  const absl::Status usable = CheckOptions(command_, options_);
+  const absl::Status usable = start_.check(options_);
   if (!usable.ok()) {
     runtime_.loop().Post(
         [self = shared_from_this(), usable] { self->Fail(usable); });
     return;
   }
-  spawning_ = true;
+  starting_ = true;
   // The loop hears of the deadline before it can hear of the process.
   runtime_.loop().Post([self = shared_from_this()] { self->StartTimers(); });
-  StartSpawning();
+  StartPlugin();
 }
 
 void Launch::StartTimers() {
@@ -111,21 +110,23 @@ void Launch::StartTimers() {
   notice_.Start(options_.slow_start_notice, [this] { OnSlowStart(); });
 }
 
-void Launch::StartSpawning() {
+void Launch::StartPlugin() {
   runtime_.spawner().Post([self = shared_from_this()]() mutable {
     Runtime& runtime = self->runtime_;
-    absl::StatusOr<SpawnedPlugin> spawned = SpawnPlugin(
-        self->command_, self->options_, self->inherited_, self->abandoned_);
+    const absl::Duration left =
+        self->stopwatch_.Remaining(self->options_.start_timeout);
+    absl::StatusOr<StartedPlugin> started =
+        self->start_.run({runtime, self->options_, left, self->abandoned_});
     const absl::Duration when = self->stopwatch_.Elapsed();
-    const bool started = spawned.ok();
+    const bool runs = started.ok();
     // Handed on, not shared: timers must be destroyed on the loop.
     runtime.loop().Post(
-        [self = std::move(self), spawned = std::move(spawned), when]() mutable {
-          self->OnSpawned(std::move(spawned), when);
+        [self = std::move(self), started = std::move(started), when]() mutable {
+          self->OnStarted(std::move(started), when);
         });
     // What this launch or the next one will need, while the plugin starts. Not
     // without one: the process may be about to exit.
-    if (!started) return;
+    if (!runs) return;
     runtime.calls();
     ShutDownChannel();
     KeyPairStock::Refill();
@@ -138,15 +139,26 @@ void Launch::Cancel() {
                  "LaunchOperation::Cancel was called by this host"));
 }
 
-void Launch::OnSpawned(absl::StatusOr<SpawnedPlugin> spawned,
+void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
                        absl::Duration when) {
-  spawning_ = false;
-  if (!spawned.ok()) {
+  starting_ = false;
+  if (!started.ok()) {
     if (over_) return ConcludeFailure();
-    return Fail(spawned.status());
+    return Fail(started.status());
   }
-  plugin_.files = std::make_unique<PluginFiles>(std::move(spawned->directory));
-  key_pair_ = std::move(spawned->key_pair);
+  plugin_.name = std::move(started->name);
+  plugin_.files = std::make_unique<PluginFiles>(std::move(started->directory));
+  plugin_.translation = std::move(started->translation);
+  key_pair_ = std::move(started->key_pair);
+  diagnose_ = std::move(started->diagnose);
+  plugin_.process =
+      std::move(started->make_process)(runtime_.loop(), ProcessCallbacks());
+  if (over_) return plugin_.process->Signal(SIGKILL);
+  plugin_.timings.spawn = when;
+  Report(LaunchPhase::kStarted, when);
+}
+
+PluginProcess::Callbacks Launch::ProcessCallbacks() {
   PluginProcess::Callbacks callbacks;
   callbacks.on_stdout = [this](absl::string_view bytes) { OnStdout(bytes); };
   callbacks.on_stdout_end = [this] { OnStdoutEnd(); };
@@ -157,11 +169,7 @@ void Launch::OnSpawned(absl::StatusOr<SpawnedPlugin> spawned,
     output_->OnReadError(stream, error);
   };
   callbacks.on_exit = [this](ExitStatus /*status*/) { OnExit(); };
-  plugin_.process = std::make_unique<ChildPluginProcess>(
-      runtime_.loop(), std::move(spawned->child), std::move(callbacks));
-  if (over_) return plugin_.process->Signal(SIGKILL);
-  plugin_.timings.spawn = when;
-  Report(LaunchPhase::kStarted, when);
+  return callbacks;
 }
 
 void Launch::OnStdout(absl::string_view bytes) {
@@ -213,34 +221,62 @@ void Launch::OnExit() {
 void Launch::OnSlowStart() {
   output_->Note(
       LogLevel::kWarn,
-      absl::StrCat(
-          "the plugin ", command_.path,
-          " has not printed its handshake line after ",
-          Rounded(stopwatch_.Elapsed()), "; waiting up to ",
-          absl::FormatDuration(options_.start_timeout), " for it (pid ",
-          plugin_.process == nullptr ? 0 : plugin_.process->pid(), ")"));
+      absl::StrCat("the plugin ", plugin_.name,
+                   " has not printed its handshake line after ",
+                   Rounded(stopwatch_.Elapsed()), "; waiting up to ",
+                   absl::FormatDuration(options_.start_timeout), " for it (",
+                   plugin_.process == nullptr
+                       ? "it is being started"
+                       : absl::StrCat("pid ", plugin_.process->pid()),
+                   ")"));
 }
 
 void Launch::OnDeadline() {
-  if (!spawning_) return FinishReading(HandshakeReader::End::kDeadline);
+  if (has_line_) {
+    return Fail(MakeError(
+        Reason::kHandshakeTimeout,
+        "the plugin's address was not translated within the start timeout",
+        "the runner's PluginToHost must return soon"));
+  }
+  if (!starting_) return FinishReading(HandshakeReader::End::kDeadline);
   Fail(MakeError(Reason::kHandshakeTimeout,
-                 absl::StrCat("the plugin ", command_.path,
+                 absl::StrCat("the plugin ", plugin_.name,
                               " was not started within the start timeout"),
                  "raise start_timeout: a big program on a slow disk takes its "
                  "time to be hashed, and launches wait for each other then"));
 }
 
 void Launch::OnLine(const HandshakeResponse& response) {
-  deadline_.Cancel();
+  has_line_ = true;
   notice_.Cancel();
   quiet_.Cancel();
   plugin_.response = response;
-  const absl::Status announced = CheckAnnounced(response.endpoint);
+  if (plugin_.translation.to_here == nullptr) {
+    return OnAddress(response.endpoint);
+  }
+  // Until it is known, there is no endpoint of this host's.
+  plugin_.response.endpoint = Endpoint();
+  Translate(response.endpoint);
+}
+
+void Launch::Translate(const Endpoint& announced) {
+  AskUser([translate = plugin_.translation.to_here,
+           announced] { return translate(announced); },
+          [](Launch& self, const absl::StatusOr<Endpoint>& address) {
+            if (!self.over_) self.OnAddress(address);
+          });
+}
+
+void Launch::OnAddress(const absl::StatusOr<Endpoint>& address) {
+  deadline_.Cancel();
+  if (!address.ok()) return Fail(address.status());
+  plugin_.response.endpoint = *address;
+  const absl::Status announced = CheckAnnounced(*address);
   if (!announced.ok()) return Fail(announced);
-  plugin_.files->Remember(response.endpoint);
+  plugin_.files->Remember(*address);
   plugin_.timings.line = stopwatch_.Elapsed();
   Report(LaunchPhase::kLine, plugin_.timings.line);
-  Connect(response);
+  Connect(plugin_.response);
 }
 
 void Launch::Connect(const HandshakeResponse& response) {
@@ -292,7 +328,8 @@ void Launch::Fail(const absl::Status& status) {
   failure_ = WithEvidence(status);
   if (plugin_.files != nullptr) {
     plugin_.files->Remember(plugin_.response.endpoint);
-    if (!reader_.has_response()) {
+    // A path of the plugin's own says nothing here.
+    if (!reader_.has_response() && plugin_.translation.to_here == nullptr) {
       plugin_.files->Remember(
           Endpoint{Endpoint::Network::kUnix, reader_.unused_socket()});
     }
@@ -301,12 +338,24 @@ void Launch::Fail(const absl::Status& status) {
     connector_->set_on_idle([this] { ConcludeLater(); });
     connector_->Cancel();
   }
+  Diagnose();
   if (plugin_.process != nullptr) plugin_.process->Signal(SIGKILL);
   deadline_.Start(options_.shutdown.kill_timeout, [this] {
     gave_up_ = true;
     ConcludeFailure();
   });
   ConcludeLater();
+}
+
+void Launch::Diagnose() {
+  if (diagnose_ == nullptr) return;
+  diagnosing_ = true;
+  AskUser(std::exchange(diagnose_, nullptr),
+          [](Launch& self, std::string diagnosis) {
+            self.diagnosing_ = false;
+            self.diagnosis_ = std::move(diagnosis);
+            self.ConcludeFailure();
+          });
 }
 
 // Not at once: the caller may be a callback of what is destroyed then.
@@ -320,7 +369,8 @@ void Launch::ConcludeFailure() {
   const bool running =
       plugin_.process != nullptr && !plugin_.process->exit_status().has_value();
   const bool connecting = connector_ != nullptr && connector_->busy();
-  if (spawning_ || connecting || (running && !gave_up_)) return;
+  if (starting_ || connecting) return;
+  if ((running || diagnosing_) && !gave_up_) return;
   deadline_.Cancel();
   // The last words may have come after the failure.
   const absl::Status failure = WithEvidence(failure_);
@@ -334,16 +384,33 @@ absl::Status Launch::WithEvidence(const absl::Status& status) const {
   ErrorDetails details = GetErrorDetails(status).value_or(ErrorDetails());
   if (failure_.ok()) {
     if (plugin_.process != nullptr) {
+      const pid_t pid = plugin_.process->pid();
       details.evidence.push_back(absl::StrCat(
-          "plugin ", command_.path, ", pid ", plugin_.process->pid()));
+          "plugin ", plugin_.name, pid > 0 ? absl::StrCat(", pid ", pid) : ""));
       // Not the SIGKILL that follows a failure.
       details.exit_status = plugin_.process->exit_status();
     }
     details.evidence.push_back(
         absl::StrCat("after ", Rounded(stopwatch_.Elapsed())));
+  } else {
+    AddLastEvidence(details);
   }
   output_->AddEvidence(details);
   return MakeError(details);
+}
+
+void Launch::AddLastEvidence(ErrorDetails& details) const {
+  if (!diagnosis_.empty()) {
+    details.evidence.push_back(
+        absl::StrCat("the runner's diagnosis: ", Quote(diagnosis_)));
+  }
+  if (plugin_.process == nullptr) return;
+  if (!plugin_.process->trouble().empty()) {
+    details.evidence.push_back(plugin_.process->trouble());
+  }
+  if (!plugin_.process->exit_status().has_value()) {
+    details.evidence.push_back("it was killed, and is still there");
+  }
 }
 
 void Launch::Report(LaunchPhase phase, absl::Duration when) {

@@ -4,9 +4,9 @@
 #include <grpcpp/channel.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -14,7 +14,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "goplugin/client_options.h"
-#include "goplugin/command.h"
+#include "goplugin/endpoint.h"
+#include "goplugin/error.h"
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/handshake/handshake_response.h"
@@ -22,32 +23,31 @@
 #include "goplugin/internal/lifecycle/connector.h"
 #include "goplugin/internal/lifecycle/plugin_output.h"
 #include "goplugin/internal/lifecycle/plugin_source.h"
+#include "goplugin/internal/lifecycle/plugin_start.h"
 #include "goplugin/internal/lifecycle/runtime.h"
-#include "goplugin/internal/lifecycle/spawn_plugin.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/tls/certificate.h"
 
 namespace goplugin::internal {
 
-// The way from a command to a ready plugin:
-//   spawn -> handshake line -> security -> channel -> connected
+// The way from a plugin's start to a ready plugin:
+//   start -> handshake line -> address -> security -> channel -> connected
 // or, from anywhere on it, to an error that is told once everything that was
 // started is gone. Lives on the loop's thread, but for Start, in a shared_ptr.
 class Launch final : public PluginSource,
                      public std::enable_shared_from_this<Launch> {
  public:
-  // `inherited` is the host's environment at the time of the caller's call.
-  Launch(const SourceContext& context, Command command,
-         std::vector<std::string> inherited);
+  Launch(const SourceContext& context, PluginStart start);
 
   void Start(Done done) override;
   void Cancel() override;
 
  private:
   void StartTimers();
-  void StartSpawning();
-  void OnSpawned(absl::StatusOr<SpawnedPlugin> spawned, absl::Duration when);
+  void StartPlugin();
+  void OnStarted(absl::StatusOr<StartedPlugin> started, absl::Duration when);
+  PluginProcess::Callbacks ProcessCallbacks();
   void OnStdout(absl::string_view bytes);
   void OnStdoutEnd();
   void OnExit();
@@ -56,19 +56,26 @@ class Launch final : public PluginSource,
   void AfterReading(HandshakeReader::State state);
   void FinishReading(HandshakeReader::End end);
   void OnLine(const HandshakeResponse& response);
+  void Translate(const Endpoint& announced);
+  void OnAddress(const absl::StatusOr<Endpoint>& address);
   void Connect(const HandshakeResponse& response);
   void OnConnected(const absl::Status& status, Connector::Serving serving);
   void Fail(const absl::Status& status);
+  void Diagnose();
   void ConcludeLater();
   void ConcludeFailure();
   absl::Status WithEvidence(const absl::Status& status) const;
+  void AddLastEvidence(ErrorDetails& details) const;
   void Report(LaunchPhase phase, absl::Duration when);
-  bool reading() const { return !over_ && connector_ == nullptr; }
+  bool reading() const { return !over_ && !has_line_; }
+  // Calls `ask` where user code may run, and `then` with its answer on the
+  // loop, unless this launch is gone by then.
+  template <typename Ask, typename Then>
+  void AskUser(Ask ask, Then then);
 
   Runtime& runtime_;
-  const Command command_;
+  const PluginStart start_;
   const ClientOptions options_;
-  const std::vector<std::string> inherited_;
   const std::shared_ptr<PluginOutput> output_;
   const std::shared_ptr<CallbackQueue> callbacks_;
   const Stopwatch stopwatch_;
@@ -84,16 +91,20 @@ class Launch final : public PluginSource,
   std::shared_ptr<Connector> connector_;
   ReadyPlugin plugin_;
 
-  bool spawning_ = false;
+  bool starting_ = false;
   // For the spawner's thread: nobody waits for the process any more.
   std::atomic<bool> abandoned_{false};
+  bool has_line_ = false;
+  std::function<std::string()> diagnose_;
+  bool diagnosing_ = false;
+  std::string diagnosis_;
   bool over_ = false;
   bool gave_up_ = false;
   absl::Status failure_;
 };
 
-// The source of a plugin to start. Copies the host's environment.
-MakeSource LaunchSource(Command command);
+// The source of a plugin to start.
+MakeSource LaunchSource(PluginStart start);
 
 }  // namespace goplugin::internal
 

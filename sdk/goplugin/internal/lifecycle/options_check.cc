@@ -268,11 +268,16 @@ absl::Status CheckOptions(const Command& command,
                           const ClientOptions& options) {
   absl::Status status = CheckCommand(command);
   if (status.ok()) status = CheckLimits(command);
-  if (status.ok()) status = CheckHandshake(options.handshake);
+  if (status.ok()) status = CheckRunnerOptions(options);
+  if (status.ok()) status = CheckLifetime(command, options);
+  return status;
+}
+
+absl::Status CheckRunnerOptions(const ClientOptions& options) {
+  absl::Status status = CheckHandshake(options.handshake);
   if (status.ok()) status = CheckWaits(options);
   if (status.ok()) status = CheckTransport(options);
   if (status.ok()) status = CheckTls(options.tls);
-  if (status.ok()) status = CheckLifetime(command, options);
   return status;
 }
 

@@ -11,6 +11,9 @@ namespace goplugin::internal {
 // evidence names the field. Nothing is looked up in the system here.
 absl::Status CheckOptions(const Command& command, const ClientOptions& options);
 
+// For a plugin that a runner starts, which judges the rest.
+absl::Status CheckRunnerOptions(const ClientOptions& options);
+
 // For a plugin that runs already: what only a launch needs is not looked at.
 absl::Status CheckJoinOptions(const ClientOptions& options);
 

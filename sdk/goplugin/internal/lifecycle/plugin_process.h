@@ -3,12 +3,15 @@
 
 #include <sys/types.h>
 
+#include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "goplugin/exit_status.h"
+#include "goplugin/internal/loop/event_loop.h"
 
 namespace goplugin::internal {
 
@@ -38,6 +41,9 @@ class PluginProcess {
 
   // Whether its exit is seen and signals reach it.
   virtual bool controllable() const = 0;
+  // Whether one signal can be told from another. Where not, any of them is the
+  // end at once.
+  virtual bool takes_signals() const { return true; }
   // Sends `signal` to the process, and with a process group of its own to all
   // of that group. Without effect after the exit, and on what is not
   // controllable.
@@ -48,6 +54,9 @@ class PluginProcess {
   // -1 when it is not known.
   pid_t pid() const { return pid_; }
   const absl::optional<ExitStatus>& exit_status() const { return exit_status_; }
+  // What went wrong in ending it or in waiting for it, for errors; "" for
+  // nothing.
+  const std::string& trouble() const { return trouble_; }
 
  protected:
   PluginProcess(pid_t pid, Callbacks callbacks)
@@ -58,12 +67,19 @@ class PluginProcess {
     exit_status_ = status;
     callbacks_.on_exit(status);
   }
+  void set_trouble(std::string trouble) { trouble_ = std::move(trouble); }
 
  private:
   const pid_t pid_;
   Callbacks callbacks_;
   absl::optional<ExitStatus> exit_status_;
+  std::string trouble_;
 };
+
+// Called on the loop's thread.
+using MakePluginProcess =
+    absl::AnyInvocable<std::unique_ptr<PluginProcess>(
+                           EventLoop&, PluginProcess::Callbacks) &&>;
 
 }  // namespace goplugin::internal
 

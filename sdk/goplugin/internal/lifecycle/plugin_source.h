@@ -10,6 +10,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "goplugin/client_options.h"
+#include "goplugin/internal/broker/address_translation.h"
 #include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/lifecycle/plugin_files.h"
@@ -33,6 +34,8 @@ struct ReadyPlugin {
   bool uses_tls = false;
   // How brokered connections are secured: as this one is.
   BrokerSecurity broker_security;
+  // Of brokered addresses; the response's endpoint is this host's.
+  AddressTranslation translation;
   // It runs as another user than the host.
   bool has_own_user = false;
   LaunchTimings timings;

@@ -1,5 +1,6 @@
 #include "goplugin/internal/lifecycle/process_control.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -47,7 +48,8 @@ absl::Status CheckMayDetach(const ReadyPlugin& plugin) {
   return MakeError(Reason::kOptions,
                    "the plugin was not started to outlive its host: it would "
                    "end with it",
-                   "set Command::lifetime to Command::Lifetime::kOutlivesHost");
+                   "set Command::lifetime to Command::Lifetime::kOutlivesHost; "
+                   "what a Runner has started always ends with its client");
 }
 
 absl::StatusOr<ReattachConfig> ReattachConfigOf(const ReadyPlugin& plugin) {
@@ -77,7 +79,7 @@ absl::StatusOr<ReattachConfig> ReattachConfigOf(const ReadyPlugin& plugin) {
   config.test = plugin.belongs_to_others;
   if (plugin.process->controllable()) {
     // Not reaped before this session knows of its exit, so the number is its.
-    config.pid = plugin.process->pid();
+    config.pid = std::max(plugin.process->pid(), 0);
     config.start_time = ProcessStartTime(config.pid).value_or(0);
   }
   return config;

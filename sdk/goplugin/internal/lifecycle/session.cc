@@ -158,6 +158,7 @@ void Session::MakeBroker() {
   setup.sockets.for_group = !options_.socket_group.empty();
   setup.sockets.for_owner = plugin_.has_own_user;
   setup.security = std::move(plugin_.broker_security);
+  setup.translation = plugin_.translation;
   setup.keep = options_.broker_keep;
   setup.warn = [output = output_](std::string text) {
     output->Note(LogLevel::kWarn, std::move(text));
@@ -247,8 +248,7 @@ void Session::OnProcessExit(ExitStatus status) {
   exited_ = true;
   output_->FinishStderr();
   state_->SetExited(status);
-  broker_->End(
-      CrashError(plugin_.name, plugin_.process->pid(), status, *output_));
+  broker_->End(CrashError(plugin_.name, *plugin_.process, status, *output_));
   if (ladder_ != nullptr) ladder_->Stop();
   if (stdio_open_) {
     ExpectStdioEnd();
@@ -289,8 +289,8 @@ void Session::Finish() {
     end.exit_error = ReleasedError();
     if (ladder_ != nullptr) end.result = ladder_->result();
   } else if (ladder_ == nullptr || ladder_->CameTooLate(end.exit_status)) {
-    end.exit_error = CrashError(plugin_.name, plugin_.process->pid(),
-                                end.exit_status, *output_);
+    end.exit_error =
+        CrashError(plugin_.name, *plugin_.process, end.exit_status, *output_);
     end.result = end.exit_error;
   } else {
     end.result = ladder_->result();

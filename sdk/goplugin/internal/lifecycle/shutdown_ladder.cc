@@ -68,8 +68,9 @@ void ShutdownLadder::WaitForExit() {
 }
 
 void ShutdownLadder::Terminate() {
-  step_ = Step::kTerminate;
   forced_ = has_controller_;
+  if (!process_.takes_signals()) return SendKill();
+  step_ = Step::kTerminate;
   terminated_ = true;
   Record("SIGTERM");
   process_.Signal(SIGTERM);
@@ -86,7 +87,7 @@ void ShutdownLadder::Kill() {
 void ShutdownLadder::SendKill() {
   step_ = Step::kKill;
   killed_ = true;
-  Record("SIGKILL");
+  Record(KillName());
   process_.Signal(SIGKILL);
   timer_.Start(options_.kill_timeout, [this] {
     gave_up_ = true;
@@ -116,14 +117,22 @@ absl::Status ShutdownLadder::result() const {
   if (!forced_ && !gave_up_) return absl::OkStatus();
   details.reason = Reason::kShutdownForced;
   details.evidence = steps_;
+  if (!process_.trouble().empty()) {
+    details.evidence.push_back(process_.trouble());
+  }
   if (gave_up_) {
-    details.what = "the plugin did not end, not even after SIGKILL";
+    details.what =
+        absl::StrCat("the plugin did not end, not even after ", KillName());
     details.hint =
-        "it hangs in the kernel, on a dead network file system for one; it "
-        "ends "
-        "when that call returns";
+        process_.takes_signals()
+            ? "it hangs in the kernel, on a dead network file system for one; "
+              "it ends when that call returns"
+            : "end it by the means of what the runner started it with; the "
+              "runner's exit_fd must become readable when it has ended";
   } else {
-    details.what = "the plugin did not end by itself and was ended by a signal";
+    details.what =
+        absl::StrCat("the plugin did not end by itself and was ended by ",
+                     process_.takes_signals() ? "a signal" : KillName());
     details.hint =
         "it must exit soon after its Shutdown call; give it more time with "
         "ClientOptions::shutdown if it has work to finish";
@@ -133,6 +142,8 @@ absl::Status ShutdownLadder::result() const {
 
 bool ShutdownLadder::CameTooLate(const ExitStatus& status) const {
   if (answered_ || terminated_) return false;
+  // However a runner's Kill may look in the status.
+  if (killed_ && !process_.takes_signals()) return false;
   switch (status.kind) {
     case ExitStatus::Kind::kUnknown:
       return false;
@@ -143,6 +154,10 @@ bool ShutdownLadder::CameTooLate(const ExitStatus& status) const {
       return !(killed_ && status.value == SIGKILL);
   }
   return false;
+}
+
+const char* ShutdownLadder::KillName() const {
+  return process_.takes_signals() ? "SIGKILL" : "its runner's Kill";
 }
 
 void ShutdownLadder::Record(const std::string& what) {

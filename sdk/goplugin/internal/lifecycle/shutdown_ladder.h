@@ -73,6 +73,7 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
   void WaitForExit();
   void Terminate();
   void SendKill();
+  const char* KillName() const;
   void Record(const std::string& what);
 
   Runtime& runtime_;

@@ -1,72 +1,44 @@
 #include "goplugin/internal/lifecycle/spawn_plugin.h"
 
-#include <atomic>
+#include <unistd.h>
+
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "goplugin/client_options.h"
 #include "goplugin/command.h"
 #include "goplugin/internal/handshake/environment.h"
-#include "goplugin/internal/lifecycle/key_pair_stock.h"
+#include "goplugin/internal/lifecycle/child_plugin_process.h"
+#include "goplugin/internal/lifecycle/options_check.h"
 #include "goplugin/internal/process/detached.h"
 #include "goplugin/internal/process/output_files.h"
-#include "goplugin/internal/process/socket_directory.h"
 #include "goplugin/internal/process/spawn.h"
-#include "goplugin/internal/tls/certificate.h"
 
 namespace goplugin::internal {
 namespace {
 
-bool UsesAutoMtls(const TlsOptions& tls) {
-  return tls.mode == TlsMode::kAutoMtls ||
-         tls.mode == TlsMode::kAutoMtlsIfOffered;
+std::vector<std::string> CopyEnvironment() {
+  std::vector<std::string> copy;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    copy.emplace_back(*entry);
+  }
+  return copy;
 }
 
-ProtocolVariables Variables(const ClientOptions& options,
-                            const SpawnedPlugin& plugin) {
-  ProtocolVariables variables;
-  variables.magic_cookie_key = options.handshake.magic_cookie_key;
-  variables.magic_cookie_value = options.handshake.magic_cookie_value;
-  variables.protocol_versions = options.handshake.protocol_versions;
-  variables.min_port = options.min_port;
-  variables.max_port = options.max_port;
-  variables.socket_directory = plugin.directory->path();
-  variables.socket_group = options.socket_group;
-  if (plugin.key_pair.has_value()) {
-    variables.client_certificate_pem = plugin.key_pair->certificate_pem;
-  }
-  return variables;
-}
-
-}  // namespace
-
-absl::StatusOr<SpawnedPlugin> SpawnPlugin(
-    const Command& command, const ClientOptions& options,
-    const std::vector<std::string>& inherited,
-    const std::atomic<bool>& abandoned) {
-  SpawnedPlugin plugin;
-  absl::StatusOr<std::unique_ptr<SocketDirectory>> directory =
-      SocketDirectory::Create(options.socket_directory, options.socket_group,
-                              command.user);
-  if (!directory.ok()) return directory.status();
-  plugin.directory = *std::move(directory);
-
-  if (UsesAutoMtls(options.tls)) {
-    absl::StatusOr<KeyPair> key_pair = KeyPairStock::Take();
-    if (!key_pair.ok()) return key_pair.status();
-    plugin.key_pair = *std::move(key_pair);
-  }
-
+absl::StatusOr<ChildProcess> SpawnChild(
+    const Command& command, const std::vector<std::string>& inherited,
+    const StartPreparation& preparation, const std::atomic<bool>& abandoned) {
   ReapDetached();
   OutputFiles files;
   SpawnRequest request;
   request.command = command;
   if (command.lifetime == Command::Lifetime::kOutlivesHost) {
     absl::StatusOr<OutputFiles> opened =
-        OpenOutputFiles(plugin.directory->path(), command.stderr_file);
+        OpenOutputFiles(preparation.directory->path(), command.stderr_file);
     if (!opened.ok()) return opened.status();
     files = *std::move(opened);
     request.die_with_host = false;
@@ -76,16 +48,54 @@ absl::StatusOr<SpawnedPlugin> SpawnPlugin(
   request.environment =
       BuildEnvironment(command.inherit_env ? absl::MakeConstSpan(inherited)
                                            : absl::Span<const std::string>(),
-                       command.env, Variables(options, plugin));
+                       command.env, preparation.variables);
   request.abandoned = &abandoned;
   absl::StatusOr<ChildProcess> child = Spawn(request);
-  if (!child.ok()) return child.status();
-  plugin.child = *std::move(child);
-  if (files.stdout_file.read.valid()) {
-    plugin.child.stdout_pipe = std::move(files.stdout_file.read);
-    plugin.child.stderr_pipe = std::move(files.stderr_file.read);
+  if (child.ok() && files.stdout_file.read.valid()) {
+    child->stdout_pipe = std::move(files.stdout_file.read);
+    child->stderr_pipe = std::move(files.stderr_file.read);
   }
+  return child;
+}
+
+absl::StatusOr<StartedPlugin> SpawnPlugin(
+    const Command& command, const std::vector<std::string>& inherited,
+    const StartContext& context) {
+  absl::StatusOr<StartPreparation> preparation =
+      PrepareStart(context.options, command.user);
+  if (!preparation.ok()) return preparation.status();
+  absl::StatusOr<ChildProcess> child =
+      SpawnChild(command, inherited, *preparation, context.abandoned);
+  if (!child.ok()) return child.status();
+  StartedPlugin plugin;
+  plugin.name = command.path;
+  plugin.make_process = [child = *std::move(child)](
+                            EventLoop& loop,
+                            PluginProcess::Callbacks callbacks) mutable
+      -> std::unique_ptr<PluginProcess> {
+    return std::make_unique<ChildPluginProcess>(loop, std::move(child),
+                                                std::move(callbacks));
+  };
+  plugin.directory = std::move(preparation->directory);
+  plugin.key_pair = std::move(preparation->key_pair);
   return plugin;
+}
+
+}  // namespace
+
+PluginStart SpawnStart(Command command) {
+  PluginStart start;
+  start.name = command.path;
+  start.has_own_user = command.user.has_value();
+  start.may_outlive = command.lifetime == Command::Lifetime::kOutlivesHost;
+  start.check = [command](const ClientOptions& options) {
+    return CheckOptions(command, options);
+  };
+  start.run = [command = std::move(command),
+               inherited = CopyEnvironment()](const StartContext& context) {
+    return SpawnPlugin(command, inherited, context);
+  };
+  return start;
 }
 
 }  // namespace goplugin::internal

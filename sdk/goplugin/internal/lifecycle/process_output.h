@@ -1,0 +1,32 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_PROCESS_OUTPUT_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_PROCESS_OUTPUT_H_
+
+#include <memory>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/strings/string_view.h"
+#include "goplugin/internal/lifecycle/plugin_process.h"
+#include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/process/unique_fd.h"
+
+namespace goplugin::internal {
+
+// The readers of a process's two streams, pipes or files. Lives on the loop's
+// thread.
+class ProcessOutput {
+ public:
+  // `callbacks` outlive this object, and may change.
+  ProcessOutput(EventLoop& loop, UniqueFd stdout_fd, UniqueFd stderr_fd,
+                PluginProcess::Callbacks& callbacks);
+
+  // Hands over the last words of a process that is gone.
+  void Drain();
+
+ private:
+  std::unique_ptr<OutputReader> stdout_;
+  std::unique_ptr<OutputReader> stderr_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_PROCESS_OUTPUT_H_
