@@ -94,7 +94,7 @@ Broker::~Broker() = default;
 std::uint32_t Broker::NextId() { return core_->NextId(); }
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
-    std::uint32_t id, DialOptions options) {
+    std::uint32_t id, const DialOptions& options) {
   const internal::Stopwatch stopwatch;
   absl::Status status = core_->CheckMayBlock();
   if (status.ok()) status = CheckWait(options.timeout, "DialOptions::timeout");
@@ -131,7 +131,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
 }
 
 absl::StatusOr<std::unique_ptr<BrokerServer>> Broker::AcceptAndServe(
-    std::uint32_t id, std::vector<grpc::Service*> services,
+    std::uint32_t id, const std::vector<grpc::Service*>& services,
     AcceptOptions options) {
   absl::Status status =
       CheckWait(options.shutdown_grace, "AcceptOptions::shutdown_grace");

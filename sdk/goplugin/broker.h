@@ -162,8 +162,8 @@ class Broker {
   // kTransport when what it announces is no address; kConnect, kTls when nobody
   // answers there as they should; kOptions when there are no credentials to
   // dial with.
-  absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(std::uint32_t id,
-                                                      DialOptions options = {});
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(
+      std::uint32_t id, const DialOptions& options = {});
 
   // Serves `services` on a socket of their own, and tells the other side that
   // it is `id`. The services are not owned and must outlive the server;
@@ -172,7 +172,7 @@ class Broker {
   // Errors: kOptions for an id that is served already, null services, or no
   // credentials to serve with; kTransport when there is nowhere to listen.
   absl::StatusOr<std::unique_ptr<BrokerServer>> AcceptAndServe(
-      std::uint32_t id, std::vector<grpc::Service*> services,
+      std::uint32_t id, const std::vector<grpc::Service*>& services,
       AcceptOptions options = {});
 
   // The same for a server of the caller's own; its ids come with Announce.

@@ -20,10 +20,10 @@ absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
                                            const ClientOptions& options);
 MakeSource ReattachSource(ReattachConfig config);
 
-// Checks target and options. `credentials` may be null: then the options' TLS
-// counts. Errors: kOptions.
+// Checks the target, gRPC's `uri`, and options. `credentials` may be null: then
+// the options' TLS counts. Errors: kOptions.
 absl::StatusOr<FoundPlugin> FindAttached(
-    const std::string& target,
+    const std::string& uri,
     const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     const ClientOptions& options);
 MakeSource AttachSource(std::string target,

@@ -118,18 +118,21 @@ void Launch::StartPlugin() {
     absl::StatusOr<StartedPlugin> started =
         self->start_.run({runtime, self->options_, left, self->abandoned_});
     const absl::Duration when = self->stopwatch_.Elapsed();
-    const bool runs = started.ok();
+    // Prepares what this launch or the next one will need, while the plugin
+    // starts. Not without one.
+    std::shared_ptr<Launch> preparing = started.ok() ? self : nullptr;
     // Handed on, not shared: timers must be destroyed on the loop.
     runtime.loop().Post(
         [self = std::move(self), started = std::move(started), when]() mutable {
           self->OnStarted(std::move(started), when);
         });
-    // What this launch or the next one will need, while the plugin starts. Not
-    // without one: the process may be about to exit.
-    if (!runs) return;
+    if (preparing == nullptr) return;
     runtime.calls();
     ShutDownChannel();
     KeyPairStock::Refill();
+    runtime.loop().Post([preparing = std::move(preparing)]() mutable {
+      preparing->OnPrepared();
+    });
   });
 }
 
@@ -146,6 +149,7 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
     if (over_) return ConcludeFailure();
     return Fail(started.status());
   }
+  preparing_ = true;
   plugin_.name = std::move(started->name);
   plugin_.files = std::make_unique<PluginFiles>(std::move(started->directory));
   plugin_.translation = std::move(started->translation);
@@ -309,10 +313,23 @@ void Launch::OnConnected(const absl::Status& status,
                   "the plugin is reachable, but its health service says "
                   "NOT_SERVING");
   }
-  over_ = true;
+  connected_ = true;
   plugin_.files->Remember(plugin_.response.endpoint);
   plugin_.timings.connect = connected;
   Report(LaunchPhase::kConnected, connected);
+  if (!preparing_) HandOver();
+}
+
+// Whoever hears of a launch may exit at once: the spawner must not be at work
+// in OpenSSL or gRPC then.
+void Launch::OnPrepared() {
+  preparing_ = false;
+  if (over_) return ConcludeFailure();
+  if (connected_) HandOver();
+}
+
+void Launch::HandOver() {
+  over_ = true;
   plugin_.timings.ready = stopwatch_.Elapsed();
   Report(LaunchPhase::kReady, plugin_.timings.ready);
   Done done = std::exchange(done_, nullptr);
@@ -369,7 +386,7 @@ void Launch::ConcludeFailure() {
   const bool running =
       plugin_.process != nullptr && !plugin_.process->exit_status().has_value();
   const bool connecting = connector_ != nullptr && connector_->busy();
-  if (starting_ || connecting) return;
+  if (starting_ || preparing_ || connecting) return;
   if ((running || diagnosing_) && !gave_up_) return;
   deadline_.Cancel();
   // The last words may have come after the failure.

@@ -60,6 +60,8 @@ class Launch final : public PluginSource,
   void OnAddress(const absl::StatusOr<Endpoint>& address);
   void Connect(const HandshakeResponse& response);
   void OnConnected(const absl::Status& status, Connector::Serving serving);
+  void OnPrepared();
+  void HandOver();
   void Fail(const absl::Status& status);
   void Diagnose();
   void ConcludeLater();
@@ -92,6 +94,8 @@ class Launch final : public PluginSource,
   ReadyPlugin plugin_;
 
   bool starting_ = false;
+  bool preparing_ = false;
+  bool connected_ = false;
   // For the spawner's thread: nobody waits for the process any more.
   std::atomic<bool> abandoned_{false};
   bool has_line_ = false;

@@ -21,11 +21,11 @@ absl::StatusOr<ConnectTarget> OpenPluginChannel(
     const ClientOptions& options, const absl::optional<KeyPair>& key_pair,
     const HandshakeResponse& response);
 
-// The channel to a target of gRPC's own. `credentials`, when not null, win over
-// the options' TLS, which must be kInsecure or kManual otherwise. Errors:
-// kOptions for a target that gRPC can't use.
+// The channel to a target of gRPC's own, `uri`. `credentials`, when not null,
+// win over the options' TLS, which must be kInsecure or kManual otherwise.
+// Errors: kOptions for a target that gRPC can't use.
 absl::StatusOr<ConnectTarget> OpenTargetChannel(
-    const ClientOptions& options, const std::string& target,
+    const ClientOptions& options, const std::string& uri,
     const std::shared_ptr<grpc::ChannelCredentials>& credentials);
 
 }  // namespace goplugin::internal
