@@ -31,6 +31,12 @@ CallQueue::CallQueue()
     : thread_(StartSdkThread("goplugin-rpc", [this] { Run(); })) {}
 
 CallQueue::~CallQueue() {
+  {
+    // A cancelled stream is in a hurry until its last step is done. gRPC aborts
+    // the process when a step begins after Shutdown.
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(this, &CallQueue::unhurried));
+  }
   const Hurry hurry(*this);
   queue_.Shutdown();
   thread_.join();

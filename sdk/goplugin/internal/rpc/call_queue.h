@@ -46,8 +46,9 @@ class CallQueue {
   };
 
   CallQueue();
-  // Every call must have been cancelled or have ended; waits for their last
-  // events, which needs nothing from the plugin, and joins.
+  // Every call must have been cancelled or have ended; waits for the last
+  // Hurry, which a stream holds from then on, and for their last events, which
+  // needs nothing from the plugin, and joins.
   ~CallQueue();
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
@@ -60,6 +61,9 @@ class CallQueue {
   bool WaitForHurry();
   bool hurried() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return hurries_ > 0;
+  }
+  bool unhurried() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return hurries_ == 0;
   }
 
   grpc::CompletionQueue queue_;
