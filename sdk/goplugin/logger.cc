@@ -55,8 +55,9 @@ struct AppendValue {
   }
   bool operator()(double value) const {
     // JSON has no word for the others.
-    if (!std::isfinite(value))
+    if (!std::isfinite(value)) {
       return (*this)(absl::string_view(absl::StrCat(value)));
+    }
     // 15 digits are what people write; 17 are enough for any double.
     const std::string text = absl::StrFormat("%.15g", value);
     double back = 0;

@@ -138,7 +138,7 @@ bool MayPass(const struct stat& directory, const Command::User& user) {
 // XDG_RUNTIME_DIR is closed to everybody else.
 std::string FindClosed(const std::string& path, const Command::User& user) {
   for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
-    const std::string directory = path.substr(0, end);
+    std::string directory = path.substr(0, end);
     struct stat info;
     if (stat(directory.c_str(), &info) == 0 && !MayPass(info, user)) {
       return directory;
