@@ -17,9 +17,11 @@ class AttachExampleTest : public HarnessTest {};
 
 TEST_F(AttachExampleTest, BothWays) {
   const std::string directory = RunfilePath("examples/attach/");
-  const std::string command =
-      absl::StrCat(directory, "walk.sh ", directory, "server ", directory,
-                   "attach ", directory, "make_certificates.sh");
+  // c-ares, which gRPC resolves names with, forgets 10 bytes at each name,
+  // which LeakSanitizer would tell of.
+  const std::string command = absl::StrCat(
+      "LSAN_OPTIONS=detect_leaks=0 ", directory, "walk.sh ", directory,
+      "server ", directory, "attach ", directory, "make_certificates.sh");
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 
