@@ -29,10 +29,6 @@ constexpr size_t kIdsNamed = 8;
 
 bool IsPowerOfTwo(std::uint64_t number) { return (number & (number - 1)) == 0; }
 
-std::string Rounded(absl::Duration duration) {
-  return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(1)));
-}
-
 absl::StatusOr<Endpoint> Translate(const AddressTranslation::Translate& how,
                                    Endpoint endpoint) {
   if (how == nullptr) return endpoint;
@@ -188,7 +184,7 @@ absl::Status BrokerCore::NobodyAnnounced(std::uint32_t id,
   details.reason = Reason::kBrokerTimeout;
   details.what = absl::StrCat("the ", setup_.peer,
                               " announced no brokered connection ", id);
-  details.evidence = {absl::StrCat("waited ", Rounded(waited))};
+  details.evidence = {absl::StrCat("waited ", InMilliseconds(waited))};
   if (link_ == Link::kNotYet) {
     details.evidence.push_back(absl::StrCat(
         "the broker's stream between host and plugin was not opened yet"));

@@ -27,9 +27,7 @@ ErrorDetails Failed(const BrokerTarget& target, Reason reason,
   details.reason = reason;
   details.what = absl::StrCat("no brokered connection to the ", target.peer,
                               " at ", target.endpoint.ToString());
-  details.evidence = {absl::StrCat(
-      "after ",
-      absl::FormatDuration(absl::Trunc(waited, absl::Milliseconds(1))))};
+  details.evidence = {absl::StrCat("after ", InMilliseconds(waited))};
   return details;
 }
 

@@ -145,9 +145,7 @@ absl::Status Connector::ConnectError() const {
   details.what = absl::StrCat("no connection to the plugin at ", target_.name);
   details.evidence = {
       DescribeGrpcStatus(last_),
-      absl::StrCat("tried for ",
-                   absl::FormatDuration(absl::Trunc(stopwatch_.Elapsed(),
-                                                    absl::Milliseconds(1))))};
+      absl::StrCat("tried for ", InMilliseconds(stopwatch_.Elapsed()))};
   if (wire_kind_.has_value()) {
     details.evidence.push_back(
         absl::StrCat("a probe of the endpoint saw ", wire_kind_->ToString()));

@@ -111,9 +111,8 @@ void Join::OnExit() {
 void Join::Fail(const absl::Status& status) {
   over_ = true;
   ErrorDetails details = GetErrorDetails(status).value_or(ErrorDetails());
-  details.evidence.push_back(absl::StrCat(
-      "after ", absl::FormatDuration(
-                    absl::Trunc(stopwatch_.Elapsed(), absl::Milliseconds(1)))));
+  details.evidence.push_back(
+      absl::StrCat("after ", InMilliseconds(stopwatch_.Elapsed())));
   failure_ = MakeError(details);
   if (connector_ != nullptr) {
     connector_->set_on_idle([this] { ConcludeLater(); });

@@ -48,10 +48,6 @@ absl::Status CheckAnnounced(const Endpoint& endpoint) {
   return CheckUnixSocket(endpoint.address);
 }
 
-std::string Rounded(absl::Duration duration) {
-  return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(1)));
-}
-
 }  // namespace
 
 MakeSource LaunchSource(PluginStart start) {
@@ -227,7 +223,7 @@ void Launch::OnSlowStart() {
       LogLevel::kWarn,
       absl::StrCat("the plugin ", plugin_.name,
                    " has not printed its handshake line after ",
-                   Rounded(stopwatch_.Elapsed()), "; waiting up to ",
+                   InMilliseconds(stopwatch_.Elapsed()), "; waiting up to ",
                    absl::FormatDuration(options_.start_timeout), " for it (",
                    plugin_.process == nullptr
                        ? "it is being started"
@@ -408,7 +404,7 @@ absl::Status Launch::WithEvidence(const absl::Status& status) const {
       details.exit_status = plugin_.process->exit_status();
     }
     details.evidence.push_back(
-        absl::StrCat("after ", Rounded(stopwatch_.Elapsed())));
+        absl::StrCat("after ", InMilliseconds(stopwatch_.Elapsed())));
   } else {
     AddLastEvidence(details);
   }

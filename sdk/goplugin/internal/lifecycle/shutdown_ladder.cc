@@ -162,10 +162,7 @@ const char* ShutdownLadder::KillName() const {
 
 void ShutdownLadder::Record(const std::string& what) {
   steps_.push_back(
-      absl::StrCat("after ",
-                   absl::FormatDuration(absl::Trunc(stopwatch_.Elapsed(),
-                                                    absl::Milliseconds(1))),
-                   ": ", what));
+      absl::StrCat("after ", InMilliseconds(stopwatch_.Elapsed()), ": ", what));
 }
 
 }  // namespace goplugin::internal

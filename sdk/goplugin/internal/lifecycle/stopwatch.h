@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
 
 #include "absl/time/time.h"
 
@@ -24,6 +25,12 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ =
       std::chrono::steady_clock::now();
 };
+
+// A time that was waited, for a message: "1.234s". Not finer than a
+// millisecond.
+inline std::string InMilliseconds(absl::Duration duration) {
+  return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(1)));
+}
 
 }  // namespace goplugin::internal
 
