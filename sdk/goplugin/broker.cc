@@ -111,13 +111,20 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
         "the main connection's are the caller's own: give "
         "DialOptions::credentials as well");
   }
-  absl::StatusOr<Endpoint> endpoint = core_->Await(id, options.timeout);
-  if (!endpoint.ok()) return endpoint.status();
-  const bool plain = IsPlain(options);
-  if (plain) {
-    if (auto channel = core_->channels().Find(*endpoint)) return channel;
+  if (core_->multiplexed()) {
+    auto door = core_->OpenDoor(id);
+    if (!door.ok()) return door.status();
+    target.endpoint = {Endpoint::Network::kUnix, (*door)->path()};
+    target.door = *std::move(door);
+  } else {
+    absl::StatusOr<Endpoint> endpoint = core_->Await(id, options.timeout);
+    if (!endpoint.ok()) return endpoint.status();
+    target.endpoint = *std::move(endpoint);
   }
-  target.endpoint = *std::move(endpoint);
+  const bool shared = !core_->multiplexed() && IsPlain(options);
+  if (shared) {
+    if (auto channel = core_->channels().Find(target.endpoint)) return channel;
+  }
   target.arguments =
       internal::MergeChannelArguments(options.arguments, security.server_name);
   target.uses_tls =
@@ -126,7 +133,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
   auto channel =
       internal::ConnectBrokered(target, stopwatch.Remaining(options.timeout));
   if (!channel.ok()) return core_->ExplainFailure(channel.status());
-  if (plain) core_->channels().Add(target.endpoint, *channel);
+  if (shared) core_->channels().Add(target.endpoint, *channel);
   return channel;
 }
 

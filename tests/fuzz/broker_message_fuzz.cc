@@ -48,7 +48,8 @@ class Checker {
       return;
     }
     if (IsKnock(info)) {
-      Require(RefusalOf(info).service_id() == info.service_id());
+      const auto answer = AnswerTo(info.service_id(), "no");
+      Require(IsKnock(answer) && answer.service_id() == info.service_id());
       return;
     }
     absl::StatusOr<Endpoint> endpoint = AnnouncedEndpoint(info);

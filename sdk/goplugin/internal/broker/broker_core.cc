@@ -68,28 +68,65 @@ BrokerCore::BrokerCore(BrokerSetup setup)
       pending_(setup_.keep) {}
 
 void BrokerCore::Open(Send send) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.ok()) return;
+    link_ = Link::kOpen;
+    send_ = std::move(send);
+  }
+  if (multiplexed()) setup_.multiplexer->SetMessages(KnockMessages());
+}
+
+Multiplexer::Messages BrokerCore::KnockMessages() {
+  Multiplexer::Messages messages;
+  messages.knock = [weak = weak_from_this()](std::uint32_t id) {
+    const std::shared_ptr<BrokerCore> core = weak.lock();
+    return core == nullptr ? absl::CancelledError() : core->Knock(id);
+  };
+  messages.answer = [weak = weak_from_this()](std::uint32_t id,
+                                              const std::string& error) {
+    if (const auto core = weak.lock()) core->Answer(id, error);
+  };
+  messages.hurry = setup_.hurry;
+  return messages;
+}
+
+absl::Status BrokerCore::Knock(std::uint32_t id) {
+  Send send;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.ok()) return end_;
+    send = send_;
+  }
+  if (send && send(KnockAt(id))) return absl::OkStatus();
   absl::MutexLock lock(&mutex_);
-  if (!end_.ok()) return;
-  link_ = Link::kOpen;
-  send_ = std::move(send);
+  return LinkError(setup_.peer, link_status_);
+}
+
+void BrokerCore::Answer(std::uint32_t id, const std::string& error) {
+  Send send;
+  {
+    absl::MutexLock lock(&mutex_);
+    send = send_;
+  }
+  if (send) send(AnswerTo(id, error));
+}
+
+void BrokerCore::OnKnock(const wire::ConnInfo& info) {
+  if (!multiplexed()) {
+    // An answer here is one to a knock that was never sent.
+    if (!info.knock().ack()) {
+      Answer(info.service_id(), "multiplexing is not in use");
+    }
+  } else if (info.knock().ack()) {
+    setup_.multiplexer->OnAnswer(info.service_id(), info.knock().error());
+  } else {
+    setup_.multiplexer->OnKnock(info.service_id());
+  }
 }
 
 void BrokerCore::Receive(const wire::ConnInfo& info) {
-  if (IsKnock(info)) {
-    Send send;
-    {
-      absl::MutexLock lock(&mutex_);
-      send = send_;
-    }
-    if (!info.knock().ack()) {
-      if (send) send(RefusalOf(info));
-    } else if (!info.knock().error().empty()) {
-      setup_.warn(absl::StrCat(
-          "the ", setup_.peer, " refuses brokered connection ",
-          info.service_id(), ": ", Quote(info.knock().error(), 256)));
-    }
-    return;
-  }
+  if (IsKnock(info)) return OnKnock(info);
   std::string warning;
   {
     absl::MutexLock lock(&mutex_);
@@ -118,11 +155,16 @@ std::string BrokerCore::Keep(std::uint32_t id, Announcement announcement) {
 
 void BrokerCore::Close(const grpc::Status& status) {
   Send send;  // destroyed after the lock
-  absl::MutexLock lock(&mutex_);
-  if (!end_.ok()) return;
-  link_ = Link::kClosed;
-  link_status_ = status;
-  send.swap(send_);
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.ok()) return;
+    link_ = Link::kClosed;
+    link_status_ = status;
+    send.swap(send_);
+  }
+  if (multiplexed()) {
+    setup_.multiplexer->Interrupt(LinkError(setup_.peer, status));
+  }
 }
 
 void BrokerCore::End(const absl::Status& reason) {
@@ -131,8 +173,10 @@ void BrokerCore::End(const absl::Status& reason) {
     absl::MutexLock lock(&mutex_);
     if (!end_.ok()) return;
     end_ = reason;
+    link_ = Link::kClosed;
     send.swap(send_);
   }
+  if (multiplexed()) setup_.multiplexer->Interrupt(reason);
   sockets_.Remove();
 }
 
@@ -147,6 +191,16 @@ absl::StatusOr<Endpoint> BrokerCore::Await(std::uint32_t id,
   absl::StatusOr<Endpoint> announced = AwaitAnnounced(id, timeout);
   if (!announced.ok()) return announced;
   return Translate(setup_.translation.to_here, *std::move(announced));
+}
+
+absl::StatusOr<std::shared_ptr<Door>> BrokerCore::OpenDoor(std::uint32_t id) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.ok()) return end_;
+  }
+  absl::StatusOr<std::string> path = sockets_.NextPath();
+  if (!path.ok()) return ExplainFailure(path.status());
+  return setup_.multiplexer->OpenDoor(*path, id);
 }
 
 absl::StatusOr<Endpoint> BrokerCore::AwaitAnnounced(std::uint32_t id,
@@ -220,6 +274,12 @@ absl::Status BrokerCore::Announce(std::uint32_t id, const Endpoint& endpoint) {
 }
 
 absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
+  if (multiplexed()) {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.ok()) return end_;
+    setup_.multiplexer->Serve(id, endpoint.address);
+    return absl::OkStatus();
+  }
   const absl::StatusOr<Endpoint> there =
       Translate(setup_.translation.to_there, endpoint);
   if (!there.ok()) return there.status();
@@ -247,6 +307,7 @@ absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
 }
 
 void BrokerCore::Withdraw(std::uint32_t id) {
+  if (multiplexed()) setup_.multiplexer->Withdraw(id);
   absl::MutexLock lock(&mutex_);
   served_.erase(id);
 }

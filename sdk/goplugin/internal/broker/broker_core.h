@@ -26,6 +26,8 @@
 #include "goplugin/internal/broker/channel_pool.h"
 #include "goplugin/internal/broker/pending_table.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/mux/door.h"
+#include "goplugin/internal/mux/multiplexer.h"
 #include "goplugin/wire/broker.pb.h"
 
 namespace goplugin::internal {
@@ -59,6 +61,8 @@ struct BrokerSetup {
   // What it gives is held while somebody waits for the stream; null: it needs
   // no telling.
   std::function<std::shared_ptr<void>()> hurry = nullptr;
+  // What carries all connections; null: each has a socket of its own.
+  std::shared_ptr<Multiplexer> multiplexer = nullptr;
 };
 
 // One broker's state: ids, announcements in both directions, and the stream
@@ -66,10 +70,14 @@ struct BrokerSetup {
 //
 // Thread-safe. Shared by the Broker, its servers and the stream; whoever runs
 // the stream calls End, and so lets everything go.
-class BrokerCore {
+//
+// When it multiplexes, ids are not announced but knocked at, and the
+// multiplexer does the rest; only the knocks travel on this stream.
+class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
  public:
   // Sends a message; false when the stream has ended. May wait for room in the
-  // connection, not for an answer.
+  // connection, not for an answer, and not at all when it multiplexes: the
+  // thread that would make that room is the one that sends.
   using Send = std::function<bool(const wire::ConnInfo&)>;
 
   explicit BrokerCore(BrokerSetup setup);
@@ -89,8 +97,11 @@ class BrokerCore {
   std::uint32_t NextId();
   // Waits for the announcement of `id`. The endpoint is one of this side.
   absl::StatusOr<Endpoint> Await(std::uint32_t id, absl::Duration timeout);
+  // A way to `id` on the multiplexed connection, which must be there.
+  absl::StatusOr<std::shared_ptr<Door>> OpenDoor(std::uint32_t id);
   // Tells the other side of `id`, served at an endpoint of this side; waits for
-  // a stream if there is none yet.
+  // a stream if there is none yet. With a multiplexer, it is told when it
+  // knocks.
   absl::Status Announce(std::uint32_t id, const Endpoint& endpoint);
   // `id` is not served any more.
   void Withdraw(std::uint32_t id);
@@ -102,6 +113,7 @@ class BrokerCore {
   absl::Status CheckMayBlock() const;
 
   const BrokerSetup& setup() const { return setup_; }
+  bool multiplexed() const { return setup_.multiplexer != nullptr; }
   BrokerSockets& sockets() { return sockets_; }
   ChannelPool& channels() { return channels_; }
 
@@ -126,6 +138,10 @@ class BrokerCore {
   absl::Status NobodyAnnounced(std::uint32_t id, absl::Duration waited) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status Deliver(std::uint32_t id, const Endpoint& endpoint);
+  Multiplexer::Messages KnockMessages();
+  absl::Status Knock(std::uint32_t id);
+  void Answer(std::uint32_t id, const std::string& error);
+  void OnKnock(const wire::ConnInfo& info);
   // What to warn of; empty for nothing.
   std::string Keep(std::uint32_t id, Announcement announcement)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -16,7 +16,9 @@ namespace goplugin::internal {
 absl::StatusOr<std::unique_ptr<BrokerPlace>> BrokerPlace::Create(
     std::shared_ptr<BrokerCore> core) {
   std::string path;
-  if (core->setup().network == Endpoint::Network::kUnix) {
+  // Multiplexed, it is this process alone that connects.
+  if (core->multiplexed() ||
+      core->setup().network == Endpoint::Network::kUnix) {
     absl::StatusOr<std::string> next = core->sockets().NextPath();
     if (!next.ok()) return core->ExplainFailure(next.status());
     path = *std::move(next);

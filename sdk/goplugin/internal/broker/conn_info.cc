@@ -68,12 +68,17 @@ absl::StatusOr<Endpoint> AnnouncedEndpoint(const wire::ConnInfo& info) {
 
 bool IsKnock(const wire::ConnInfo& info) { return info.knock().knock(); }
 
-wire::ConnInfo RefusalOf(const wire::ConnInfo& knock) {
-  wire::ConnInfo answer;
-  answer.set_service_id(knock.service_id());
-  answer.mutable_knock()->set_knock(true);
+wire::ConnInfo KnockAt(std::uint32_t id) {
+  wire::ConnInfo knock;
+  knock.set_service_id(id);
+  knock.mutable_knock()->set_knock(true);
+  return knock;
+}
+
+wire::ConnInfo AnswerTo(std::uint32_t id, const std::string& error) {
+  wire::ConnInfo answer = KnockAt(id);
   answer.mutable_knock()->set_ack(true);
-  answer.mutable_knock()->set_error("multiplexing is not in use");
+  answer.mutable_knock()->set_error(error);
   return answer;
 }
 

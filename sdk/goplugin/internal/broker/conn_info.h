@@ -2,6 +2,7 @@
 #define GOPLUGIN_INTERNAL_BROKER_CONN_INFO_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "goplugin/endpoint.h"
@@ -22,9 +23,12 @@ absl::StatusOr<Endpoint> AnnouncedEndpoint(const wire::ConnInfo& info);
 // Whether it belongs to multiplexing: a request for a stream, or its answer.
 bool IsKnock(const wire::ConnInfo& info);
 
-// The answer to a knock by a side that does not multiplex. Without it the other
-// side would wait for its deadline.
-wire::ConnInfo RefusalOf(const wire::ConnInfo& knock);
+// "The next stream is to be for `id`."
+wire::ConnInfo KnockAt(std::uint32_t id);
+
+// The answer: "it will be", or why not. Without one the other side would wait
+// for its deadline.
+wire::ConnInfo AnswerTo(std::uint32_t id, const std::string& error);
 
 }  // namespace goplugin::internal
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -25,8 +26,10 @@ ErrorDetails Failed(const BrokerTarget& target, Reason reason,
                     absl::Duration waited) {
   ErrorDetails details;
   details.reason = reason;
-  details.what = absl::StrCat("no brokered connection to the ", target.peer,
-                              " at ", target.endpoint.ToString());
+  details.what =
+      absl::StrCat("no brokered connection to the ", target.peer, " at ",
+                   target.door == nullptr ? target.endpoint.ToString()
+                                          : "the multiplexed connection");
   details.evidence = {absl::StrCat("after ", InMilliseconds(waited))};
   return details;
 }
@@ -72,6 +75,24 @@ absl::Status Diagnose(const BrokerTarget& target, absl::Duration waited) {
   return MakeError(details);
 }
 
+// Why a multiplexed connection got no stream.
+absl::Status TroubleOf(const BrokerTarget& target) {
+  return target.door == nullptr ? absl::OkStatus() : target.door->trouble();
+}
+
+absl::Status WithTime(const absl::Status& trouble, absl::Duration waited) {
+  ErrorDetails details = GetErrorDetails(trouble).value_or(ErrorDetails());
+  details.evidence.push_back(absl::StrCat("waited ", InMilliseconds(waited)));
+  return MakeError(details);
+}
+
+// Whether it is worth waiting for: gRPC tries again.
+bool MayPass(const absl::Status& trouble) {
+  const absl::optional<ErrorDetails> details = GetErrorDetails(trouble);
+  return trouble.ok() ||
+         (details.has_value() && details->reason == Reason::kBrokerTimeout);
+}
+
 absl::Status NoAnswer(const BrokerTarget& target, absl::Duration waited) {
   ErrorDetails details = Failed(target, Reason::kConnect, waited);
   details.evidence.emplace_back(
@@ -83,6 +104,21 @@ absl::Status NoAnswer(const BrokerTarget& target, absl::Duration waited) {
   return MakeError(details);
 }
 
+// An argument that does nothing but live as long as the channel.
+void Keep(std::shared_ptr<Door> door, grpc::ChannelArguments& arguments) {
+  using Kept = std::shared_ptr<Door>;
+  static const grpc_arg_pointer_vtable kVtable = {
+      [](void* kept) -> void* { return new Kept(*static_cast<Kept*>(kept)); },
+      [](void* kept) { delete static_cast<Kept*>(kept); },
+      [](void* a, void* b) {
+        const std::less<Door*> less;
+        Door* const left = static_cast<Kept*>(a)->get();
+        Door* const right = static_cast<Kept*>(b)->get();
+        return less(left, right) ? -1 : less(right, left) ? 1 : 0;
+      }};
+  arguments.SetPointerWithVtable("goplugin.door", &door, &kVtable);
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectBrokered(
@@ -90,18 +126,24 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectBrokered(
   const Stopwatch stopwatch;
   const auto deadline =
       std::chrono::system_clock::now() + absl::ToChronoMicroseconds(timeout);
+  grpc::ChannelArguments arguments = target.arguments;
+  if (target.door != nullptr) Keep(target.door, arguments);
   std::shared_ptr<grpc::Channel> channel = CreatePluginChannel(
-      ChannelTarget(target.endpoint), target.credentials, target.arguments, {});
+      ChannelTarget(target.endpoint), target.credentials, arguments, {});
   grpc_connectivity_state state = channel->GetState(/*try_to_connect=*/true);
   bool diagnosed = false;
   while (state != GRPC_CHANNEL_READY) {
-    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE && !diagnosed) {
+    const absl::Status trouble = TroubleOf(target);
+    if (!MayPass(trouble)) return trouble;
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE && trouble.ok() && !diagnosed) {
       diagnosed = true;
       absl::Status found = Diagnose(target, stopwatch.Elapsed());
       if (!found.ok()) return found;
     }
     if (!channel->WaitForStateChange(state, deadline)) {
-      return NoAnswer(target, stopwatch.Elapsed());
+      const absl::Status why = TroubleOf(target);
+      return why.ok() ? NoAnswer(target, stopwatch.Elapsed())
+                      : WithTime(why, stopwatch.Elapsed());
     }
     state = channel->GetState(/*try_to_connect=*/true);
   }

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "goplugin/endpoint.h"
+#include "goplugin/internal/mux/door.h"
 
 namespace goplugin::internal {
 
@@ -23,6 +24,8 @@ struct BrokerTarget {
   bool uses_tls = false;
   // Who is on the other side, for errors: "plugin" or "host".
   std::string peer;
+  // Whose the endpoint is, on a multiplexed connection. The channel keeps it.
+  std::shared_ptr<Door> door = nullptr;
 };
 
 // A channel whose connection stands, after at most `timeout`. kConnect when

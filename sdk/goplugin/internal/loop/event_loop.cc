@@ -123,6 +123,53 @@ ReadableWatch::~ReadableWatch() {
   impl_->descriptor.release();  // borrowed: the owner closes it
 }
 
+struct DescriptorWatch::Impl {
+  using Wait = asio::posix::descriptor_base::wait_type;
+
+  explicit Impl(asio::io_context& context) : descriptor(context) {}
+
+  static void Start(const std::shared_ptr<Impl>& impl, Wait wait, bool& waiting,
+                    absl::AnyInvocable<void()>& callback) {
+    if (waiting) return;
+    waiting = true;
+    impl->descriptor.async_wait(
+        wait, [impl, &waiting, &callback](const std::error_code& /*error*/) {
+          if (impl->stopped) return;
+          waiting = false;
+          callback();
+        });
+  }
+
+  asio::posix::stream_descriptor descriptor;
+  Callbacks callbacks;
+  bool reading = false;
+  bool writing = false;
+  bool stopped = false;
+};
+
+DescriptorWatch::DescriptorWatch(EventLoop& loop, int descriptor,
+                                 Callbacks callbacks)
+    : impl_(std::make_shared<Impl>(loop.impl().context)) {
+  impl_->callbacks = std::move(callbacks);
+  std::error_code error;
+  impl_->descriptor.assign(descriptor, error);
+}
+
+DescriptorWatch::~DescriptorWatch() {
+  impl_->stopped = true;
+  impl_->descriptor.release();  // borrowed: the owner closes it
+}
+
+void DescriptorWatch::WaitReadable() {
+  Impl::Start(impl_, Impl::Wait::wait_read, impl_->reading,
+              impl_->callbacks.on_readable);
+}
+
+void DescriptorWatch::WaitWritable() {
+  Impl::Start(impl_, Impl::Wait::wait_write, impl_->writing,
+              impl_->callbacks.on_writable);
+}
+
 struct PipeReader::Impl : std::enable_shared_from_this<PipeReader::Impl> {
   explicit Impl(EventLoop::Impl& loop)
       : buffer(loop.buffer.data()), descriptor(loop.context) {}

@@ -66,6 +66,31 @@ class ReadableWatch {
   std::shared_ptr<Impl> impl_;
 };
 
+// Tells that a descriptor can be read or written, as often as it is asked to.
+class DescriptorWatch {
+ public:
+  struct Callbacks {
+    absl::AnyInvocable<void()> on_readable;
+    absl::AnyInvocable<void()> on_writable;
+  };
+
+  // Borrows `descriptor`, which must outlive the watch.
+  DescriptorWatch(EventLoop& loop, int descriptor, Callbacks callbacks);
+  // No callback runs after. May be called from one.
+  ~DescriptorWatch();
+  DescriptorWatch(const DescriptorWatch&) = delete;
+  DescriptorWatch& operator=(const DescriptorWatch&) = delete;
+
+  // One callback each, never from inside; asking again before it has come
+  // changes nothing. An error or a hang-up counts as both.
+  void WaitReadable();
+  void WaitWritable();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
 // Reads what a process writes, and hands it on as it comes.
 class OutputReader {
  public:

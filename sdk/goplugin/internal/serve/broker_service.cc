@@ -1,8 +1,11 @@
 #include "goplugin/internal/serve/broker_service.h"
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
+#include "absl/types/optional.h"
+#include "goplugin/internal/loop/worker.h"
 #include "goplugin/internal/serve/service_methods.h"
 
 namespace goplugin::internal {
@@ -17,7 +20,17 @@ using Handler =
 }  // namespace
 
 struct BrokerService::Writer {
+  Writer(Stream* stream, bool multiplexed) : stream(stream) {
+    if (multiplexed) worker.emplace("goplugin-broker");
+  }
+
   bool Write(const wire::ConnInfo& info) {
+    if (!worker.has_value()) return WriteNow(info);
+    if (!open) return false;
+    worker->Post([this, info] { open = WriteNow(info); });
+    return true;
+  }
+  bool WriteNow(const wire::ConnInfo& info) {
     absl::MutexLock lock(&mutex);
     return stream != nullptr && stream->Write(info);
   }
@@ -25,10 +38,14 @@ struct BrokerService::Writer {
   void Detach() {
     absl::MutexLock lock(&mutex);
     stream = nullptr;
+    open = false;
   }
 
   absl::Mutex mutex;
-  Stream* stream ABSL_GUARDED_BY(mutex) = nullptr;
+  Stream* stream ABSL_GUARDED_BY(mutex);
+  std::atomic<bool> open{true};
+  // For whoever must not wait; goes first.
+  absl::optional<Worker> worker;
 };
 
 BrokerService::BrokerService() {
@@ -68,11 +85,7 @@ grpc::Status BrokerService::Run(grpc::ServerContext* context, Stream* stream) {
   if (!Begin(context)) {
     return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the plugin is ending");
   }
-  auto writer = std::make_shared<Writer>();
-  {
-    absl::MutexLock lock(&writer->mutex);
-    writer->stream = stream;
-  }
+  auto writer = std::make_shared<Writer>(stream, core_->multiplexed());
   core_->Open(
       [writer](const wire::ConnInfo& info) { return writer->Write(info); });
   wire::ConnInfo info;

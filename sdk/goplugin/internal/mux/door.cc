@@ -1,0 +1,16 @@
+#include "goplugin/internal/mux/door.h"
+
+#include <unistd.h>
+
+#include "goplugin/internal/mux/multiplexer.h"
+
+namespace goplugin::internal {
+
+Door::~Door() {
+  unlink(path_.c_str());
+  if (const auto multiplexer = multiplexer_.lock()) {
+    multiplexer->CloseDoor(key_);
+  }
+}
+
+}  // namespace goplugin::internal

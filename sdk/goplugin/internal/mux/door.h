@@ -1,0 +1,57 @@
+#ifndef GOPLUGIN_INTERNAL_MUX_DOOR_H_
+#define GOPLUGIN_INTERNAL_MUX_DOOR_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+
+namespace goplugin::internal {
+
+class Multiplexer;
+
+// A private unix socket of this process: whoever in it connects there gets a
+// stream of the multiplexed connection, all for one destination. That is how
+// gRPC, which knows sockets only, comes to its connections.
+//
+// Made by Multiplexer::OpenDoor; the socket goes with this object, connections
+// made through it stay. Thread-safe.
+class Door {
+ public:
+  Door(std::weak_ptr<Multiplexer> multiplexer, std::uint64_t key,
+       std::string path)
+      : multiplexer_(std::move(multiplexer)),
+        key_(key),
+        path_(std::move(path)) {}
+  ~Door();
+  Door(const Door&) = delete;
+  Door& operator=(const Door&) = delete;
+
+  const std::string& path() const { return path_; }
+
+  // Why the newest connection got no stream (yet); OK when it did.
+  // kBrokerTimeout: it may work another time.
+  absl::Status trouble() const {
+    absl::MutexLock lock(&mutex_);
+    return trouble_;
+  }
+  void set_trouble(absl::Status trouble) {
+    absl::MutexLock lock(&mutex_);
+    trouble_ = std::move(trouble);
+  }
+
+ private:
+  const std::weak_ptr<Multiplexer> multiplexer_;
+  const std::uint64_t key_;
+  const std::string path_;
+  mutable absl::Mutex mutex_;
+  absl::Status trouble_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_MUX_DOOR_H_

@@ -1,0 +1,100 @@
+#include "goplugin/internal/mux/multiplexer.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "goplugin/internal/mux/multiplexer_state.h"
+#include "goplugin/internal/mux/private_socket.h"
+
+namespace goplugin::internal {
+
+std::shared_ptr<Multiplexer> Multiplexer::Create(EventLoop& loop,
+                                                 Options options) {
+  std::shared_ptr<Multiplexer> multiplexer(new Multiplexer(loop));
+  // Its timers are the loop's.
+  loop.Post([&loop, multiplexer, options = std::move(options)]() mutable {
+    multiplexer->state_ = std::make_unique<State>(loop, std::move(options));
+  });
+  return multiplexer;
+}
+
+Multiplexer::Multiplexer(EventLoop& loop) : loop_(&loop) {}
+
+Multiplexer::~Multiplexer() = default;
+
+absl::Status Multiplexer::Post(absl::AnyInvocable<void(State&)> task) {
+  absl::MutexLock lock(&mutex_);
+  if (loop_ == nullptr) return end_;
+  loop_->Post([self = shared_from_this(), task = std::move(task)]() mutable {
+    if (self->state_ != nullptr) task(*self->state_);
+  });
+  return absl::OkStatus();
+}
+
+void Multiplexer::Start(UniqueFd connection) {
+  Post([connection = std::move(connection)](State& state) mutable {
+    state.Start(std::move(connection));
+  }).IgnoreError();
+}
+
+void Multiplexer::End(const absl::Status& reason) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (loop_ == nullptr) return;
+    loop_ = nullptr;
+    end_ = reason;
+  }
+  state_.reset();
+}
+
+absl::StatusOr<std::shared_ptr<Door>> Multiplexer::OpenDoor(
+    const std::string& path, absl::optional<ServiceId> id) {
+  absl::StatusOr<UniqueFd> listener = ListenAt(path);
+  if (!listener.ok()) return listener.status();
+  const std::uint64_t key = ++last_key_;
+  auto door = std::make_shared<Door>(weak_from_this(), key, path);
+  const absl::Status posted =
+      Post([key, id, weak = std::weak_ptr<Door>(door),
+            listener = *std::move(listener)](State& state) mutable {
+        state.AddDoor(key, std::move(listener), id, std::move(weak));
+      });
+  if (!posted.ok()) return posted;
+  return door;
+}
+
+void Multiplexer::CloseDoor(std::uint64_t key) {
+  Post([key](State& state) { state.RemoveDoor(key); }).IgnoreError();
+}
+
+void Multiplexer::Serve(ServiceId id, std::string path) {
+  Post([id, path = std::move(path)](State& state) mutable {
+    state.Serve(id, std::move(path));
+  }).IgnoreError();
+}
+
+void Multiplexer::Withdraw(ServiceId id) {
+  Post([id](State& state) { state.Withdraw(id); }).IgnoreError();
+}
+
+void Multiplexer::SetMessages(Messages messages) {
+  Post([messages = std::move(messages)](State& state) mutable {
+    state.SetMessages(std::move(messages));
+  }).IgnoreError();
+}
+
+void Multiplexer::Interrupt(const absl::Status& reason) {
+  Post([reason](State& state) { state.Interrupt(reason); }).IgnoreError();
+}
+
+void Multiplexer::OnKnock(ServiceId id) {
+  Post([id](State& state) { state.OnKnock(id); }).IgnoreError();
+}
+
+void Multiplexer::OnAnswer(ServiceId id, std::string error) {
+  Post([id, error = std::move(error)](State& state) {
+    state.OnAnswer(id, error);
+  }).IgnoreError();
+}
+
+}  // namespace goplugin::internal

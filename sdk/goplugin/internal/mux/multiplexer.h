@@ -1,0 +1,108 @@
+#ifndef GOPLUGIN_INTERNAL_MUX_MULTIPLEXER_H_
+#define GOPLUGIN_INTERNAL_MUX_MULTIPLEXER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/optional.h"
+#include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/mux/door.h"
+#include "goplugin/internal/mux/yamux_session.h"
+#include "goplugin/internal/process/unique_fd.h"
+
+namespace goplugin::internal {
+
+// All gRPC connections of a plugin over one: the streams of a yamux session,
+// joined to private sockets on this side, and the knocks that tell whose the
+// next stream is.
+//
+//   auto multiplexer = Multiplexer::Create(loop, options);
+//   auto door = multiplexer->OpenDoor(path, id);   // gRPC dials it
+//   multiplexer->Serve(id, path_of_a_server);      // gRPC serves there
+//   multiplexer->Start(connection);
+//
+// Thread-safe. The work is done on the loop's thread; End must come before the
+// loop's end.
+class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
+ public:
+  using ServiceId = std::uint32_t;
+
+  struct Options {
+    YamuxRole role = YamuxRole::kClient;
+    // Who is on the other side, for errors: "plugin" or "host".
+    std::string peer;
+    // The server of the streams without a knock; "" resets them.
+    std::string main_socket = {};
+    // A remark for the log. Called on the loop's thread, must not block.
+    std::function<void(std::string)> warn;
+    // The connection is over, and not by End. On the loop's thread.
+    std::function<void(const absl::Status&)> on_end = nullptr;
+  };
+
+  // How knocks travel: the broker's stream. Called on the loop's thread, must
+  // not block.
+  struct Messages {
+    // An error when it can't be sent; kBrokerTimeout when it can be later.
+    std::function<absl::Status(ServiceId)> knock;
+    // Acknowledges a knock, or refuses it with an error.
+    std::function<void(ServiceId, const std::string& error)> answer;
+    // What it gives is held while a message is waited for; may be null.
+    std::function<std::shared_ptr<void>()> hurry;
+  };
+
+  static std::shared_ptr<Multiplexer> Create(EventLoop& loop, Options options);
+  ~Multiplexer();
+  Multiplexer(const Multiplexer&) = delete;
+  Multiplexer& operator=(const Multiplexer&) = delete;
+
+  // The connection to the other side is there.
+  void Start(UniqueFd connection);
+  // Closes everything; whatever is asked later gets `reason`. On the loop's
+  // thread, and not from a callback of the options. The first call counts.
+  void End(const absl::Status& reason);
+
+  // A door to the service with this id, or to the main server. The socket's
+  // path is to be in a private directory.
+  absl::StatusOr<std::shared_ptr<Door>> OpenDoor(const std::string& path,
+                                                 absl::optional<ServiceId> id);
+  void CloseDoor(std::uint64_t key);
+
+  // Streams for `id` go to the server at `path`, until Withdraw. Whoever
+  // learns of the id afterwards can knock.
+  void Serve(ServiceId id, std::string path);
+  void Withdraw(ServiceId id);
+
+  // The broker's stream is open.
+  void SetMessages(Messages messages);
+  // It is closed: the knock that waits for its answer fails with `reason`.
+  void Interrupt(const absl::Status& reason);
+  // What came on it. An empty error means acknowledged.
+  void OnKnock(ServiceId id);
+  void OnAnswer(ServiceId id, std::string error);
+
+ private:
+  class State;
+
+  explicit Multiplexer(EventLoop& loop);
+  // Runs it on the loop's thread; the end's reason when that has come.
+  absl::Status Post(absl::AnyInvocable<void(State&)> task);
+
+  // The loop's alone.
+  std::unique_ptr<State> state_;
+  std::atomic<std::uint64_t> last_key_{0};
+  absl::Mutex mutex_;
+  EventLoop* loop_ ABSL_GUARDED_BY(mutex_);
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_MUX_MULTIPLEXER_H_

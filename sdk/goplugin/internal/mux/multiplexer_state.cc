@@ -1,0 +1,322 @@
+#include "goplugin/internal/mux/multiplexer_state.h"
+
+#include <iterator>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/mux/private_socket.h"
+
+namespace goplugin::internal {
+namespace {
+
+bool IsPowerOfTwo(std::uint64_t number) { return (number & (number - 1)) == 0; }
+
+}  // namespace
+
+Multiplexer::State::State(EventLoop& loop, Options options)
+    : loop_(loop),
+      options_(std::move(options)),
+      knock_timer_(loop),
+      refusal_timer_(loop),
+      eager_timer_(loop) {}
+
+void Multiplexer::State::Start(UniqueFd connection) {
+  MuxConnection::Callbacks callbacks;
+  callbacks.on_stream = [this] { return OnStream(); };
+  // Later: it may come from inside a method of the connection's.
+  callbacks.on_end = [this](const absl::Status& status) {
+    loop_.Post([weak = std::weak_ptr<State*>(self_), status] {
+      if (const auto self = weak.lock()) (*self)->OnConnectionEnd(status);
+    });
+  };
+  connection_ = std::make_unique<MuxConnection>(
+      loop_, std::move(connection), options_.role, std::move(callbacks));
+  Advance();
+}
+
+void Multiplexer::State::OnConnectionEnd(const absl::Status& status) {
+  ErrorDetails details;
+  details.reason = Reason::kConnect;
+  details.what = absl::StrCat("the multiplexed connection to the ",
+                              options_.peer, " is over");
+  details.evidence = {status.ok()
+                          ? absl::StrCat("the ", options_.peer, " closed it")
+                          : Quote(status.message())};
+  details.hint =
+      absl::StrCat("it can't be opened again: restart the ", options_.peer,
+                   status.code() == absl::StatusCode::kAborted
+                       ? "; it breaks the rules of yamux or stopped answering"
+                       : "");
+  end_ = MakeError(details);
+  StopWaiting();
+  while (!visitors_.empty()) TurnAway(visitors_.begin()->first, end_);
+  // Last: it may end this object.
+  const absl::Status end = end_;
+  if (const auto on_end = options_.on_end) on_end(end);
+}
+
+// ---- Streams of this side ---------------------------------------------------
+
+void Multiplexer::State::AddDoor(std::uint64_t key, UniqueFd listener,
+                                 absl::optional<ServiceId> id,
+                                 std::weak_ptr<Door> door) {
+  LocalDoor& added = doors_[key];
+  added.listener = std::move(listener);
+  added.id = id;
+  added.door = std::move(door);
+  added.watch = std::make_unique<DescriptorWatch>(
+      loop_, added.listener.get(),
+      DescriptorWatch::Callbacks{[this, key] { OnVisitors(key); }, nullptr});
+  added.watch->WaitReadable();
+}
+
+void Multiplexer::State::RemoveDoor(std::uint64_t key) {
+  doors_.erase(key);
+  const absl::optional<OutgoingKnocks::Step> knocked = outgoing_.knocked();
+  for (auto next = visitors_.begin(); next != visitors_.end();) {
+    if (next->second.door != key) {
+      ++next;
+      continue;
+    }
+    outgoing_.Abandon(next->first);
+    if (knocked.has_value() && knocked->request == next->first) StopWaiting();
+    next = visitors_.erase(next);
+  }
+  Advance();
+}
+
+void Multiplexer::State::OnVisitors(std::uint64_t key) {
+  LocalDoor& door = doors_.at(key);
+  int strangers = 0;
+  while (true) {
+    UniqueFd socket = AcceptOwn(door.listener.get(), &strangers);
+    if (!socket.valid()) break;
+    const Request request = ++last_request_;
+    visitors_[request] = {std::move(socket), key};
+    outgoing_.Add(request, door.id);
+    if (!end_.ok()) TurnAway(request, end_);
+  }
+  if (strangers > 0) {
+    Warn("another process tried to use this host's private socket");
+  }
+  door.watch->WaitReadable();
+  Advance();
+}
+
+void Multiplexer::State::Advance() {
+  if (connection_ == nullptr || !end_.ok()) return;
+  while (const auto step = outgoing_.Next()) {
+    if (step->knock.has_value()) {
+      Knock(*step);
+    } else {
+      OpenStream(step->request);
+    }
+  }
+}
+
+void Multiplexer::State::Knock(const OutgoingKnocks::Step& step) {
+  const ServiceId id = *step.knock;
+  const absl::Status sent =
+      messages_.knock != nullptr
+          ? messages_.knock(id)
+          : MakeError(Reason::kBrokerTimeout,
+                      absl::StrCat("brokered connection ", id,
+                                   " can't be dialled: the broker's stream "
+                                   "between host and plugin is not open"),
+                      "dial after the first call has come");
+  if (!sent.ok()) {
+    outgoing_.OnRefusal(id);
+    return TurnAway(step.request, sent);
+  }
+  SetTrouble(visitors_.at(step.request).door, Unanswered(id));
+  knock_hurry_ = Hurry();
+  knock_timer_.Start(kKnockTimeout, [this] { OnKnockTimeout(); });
+}
+
+void Multiplexer::State::OnKnockTimeout() {
+  const OutgoingKnocks::Step step = *outgoing_.knocked();
+  StopWaiting();
+  outgoing_.Abandon(step.request);
+  TurnAway(step.request, Unanswered(*step.knock));
+  Advance();
+}
+
+absl::Status Multiplexer::State::Unanswered(ServiceId id) const {
+  return MakeError(
+      Reason::kBrokerTimeout,
+      absl::StrCat("the ", options_.peer,
+                   " did not answer the knock for brokered connection ", id),
+      absl::StrCat("the ", options_.peer,
+                   " must accept on the id (AcceptAndServe) within "
+                   "DialOptions::timeout, and before it is dialled if it is a "
+                   "Go program"));
+}
+
+void Multiplexer::State::OnAnswer(ServiceId id, const std::string& error) {
+  if (!end_.ok() || connection_ == nullptr) return;
+  if (!error.empty()) {
+    const absl::optional<Request> refused = outgoing_.OnRefusal(id);
+    if (!refused.has_value()) return;
+    StopWaiting();
+    ErrorDetails details;
+    details.reason = Reason::kBrokerTimeout;
+    details.what = absl::StrCat("the ", options_.peer,
+                                " refuses brokered connection ", id);
+    details.evidence = {Quote(error, 256)};
+    details.hint = absl::StrCat("the ", options_.peer,
+                                " must accept on the id (AcceptAndServe)");
+    TurnAway(*refused, MakeError(details));
+    return Advance();
+  }
+  switch (outgoing_.OnAck(id)) {
+    case OutgoingKnocks::Verdict::kOpen:
+      StopWaiting();
+      OpenStream(outgoing_.finished());
+      return Advance();
+    case OutgoingKnocks::Verdict::kThrowAway:
+      connection_->Open(UniqueFd()).IgnoreError();
+      return;
+    case OutgoingKnocks::Verdict::kUnexpected:
+      Warn(absl::StrCat("the ", options_.peer,
+                        " answers a knock that nobody sent, for brokered "
+                        "connection ",
+                        id));
+  }
+}
+
+void Multiplexer::State::OpenStream(Request request) {
+  const auto visitor = visitors_.find(request);
+  if (visitor == visitors_.end()) return;
+  const std::uint64_t door = visitor->second.door;
+  UniqueFd socket = std::move(visitor->second.socket);
+  visitors_.erase(visitor);
+  const absl::Status opened = connection_->Open(std::move(socket));
+  SetTrouble(door, opened.ok() ? absl::OkStatus()
+                               : MakeError(Reason::kBrokerTimeout,
+                                           absl::StrCat("no stream to the ",
+                                                        options_.peer, ": ",
+                                                        opened.message()),
+                                           "try again later"));
+}
+
+void Multiplexer::State::TurnAway(Request request, const absl::Status& why) {
+  const auto visitor = visitors_.find(request);
+  if (visitor == visitors_.end()) return;
+  // Before the socket closes, which its owner sees.
+  SetTrouble(visitor->second.door, why);
+  outgoing_.Abandon(request);
+  visitors_.erase(visitor);
+}
+
+void Multiplexer::State::SetTrouble(std::uint64_t door,
+                                    const absl::Status& trouble) {
+  const auto found = doors_.find(door);
+  if (found == doors_.end()) return;
+  if (const auto told = found->second.door.lock()) told->set_trouble(trouble);
+}
+
+void Multiplexer::State::StopWaiting() {
+  knock_timer_.Cancel();
+  knock_hurry_.reset();
+}
+
+void Multiplexer::State::SetMessages(Messages messages) {
+  messages_ = std::move(messages);
+  Advance();
+}
+
+void Multiplexer::State::Interrupt(const absl::Status& reason) {
+  const absl::optional<OutgoingKnocks::Step> knocked = outgoing_.knocked();
+  if (!knocked.has_value()) return;
+  StopWaiting();
+  outgoing_.OnRefusal(*knocked->knock);
+  TurnAway(knocked->request, reason);
+  Advance();
+}
+
+// ---- Streams of the other side ----------------------------------------------
+
+void Multiplexer::State::Serve(ServiceId id, std::string path) {
+  servers_[id] = std::move(path);
+  if (incoming_.Serve(id)) {
+    Answer(id, "");
+  } else {
+    BeEager(id);
+  }
+}
+
+void Multiplexer::State::Withdraw(ServiceId id) {
+  servers_.erase(id);
+  incoming_.Withdraw(id);
+  BeCalm(id);
+}
+
+void Multiplexer::State::OnKnock(ServiceId id) {
+  BeCalm(id);
+  switch (incoming_.OnKnock(id, clock_.Elapsed())) {
+    case IncomingKnocks::Verdict::kAck:
+      return Answer(id, "");
+    case IncomingKnocks::Verdict::kRefuse:
+      return Answer(id, "too many knocks without a stream, or at one id");
+    case IncomingKnocks::Verdict::kWait:
+      refusal_timer_.Start(incoming_.NextDeadline() - clock_.Elapsed(),
+                           [this] { RefuseLate(); });
+  }
+}
+
+void Multiplexer::State::RefuseLate() {
+  for (ServiceId id : incoming_.TakeExpired(clock_.Elapsed())) {
+    Answer(id, absl::StrCat("nobody accepts brokered connection ", id));
+  }
+  refusal_timer_.Start(incoming_.NextDeadline() - clock_.Elapsed(),
+                       [this] { RefuseLate(); });
+}
+
+void Multiplexer::State::Answer(ServiceId id, const std::string& error) {
+  if (messages_.answer) messages_.answer(id, error);
+}
+
+UniqueFd Multiplexer::State::OnStream() {
+  const absl::optional<ServiceId> id = incoming_.TakePromised();
+  if (!id.has_value()) {
+    if (!options_.main_socket.empty()) return ConnectTo(options_.main_socket);
+    Warn(absl::StrCat("the ", options_.peer,
+                      " opened a stream without a knock; it was reset"));
+    return UniqueFd();
+  }
+  const auto server = servers_.find(*id);
+  // Not served any more: the other side sees a reset.
+  return server == servers_.end() ? UniqueFd() : ConnectTo(server->second);
+}
+
+void Multiplexer::State::BeEager(ServiceId id) {
+  eager_.insert(id);
+  if (eager_hurry_ == nullptr) eager_hurry_ = Hurry();
+  eager_timer_.Start(kHurryTime, [this] {
+    eager_.clear();
+    eager_hurry_.reset();
+  });
+}
+
+void Multiplexer::State::BeCalm(ServiceId id) {
+  if (eager_.erase(id) == 0 || !eager_.empty()) return;
+  eager_timer_.Cancel();
+  eager_hurry_.reset();
+}
+
+std::shared_ptr<void> Multiplexer::State::Hurry() {
+  return messages_.hurry ? messages_.hurry() : nullptr;
+}
+
+// A flood must not become one of log lines.
+void Multiplexer::State::Warn(std::string text) {
+  if (!IsPowerOfTwo(++warnings_)) return;
+  options_.warn(absl::StrCat(
+      text, warnings_ > 1 ? absl::StrCat(" (warning ", warnings_, ")") : ""));
+}
+
+}  // namespace goplugin::internal

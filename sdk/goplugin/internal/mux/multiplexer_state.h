@@ -1,0 +1,113 @@
+#ifndef GOPLUGIN_INTERNAL_MUX_MULTIPLEXER_STATE_H_
+#define GOPLUGIN_INTERNAL_MUX_MULTIPLEXER_STATE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/mux/door.h"
+#include "goplugin/internal/mux/incoming_knocks.h"
+#include "goplugin/internal/mux/multiplexer.h"
+#include "goplugin/internal/mux/mux_connection.h"
+#include "goplugin/internal/mux/outgoing_knocks.h"
+#include "goplugin/internal/process/unique_fd.h"
+
+namespace goplugin::internal {
+
+// What a Multiplexer has on the loop's thread.
+class Multiplexer::State {
+ public:
+  // How long a knock waits for its answer; the Go implementation's time.
+  static constexpr absl::Duration kKnockTimeout = absl::Seconds(5);
+  // An id is usually dialled right after it was told. For so long the messages
+  // about it are waited for.
+  static constexpr absl::Duration kHurryTime = absl::Seconds(1);
+
+  State(EventLoop& loop, Options options);
+
+  void Start(UniqueFd connection);
+  void AddDoor(std::uint64_t key, UniqueFd listener,
+               absl::optional<ServiceId> id, std::weak_ptr<Door> door);
+  void RemoveDoor(std::uint64_t key);
+  void Serve(ServiceId id, std::string path);
+  void Withdraw(ServiceId id);
+  void SetMessages(Messages messages);
+  void Interrupt(const absl::Status& reason);
+  void OnKnock(ServiceId id);
+  void OnAnswer(ServiceId id, const std::string& error);
+
+ private:
+  using Request = OutgoingKnocks::Request;
+
+  struct LocalDoor {
+    UniqueFd listener;
+    absl::optional<ServiceId> id;
+    std::weak_ptr<Door> door;
+    std::unique_ptr<DescriptorWatch> watch;
+  };
+  // A connection of this process's that has no stream yet.
+  struct Visitor {
+    UniqueFd socket;
+    std::uint64_t door = 0;
+  };
+
+  // Outgoing.
+  void OnVisitors(std::uint64_t key);
+  void Advance();
+  void Knock(const OutgoingKnocks::Step& step);
+  void OnKnockTimeout();
+  void OpenStream(Request request);
+  void TurnAway(Request request, const absl::Status& why);
+  void SetTrouble(std::uint64_t door, const absl::Status& trouble);
+  void StopWaiting();
+  absl::Status Unanswered(ServiceId id) const;
+
+  // Incoming.
+  UniqueFd OnStream();
+  void Answer(ServiceId id, const std::string& error);
+  void RefuseLate();
+  void BeEager(ServiceId id);
+  void BeCalm(ServiceId id);
+
+  void OnConnectionEnd(const absl::Status& status);
+  void Warn(std::string text);
+  std::shared_ptr<void> Hurry();
+
+  EventLoop& loop_;
+  Options options_;
+  Messages messages_;
+  const Stopwatch clock_;
+
+  std::map<std::uint64_t, LocalDoor> doors_;
+  std::map<Request, Visitor> visitors_;
+  Request last_request_ = 0;
+  OutgoingKnocks outgoing_;
+  Timer knock_timer_;
+  std::shared_ptr<void> knock_hurry_;
+
+  IncomingKnocks incoming_;
+  std::map<ServiceId, std::string> servers_;  // their sockets' paths
+  Timer refusal_timer_;
+  // Ids that were told, and not knocked at yet.
+  std::set<ServiceId> eager_;
+  Timer eager_timer_;
+  std::shared_ptr<void> eager_hurry_;
+
+  std::uint64_t warnings_ = 0;
+  absl::Status end_;
+  // Last: it goes first.
+  std::unique_ptr<MuxConnection> connection_;
+  // For tasks that may come later than this object's end.
+  const std::shared_ptr<State*> self_ = std::make_shared<State*>(this);
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_MUX_MULTIPLEXER_STATE_H_

@@ -1,0 +1,259 @@
+#include "goplugin/internal/mux/mux_connection.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+
+namespace goplugin::internal {
+namespace {
+
+// Read from the connection at once.
+constexpr size_t kReceiveSize = size_t{128} * 1024;
+// Read from one socket before it is another's turn: little enough for a small
+// call to pass between the pieces of a large one.
+constexpr size_t kPieceSize = size_t{64} * 1024;
+// With so much waiting for the connection, sockets are not read.
+constexpr size_t kCongestion = size_t{128} * 1024;
+
+bool IsNotNow(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+ssize_t Receive(int socket, char* bytes, size_t size) {
+  ssize_t count = 0;
+  do {
+    count = recv(socket, bytes, size, MSG_DONTWAIT);
+  } while (count < 0 && errno == EINTR);
+  return count;
+}
+
+ssize_t Send(int socket, absl::string_view bytes) {
+  ssize_t count = 0;
+  do {
+    count =
+        send(socket, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (count < 0 && errno == EINTR);
+  return count;
+}
+
+absl::Status Broken(const char* what, int error) {
+  return absl::UnavailableError(absl::StrCat(what, ": ", strerror(error)));
+}
+
+}  // namespace
+
+MuxConnection::MuxConnection(EventLoop& loop, UniqueFd connection,
+                             YamuxRole role, Callbacks callbacks)
+    : loop_(loop),
+      connection_(std::move(connection)),
+      watch_(loop, connection_.get(),
+             {[this] { OnConnectionReadable(); }, [this] { Flush(); }}),
+      callbacks_(std::move(callbacks)),
+      session_(role, *this),
+      timer_(loop),
+      buffer_(new char[kReceiveSize]) {
+  watch_.WaitReadable();
+  OnTime();
+}
+
+MuxConnection::~MuxConnection() {
+  if (ended_) return;
+  session_.GoAway(GoAwayCode::kNormal);
+  // As far as it goes without waiting.
+  Send(connection_.get(), session_.output());
+}
+
+absl::Status MuxConnection::Open(UniqueFd socket) {
+  absl::StatusOr<StreamId> stream = session_.Open();
+  if (!stream.ok()) return stream.status();
+  if (socket.valid()) {
+    Join(*stream, std::move(socket));
+  } else {
+    session_.CloseWrite(*stream);
+  }
+  Flush();
+  return absl::OkStatus();
+}
+
+void MuxConnection::Join(StreamId stream, UniqueFd socket) {
+  Bridge& bridge = bridges_[stream];
+  bridge.socket = std::move(socket);
+  bridge.watch = std::make_unique<DescriptorWatch>(
+      loop_, bridge.socket.get(),
+      DescriptorWatch::Callbacks{[this, stream] { ReadSocket(stream); },
+                                 [this, stream] { WriteSocket(stream); }});
+  bridge.watch->WaitReadable();
+}
+
+// ---- From the connection to the sockets -------------------------------------
+
+void MuxConnection::OnConnectionReadable() {
+  if (ended_) return;
+  const ssize_t count = Receive(connection_.get(), buffer_.get(), kReceiveSize);
+  if (count == 0) return End(absl::OkStatus());
+  if (count < 0 && !IsNotNow(errno)) {
+    return End(Broken("can't read from the connection", errno));
+  }
+  if (count > 0) {
+    const absl::Status status = session_.Receive(
+        absl::string_view(buffer_.get(), static_cast<size_t>(count)));
+    if (!status.ok()) return End(status);
+  }
+  watch_.WaitReadable();
+  Flush();
+}
+
+void MuxConnection::OnOpened(StreamId stream) {
+  UniqueFd socket = callbacks_.on_stream();
+  if (!socket.valid()) return session_.Reset(stream);
+  session_.Accept(stream);
+  Join(stream, std::move(socket));
+}
+
+void MuxConnection::OnData(StreamId stream, absl::string_view bytes) {
+  const auto found = bridges_.find(stream);
+  // A stream that was only opened to be closed.
+  if (found == bridges_.end()) return session_.Reset(stream);
+  Bridge& bridge = found->second;
+  if (bridge.incoming.empty()) {
+    const ssize_t count = Send(bridge.socket.get(), bytes);
+    if (count < 0 && !IsNotNow(errno)) return Break(stream);
+    if (count > 0) {
+      session_.Consumed(stream, static_cast<size_t>(count));
+      bytes.remove_prefix(static_cast<size_t>(count));
+    }
+  }
+  if (bytes.empty()) return;
+  bridge.incoming.Append(bytes);
+  bridge.watch->WaitWritable();
+}
+
+void MuxConnection::WriteSocket(StreamId stream) {
+  const auto found = bridges_.find(stream);
+  if (found == bridges_.end()) return;
+  if (Drain(stream, found->second)) FinishWriting(stream, found->second);
+  if (!ended_) Flush();
+}
+
+bool MuxConnection::Drain(StreamId stream, Bridge& bridge) {
+  while (!bridge.incoming.empty()) {
+    const ssize_t count = Send(bridge.socket.get(), bridge.incoming.bytes());
+    if (count < 0) {
+      if (IsNotNow(errno)) {
+        bridge.watch->WaitWritable();
+      } else {
+        Break(stream);
+      }
+      return false;
+    }
+    bridge.incoming.RemovePrefix(static_cast<size_t>(count));
+    session_.Consumed(stream, static_cast<size_t>(count));
+  }
+  return true;
+}
+
+void MuxConnection::OnFinished(StreamId stream) {
+  const auto found = bridges_.find(stream);
+  if (found == bridges_.end()) return;
+  found->second.finished = true;
+  FinishWriting(stream, found->second);
+}
+
+void MuxConnection::FinishWriting(StreamId stream, Bridge& bridge) {
+  if (!bridge.finished || bridge.write_closed || !bridge.incoming.empty()) {
+    return;
+  }
+  bridge.write_closed = true;
+  shutdown(bridge.socket.get(), SHUT_WR);
+  RemoveIfDone(stream, bridge);
+}
+
+void MuxConnection::OnReset(StreamId stream) { bridges_.erase(stream); }
+
+void MuxConnection::RemoveIfDone(StreamId stream, const Bridge& bridge) {
+  if (bridge.read_closed && bridge.write_closed) bridges_.erase(stream);
+}
+
+void MuxConnection::Break(StreamId stream) {
+  session_.Reset(stream);
+  bridges_.erase(stream);
+}
+
+// ---- From the sockets to the connection -------------------------------------
+
+void MuxConnection::ReadSocket(StreamId stream) {
+  const auto found = bridges_.find(stream);
+  if (found == bridges_.end() || found->second.read_closed) return;
+  Bridge& bridge = found->second;
+  if (session_.output().size() >= kCongestion) {
+    return congested_.push_back(stream);
+  }
+  const absl::Span<char> room = session_.BeginData(stream, kPieceSize);
+  if (room.empty()) return;  // until OnWindow
+  const ssize_t count = Receive(bridge.socket.get(), room.data(), room.size());
+  session_.EndData(count > 0 ? static_cast<size_t>(count) : 0);
+  if (count > 0 || (count < 0 && IsNotNow(errno))) {
+    bridge.watch->WaitReadable();
+  } else if (count < 0) {
+    Break(stream);
+  } else {
+    session_.CloseWrite(stream);
+    bridge.read_closed = true;
+    RemoveIfDone(stream, bridge);
+  }
+  Flush();
+}
+
+void MuxConnection::OnWindow(StreamId stream) {
+  const auto found = bridges_.find(stream);
+  if (found != bridges_.end()) found->second.watch->WaitReadable();
+}
+
+void MuxConnection::Flush() {
+  while (!ended_ && !session_.output().empty()) {
+    const ssize_t count = Send(connection_.get(), session_.output());
+    if (count < 0) {
+      if (IsNotNow(errno)) return watch_.WaitWritable();
+      return End(Broken("can't write to the connection", errno));
+    }
+    session_.RemoveOutput(static_cast<size_t>(count));
+  }
+  for (StreamId stream : std::exchange(congested_, {})) OnWindow(stream);
+}
+
+// ---- The end ----------------------------------------------------------------
+
+void MuxConnection::OnTime() {
+  if (ended_) return;
+  const absl::Status status = session_.Advance(clock_.Elapsed());
+  if (!status.ok()) return End(status);
+  timer_.Start(session_.NextDeadline() - clock_.Elapsed(),
+               [this] { OnTime(); });
+  Flush();
+}
+
+void MuxConnection::End(const absl::Status& status) {
+  if (ended_) return;
+  ended_ = true;
+  timer_.Cancel();
+  // A last go-away, if it fits.
+  Send(connection_.get(), session_.output());
+  shutdown(connection_.get(), SHUT_RDWR);
+  // What has arrived is still the sockets' to take.
+  for (auto next = bridges_.begin(); next != bridges_.end();) {
+    Bridge& bridge = next->second;
+    bridge.read_closed = true;
+    bridge.finished = true;
+    next = bridge.incoming.empty() ? bridges_.erase(next) : std::next(next);
+  }
+  callbacks_.on_end(status);
+}
+
+}  // namespace goplugin::internal

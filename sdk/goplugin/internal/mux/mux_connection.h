@@ -1,0 +1,101 @@
+#ifndef GOPLUGIN_INTERNAL_MUX_MUX_CONNECTION_H_
+#define GOPLUGIN_INTERNAL_MUX_MUX_CONNECTION_H_
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/mux/byte_queue.h"
+#include "goplugin/internal/mux/yamux_session.h"
+#include "goplugin/internal/process/unique_fd.h"
+
+namespace goplugin::internal {
+
+// A yamux session on a connection, with each stream joined to a local socket:
+// what is read on one side is written on the other. A socket that is slow stops
+// its own stream only, and no more than a window of it is kept.
+//
+// Lives on the loop's thread. Must not be destroyed from inside its callbacks.
+class MuxConnection final : private YamuxSession::Events {
+ public:
+  struct Callbacks {
+    // The other side opened a stream: the socket to join it to. An invalid one
+    // resets the stream.
+    absl::AnyInvocable<UniqueFd()> on_stream;
+    // The connection is over; once, and from inside Open too. OK when the other
+    // side just closed it. What has arrived is still delivered.
+    absl::AnyInvocable<void(const absl::Status&)> on_end;
+  };
+
+  // All sockets must be non-blocking.
+  MuxConnection(EventLoop& loop, UniqueFd connection, YamuxRole role,
+                Callbacks callbacks);
+  // Says good-bye, and closes all sockets.
+  ~MuxConnection();
+  MuxConnection(const MuxConnection&) = delete;
+  MuxConnection& operator=(const MuxConnection&) = delete;
+
+  // Opens a stream and joins it to `socket`. An invalid one makes it a stream
+  // that ends at once. Errors: those of YamuxSession::Open.
+  absl::Status Open(UniqueFd socket);
+
+ private:
+  using StreamId = YamuxSession::StreamId;
+
+  // One stream's socket.
+  struct Bridge {
+    UniqueFd socket;
+    std::unique_ptr<DescriptorWatch> watch;
+    // What the socket has not taken yet; at most a window.
+    ByteQueue incoming;
+    bool read_closed = false;   // the socket's end was seen
+    bool finished = false;      // the stream's end was seen ...
+    bool write_closed = false;  // ... and passed on
+  };
+  using Bridges = std::map<StreamId, Bridge>;
+
+  void OnOpened(StreamId stream) override;
+  void OnData(StreamId stream, absl::string_view bytes) override;
+  void OnWindow(StreamId stream) override;
+  void OnFinished(StreamId stream) override;
+  void OnReset(StreamId stream) override;
+
+  void Join(StreamId stream, UniqueFd socket);
+  void OnConnectionReadable();
+  void OnTime();
+  void ReadSocket(StreamId stream);
+  void WriteSocket(StreamId stream);
+  // True when the socket has taken all.
+  bool Drain(StreamId stream, Bridge& bridge);
+  // Passes the stream's end on once the socket has taken everything.
+  void FinishWriting(StreamId stream, Bridge& bridge);
+  void RemoveIfDone(StreamId stream, const Bridge& bridge);
+  // The socket is of no use any more.
+  void Break(StreamId stream);
+  void Flush();
+  void End(const absl::Status& status);
+
+  EventLoop& loop_;
+  UniqueFd connection_;
+  DescriptorWatch watch_;
+  Callbacks callbacks_;
+  YamuxSession session_;
+  const Stopwatch clock_;
+  Timer timer_;
+  Bridges bridges_;
+  // Streams that wait for room in the connection.
+  std::vector<StreamId> congested_;
+  std::unique_ptr<char[]> buffer_;
+  bool ended_ = false;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_MUX_MUX_CONNECTION_H_
