@@ -76,6 +76,21 @@ absl::Status SetTls(absl::string_view value, Arguments& arguments) {
   return absl::OkStatus();
 }
 
+absl::Status SetMultiplex(absl::string_view value, Arguments& arguments) {
+  if (value == "never") {
+    arguments.multiplex = goplugin::Multiplex::kNever;
+  } else if (value == "if-offered") {
+    arguments.multiplex = goplugin::Multiplex::kIfOffered;
+  } else if (value == "require") {
+    arguments.multiplex = goplugin::Multiplex::kRequire;
+  } else {
+    return Wrong(
+        absl::StrCat("--multiplex is never, if-offered or require, not \"",
+                     value, "\""));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SetEnv(absl::string_view value, Arguments& arguments) {
   if (value.find('=') == absl::string_view::npos || value[0] == '=') {
     return Wrong(absl::StrCat("--env is NAME=VALUE, not \"", value, "\""));
@@ -164,6 +179,7 @@ const std::map<std::string, Setter>& Options() {
       {"--format", SetFormat},
       {"--hex", SetBytes},
       {"--json", SetJson},
+      {"--multiplex", SetMultiplex},
       {"--proto", SetText(&Arguments::proto_file)},
       {"--timeout", SetTimeout},
       {"--tls", SetTls},
@@ -227,6 +243,9 @@ Starts a go-plugin plugin of any language, and shows what can be seen of it.
 --tls auto            one-time certificates for both sides (default)
 --tls if-offered      the same if the plugin can, else no TLS
 --tls insecure        no TLS
+--multiplex never     connections have sockets of their own (default)
+--multiplex if-offered|require
+                      all go over one, if the plugin can; else, or fail
 --env NAME=VALUE      a variable for the plugin; may be repeated
 --timeout TIME        for the launch, and for each call (default: 30s)
 --format text|json    what to print (default: text)

@@ -17,6 +17,7 @@ struct Arguments {
 
   goplugin::HandshakeConfig handshake;
   goplugin::TlsMode tls = goplugin::TlsMode::kAutoMtls;
+  goplugin::Multiplex multiplex = goplugin::Multiplex::kNever;
   goplugin::Command command;
   // For the launch, and again for each call.
   absl::Duration timeout = absl::Seconds(30);

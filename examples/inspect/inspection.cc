@@ -69,6 +69,7 @@ class Inspection {
     goplugin::ClientOptions options;
     options.handshake = plan_.arguments.handshake;
     options.tls.mode = plan_.arguments.tls;
+    options.multiplex = plan_.arguments.multiplex;
     options.start_timeout = plan_.arguments.timeout;
     options.log_sink = logs_;
     options.stdio_sink = stdio_;
@@ -97,6 +98,7 @@ class Inspection {
     report_.set_network(goplugin::NetworkName(client_->endpoint().network));
     report_.set_address(Text(client_->endpoint().address));
     report_.set_tls(client_->uses_tls());
+    report_.set_multiplexed(client_->multiplexed());
     if (!handshake.certificate_der.empty()) {
       *report_.mutable_certificate() =
           ReadCertificate(handshake.certificate_der);

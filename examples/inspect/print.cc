@@ -81,6 +81,7 @@ void PrintConnection(const Report& report, Lines& lines) {
     lines.Add("TLS",
               report.tls() ? "yes" : "no: neither encrypted nor verified");
   }
+  if (report.multiplexed()) lines.Add("multiplexed", "yes");
 }
 
 void PrintCertificate(const Certificate& certificate, Lines& lines) {

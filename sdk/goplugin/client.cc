@@ -266,6 +266,8 @@ const LaunchTimings& Client::timings() const { return session_->timings(); }
 
 bool Client::uses_tls() const { return session_->uses_tls(); }
 
+bool Client::multiplexed() const { return session_->multiplexed(); }
+
 bool Client::exited() const { return exit_status().has_value(); }
 
 absl::optional<ExitStatus> Client::exit_status() const {

@@ -233,6 +233,8 @@ class Client {
   const LaunchTimings& timings() const;
   // True when the connection is secured by TLS.
   bool uses_tls() const;
+  // True when all connections go over one: see ClientOptions::multiplex.
+  bool multiplexed() const;
 
   // Whether the process has ended, for whatever reason. Never blocks.
   bool exited() const;

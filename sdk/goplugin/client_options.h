@@ -58,6 +58,19 @@ struct TlsOptions {
   std::string server_name = {};
 };
 
+// Whether all connections to a plugin go over one (yamux, what go-plugin calls
+// GRPCBrokerMultiplex): one socket to let through a firewall or into a
+// container, whatever is brokered. The plugin must be able to: go-plugin 1.6 or
+// later, or this library. The broker's methods are the same either way, with
+// these differences: at most one dial at a time, in each direction, waits for
+// its id to be accepted; a Go plugin must accept an id before it is dialled;
+// and nobody can reattach to the plugin, whose one connection is taken.
+enum class Multiplex {
+  kNever,      // each connection has a socket of its own
+  kIfOffered,  // multiplexed when the plugin can
+  kRequire,    // a plugin that can't is an error (kMuxUnsupported)
+};
+
 // The deadlines of the shutdown ladder. A step that does not end the plugin in
 // its time is followed by the next; the last one always does. Zero skips the
 // wait.
@@ -150,6 +163,10 @@ struct ClientOptions {
   // A group, by name or number, that may use the plugin's sockets. Empty: only
   // this user.
   std::string socket_group = {};
+
+  // Whether all connections to the plugin go over one. Launch only: Reattach
+  // and Attach can't, and fail when it is kRequire.
+  Multiplex multiplex = Multiplex::kNever;
 
   // How long a brokered connection that the plugin has announced waits to be
   // dialled. At most 1024 wait; then the oldest go.

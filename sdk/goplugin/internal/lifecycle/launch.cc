@@ -34,6 +34,7 @@ HandshakePolicy PolicyOf(const ClientOptions& options) {
   HandshakePolicy policy;
   policy.protocol_versions = options.handshake.protocol_versions;
   policy.networks = options.networks;
+  policy.multiplex_requested = options.multiplex != Multiplex::kNever;
   return policy;
 }
 
@@ -279,14 +280,52 @@ void Launch::OnAddress(const absl::StatusOr<Endpoint>& address) {
   Connect(plugin_.response);
 }
 
+absl::Status Launch::OpenMux() {
+  if (options_.multiplex == Multiplex::kNever) return absl::OkStatus();
+  if (!plugin_.response.multiplex.value_or(false)) {
+    if (options_.multiplex == Multiplex::kIfOffered) return absl::OkStatus();
+    return MakeError(
+        Reason::kMuxUnsupported,
+        plugin_.response.multiplex.has_value()
+            ? "the plugin says that it does not multiplex"
+            : "the plugin does not say that it multiplexes",
+        "build it with go-plugin 1.6 or later, or with this library; or set "
+        "multiplex to Multiplex::kIfOffered or kNever");
+  }
+  MuxLink::Callbacks callbacks;
+  callbacks.warn = [output = output_](std::string text) {
+    output->Note(LogLevel::kWarn, std::move(text));
+  };
+  callbacks.on_end = [this](const absl::Status& status) { OnMuxEnd(status); };
+  absl::StatusOr<std::unique_ptr<MuxLink>> link =
+      MuxLink::Open(runtime_.loop(), plugin_.response.endpoint,
+                    plugin_.files->directory(), std::move(callbacks));
+  if (!link.ok()) return link.status();
+  plugin_.mux = *std::move(link);
+  return absl::OkStatus();
+}
+
+void Launch::OnMuxEnd(const absl::Status& status) {
+  if (over_) return;
+  // The plugin's exit, if that is why, says more.
+  quiet_.Start(kExitAfterStdoutEnd, [this, status] {
+    if (!over_) Fail(status);
+  });
+}
+
 void Launch::Connect(const HandshakeResponse& response) {
+  const absl::Status multiplexed = OpenMux();
+  if (!multiplexed.ok()) return Fail(multiplexed);
+  absl::optional<Endpoint> door;
+  if (plugin_.mux != nullptr) door = plugin_.mux->main_door();
   absl::StatusOr<ConnectTarget> target =
-      OpenPluginChannel(options_, key_pair_, response);
+      OpenPluginChannel(options_, key_pair_, response, door);
   if (!target.ok()) return Fail(target.status());
   plugin_.channel = target->channel;
   plugin_.uses_tls = target->uses_tls;
   plugin_.broker_security = std::move(target->broker_security);
-  plugin_.can_be_reattached = !target->announced.has_value();
+  plugin_.can_be_reattached =
+      !target->announced.has_value() && plugin_.mux == nullptr;
   if (!plugin_.uses_tls && options_.tls.mode == TlsMode::kAutoMtlsIfOffered) {
     output_->Note(LogLevel::kInfo,
                   "the plugin announced no certificate: the connection has no "

@@ -58,6 +58,9 @@ class Launch final : public PluginSource,
   void OnLine(const HandshakeResponse& response);
   void Translate(const Endpoint& announced);
   void OnAddress(const absl::StatusOr<Endpoint>& address);
+  // The multiplexed connection, if there is to be one.
+  absl::Status OpenMux();
+  void OnMuxEnd(const absl::Status& status);
   void Connect(const HandshakeResponse& response);
   void OnConnected(const absl::Status& status, Connector::Serving serving);
   void OnPrepared();

@@ -50,18 +50,18 @@ BrokerSecurity DialOnly(
 
 absl::StatusOr<ConnectTarget> OpenPluginChannel(
     const ClientOptions& options, const absl::optional<KeyPair>& key_pair,
-    const HandshakeResponse& response) {
+    const HandshakeResponse& response, const absl::optional<Endpoint>& door) {
   absl::StatusOr<ChannelSecurity> security =
       ChooseSecurity(options.tls, key_pair, response);
   if (!security.ok()) return security.status();
   ConnectTarget target;
   target.name = response.endpoint.ToString();
-  target.endpoint = response.endpoint;
+  target.endpoint = door.value_or(response.endpoint);
   target.nobody_hint =
       "nobody serves where the plugin's handshake line points: it must listen "
       "before it prints the line, and go on listening";
   target.channel = CreatePluginChannel(
-      ChannelTarget(response.endpoint), security->credentials,
+      ChannelTarget(*target.endpoint), security->credentials,
       MergeChannelArguments(options.channel_arguments, security->server_name),
       MakeInterceptors(options));
   target.uses_tls = security->uses_tls;

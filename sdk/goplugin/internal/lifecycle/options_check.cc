@@ -250,6 +250,12 @@ absl::Status CheckLifetime(const Command& command,
     return BadOption("Command::stderr_file", "it holds a NUL byte",
                      "remove the NUL byte");
   }
+  if (options.multiplex != Multiplex::kNever) {
+    return BadOption("Command::lifetime",
+                     "kOutlivesHost with multiplexing: the plugin's one "
+                     "connection ends with the host",
+                     "set multiplex to Multiplex::kNever");
+  }
   if (options.tls.mode == TlsMode::kInsecure ||
       options.tls.mode == TlsMode::kManual) {
     return absl::OkStatus();
@@ -282,6 +288,12 @@ absl::Status CheckRunnerOptions(const ClientOptions& options) {
 }
 
 absl::Status CheckJoinOptions(const ClientOptions& options) {
+  if (options.multiplex == Multiplex::kRequire) {
+    return MakeError(Reason::kMuxUnsupported,
+                     "a plugin that runs already can't be multiplexed: its one "
+                     "connection belongs to the host that started it",
+                     "set multiplex to Multiplex::kIfOffered or kNever");
+  }
   absl::Status status = CheckWaits(options);
   if (status.ok()) status = CheckTls(options.tls);
   return status;

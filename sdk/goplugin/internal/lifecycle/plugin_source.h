@@ -13,6 +13,7 @@
 #include "goplugin/internal/broker/address_translation.h"
 #include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/handshake/handshake_response.h"
+#include "goplugin/internal/lifecycle/mux_link.h"
 #include "goplugin/internal/lifecycle/plugin_files.h"
 #include "goplugin/internal/lifecycle/plugin_output.h"
 #include "goplugin/internal/lifecycle/plugin_process.h"
@@ -29,6 +30,8 @@ struct ReadyPlugin {
   std::unique_ptr<PluginProcess> process;
   // nullptr where the plugin's files are not the client's to remove.
   std::unique_ptr<PluginFiles> files;
+  // nullptr where it is not multiplexed. Its sockets are among the files.
+  std::unique_ptr<MuxLink> mux;
   HandshakeResponse response;
   std::shared_ptr<grpc::Channel> channel;
   bool uses_tls = false;

@@ -22,6 +22,7 @@ ProtocolVariables Variables(const ClientOptions& options,
   variables.max_port = options.max_port;
   variables.socket_directory = preparation.directory->path();
   variables.socket_group = options.socket_group;
+  variables.multiplex = options.multiplex != Multiplex::kNever;
   if (preparation.key_pair.has_value()) {
     variables.client_certificate_pem = preparation.key_pair->certificate_pem;
   }

@@ -66,6 +66,13 @@ absl::StatusOr<ReattachConfig> ReattachConfigOf(const ReadyPlugin& plugin) {
                      "by its target alone",
                      "use Client::Attach with the same target again");
   }
+  if (plugin.mux != nullptr) {
+    return MakeError(
+        Reason::kOptions,
+        "nobody else can use this plugin: its one multiplexed connection is "
+        "this client's",
+        "set multiplex to Multiplex::kNever");
+  }
   if (!plugin.can_be_reattached) {
     return MakeError(
         Reason::kOptions,

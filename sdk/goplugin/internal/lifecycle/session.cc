@@ -131,6 +131,10 @@ void Session::Live(ReadyPlugin plugin) {
   };
   callbacks.on_exit = [this](ExitStatus status) { OnProcessExit(status); };
   plugin_.process->set_callbacks(std::move(callbacks));
+  if (plugin_.mux != nullptr) {
+    plugin_.mux->set_on_end(
+        [this](const absl::Status& status) { OnMuxEnd(status); });
+  }
   Tell();
   LiveSessions::Add(shared_from_this());
 }
@@ -140,6 +144,7 @@ void Session::Tell() {
   state_->timings = plugin_.timings;
   state_->pid = plugin_.process->pid();
   state_->uses_tls = plugin_.uses_tls;
+  state_->multiplexed = plugin_.mux != nullptr;
   state_->sees_exit = plugin_.process->controllable();
   state_->may_kill = CheckMayKill(plugin_);
   state_->may_detach = CheckMayDetach(plugin_);
@@ -167,12 +172,27 @@ void Session::MakeBroker() {
   setup.hurry = [&calls = runtime_->calls()] {
     return std::make_shared<CallQueue::Hurry>(calls);
   };
+  if (plugin_.mux != nullptr) setup.multiplexer = plugin_.mux->multiplexer();
   broker_ = std::make_unique<SessionBroker>(std::move(setup));
   if (!plugin_.no_broker.empty()) {
     broker_->End(MakeError(Reason::kBrokerUnsupported, plugin_.no_broker,
                            "launch the plugin with the host that needs its "
                            "broker"));
   }
+}
+
+// No call works any more, and the plugin may run on: it is not this library's
+// to end it unasked.
+void Session::OnMuxEnd(const absl::Status& status) {
+  // On the way to an exit it is what was to be expected.
+  if (exited_ || ladder_ != nullptr) return;
+  state_->set_lost(status);
+  mux_end_ = std::make_unique<Timer>(runtime_->loop());
+  mux_end_->Start(kExplainWait, [this, status] {
+    if (exited_ || ladder_ != nullptr) return;
+    output_->Note(LogLevel::kError, std::string(status.message()));
+    broker_->End(status);
+  });
 }
 
 void Session::StartStdio() {
@@ -233,6 +253,7 @@ void Session::Release() {
   plugin_.process->Detach();
   if (plugin_.files != nullptr) plugin_.files->Keep();
   DropChannel();
+  plugin_.mux.reset();
   FinishIfIdle();
 }
 
@@ -296,6 +317,7 @@ void Session::Finish() {
     end.result = ladder_->result();
   }
   DropChannel();
+  plugin_.mux.reset();
   plugin_.files.reset();
   state_->SetEnd(std::move(end), *callbacks_);
   Leave([state = state_] { state->NotifyEnded(); });
@@ -307,6 +329,7 @@ void Session::Leave(absl::AnyInvocable<void() &&> last) {
         self->source_.reset();
         self->ladder_.reset();
         self->stdio_deadline_.reset();
+        self->mux_end_.reset();
         self->plugin_ = ReadyPlugin();
         self.reset();
         std::move(last)();
@@ -393,7 +416,11 @@ absl::Status Session::Explain(const grpc::Status& call) const {
   if (!status.ok()) return status;
   if (MayMeanExit(call) && state_->sees_exit) state_->WaitForEnd(kExplainWait);
   const absl::optional<SessionState::End> end = state_->end();
-  if (!end.has_value()) return CallError(call, state_->sees_exit);
+  if (!end.has_value()) {
+    const absl::Status lost = state_->lost();
+    return MayMeanExit(call) && !lost.ok() ? WithCall(lost, call)
+                                           : CallError(call, state_->sees_exit);
+  }
   if (!end->exit_error.ok() && !end->released) {
     return WithCall(end->exit_error, call);
   }

@@ -54,6 +54,7 @@ class Session : public std::enable_shared_from_this<Session> {
   const LaunchTimings& timings() const { return state_->timings; }
   pid_t pid() const { return state_->pid; }
   bool uses_tls() const { return state_->uses_tls; }
+  bool multiplexed() const { return state_->multiplexed; }
   const absl::Status& may_kill() const { return state_->may_kill; }
   const absl::StatusOr<ReattachConfig>& reattach_config() const {
     return state_->reattach_config;
@@ -103,6 +104,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnProcessExit(ExitStatus status);
   void ExpectStdioEnd();
   void OnStdioEnd();
+  void OnMuxEnd(const absl::Status& status);
   void FinishIfIdle();
   void Finish();
   // Lets go of the session, then runs `last`. What drops the last reference
@@ -133,6 +135,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // From when the stream's end is near until it is there.
   absl::optional<CallQueue::Hurry> stdio_ends_;
   std::unique_ptr<Timer> stdio_deadline_;
+  // After the end of a multiplexed connection, for the exit that explains it.
+  std::unique_ptr<Timer> mux_end_;
 };
 
 }  // namespace goplugin::internal

@@ -25,6 +25,16 @@ void SessionState::set_channel(std::shared_ptr<grpc::Channel> channel) {
   channel_.swap(channel);
 }
 
+absl::Status SessionState::lost() const {
+  absl::MutexLock lock(&mutex_);
+  return lost_;
+}
+
+void SessionState::set_lost(absl::Status why) {
+  absl::MutexLock lock(&mutex_);
+  lost_ = std::move(why);
+}
+
 void SessionState::SetExited(ExitStatus status) {
   absl::MutexLock lock(&mutex_);
   exit_status_ = status;

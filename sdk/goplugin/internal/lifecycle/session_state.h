@@ -47,6 +47,7 @@ class SessionState {
   LaunchTimings timings;
   pid_t pid = -1;
   bool uses_tls = false;
+  bool multiplexed = false;
   // The exit is seen.
   bool sees_exit = true;
   // Why Kill, Detach and a reattach config are not to be had; OK when they are.
@@ -56,6 +57,11 @@ class SessionState {
 
   std::shared_ptr<grpc::Channel> channel() const;
   void set_channel(std::shared_ptr<grpc::Channel> channel);
+
+  // Why no call can succeed any more although the plugin may live; OK when
+  // there is nothing of the kind.
+  absl::Status lost() const;
+  void set_lost(absl::Status why);
 
   void SetExited(ExitStatus status);
   absl::optional<ExitStatus> exit_status() const;
@@ -86,6 +92,7 @@ class SessionState {
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
+  absl::Status lost_ ABSL_GUARDED_BY(mutex_);
   absl::optional<ExitStatus> exit_status_ ABSL_GUARDED_BY(mutex_);
   absl::optional<End> end_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
