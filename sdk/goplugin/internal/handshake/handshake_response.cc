@@ -199,7 +199,8 @@ absl::Status ReadCertificate(const Line& line, HandshakeResponse& response) {
       "base64 on one line, or nothing when the plugin serves without TLS.");
 }
 
-// The words of Go's strconv.ParseBool.
+}  // namespace
+
 absl::optional<bool> ParseGoBool(absl::string_view word) {
   for (const char* yes : {"1", "t", "T", "TRUE", "true", "True"}) {
     if (word == yes) return true;
@@ -209,6 +210,8 @@ absl::optional<bool> ParseGoBool(absl::string_view word) {
   }
   return absl::nullopt;
 }
+
+namespace {
 
 absl::Status ReadMultiplex(const Line& line, HandshakeResponse& response) {
   const absl::string_view field = line.Field(6);

@@ -59,6 +59,9 @@ struct HandshakePolicy {
 absl::StatusOr<HandshakeResponse> ParseHandshakeLine(
     absl::string_view line, const HandshakePolicy& policy);
 
+// The words that Go's strconv.ParseBool knows, for others nullopt.
+absl::optional<bool> ParseGoBool(absl::string_view word);
+
 // The line for `response`, without a newline: six fields, or seven when
 // `multiplex` is set. The certificate is written in base64 without padding,
 // which is all that a Go host reads.

@@ -48,6 +48,13 @@ void Multiplexer::End(const absl::Status& reason) {
   state_.reset();
 }
 
+void Multiplexer::Drain(absl::Duration timeout,
+                        absl::AnyInvocable<void()> done) {
+  Post([timeout, done = std::move(done)](State& state) mutable {
+    state.Drain(timeout, std::move(done));
+  }).IgnoreError();
+}
+
 absl::StatusOr<std::shared_ptr<Door>> Multiplexer::OpenDoor(
     const std::string& path, absl::optional<ServiceId> id) {
   absl::StatusOr<UniqueFd> listener = ListenAt(path);

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/mux/door.h"
@@ -68,6 +69,10 @@ class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
   // Closes everything; whatever is asked later gets `reason`. On the loop's
   // thread, and not from a callback of the options. The first call counts.
   void End(const absl::Status& reason);
+
+  // Calls `done` on the loop's thread when everything that this side's sockets
+  // have said has gone out and they are closed, or after `timeout`.
+  void Drain(absl::Duration timeout, absl::AnyInvocable<void()> done);
 
   // A door to the service with this id, or to the main server. The socket's
   // path is to be in a private directory.

@@ -22,7 +22,8 @@ Multiplexer::State::State(EventLoop& loop, Options options)
       options_(std::move(options)),
       knock_timer_(loop),
       refusal_timer_(loop),
-      eager_timer_(loop) {}
+      eager_timer_(loop),
+      drain_timer_(loop) {}
 
 void Multiplexer::State::Start(UniqueFd connection) {
   MuxConnection::Callbacks callbacks;
@@ -57,6 +58,19 @@ void Multiplexer::State::OnConnectionEnd(const absl::Status& status) {
   // Last: it may end this object.
   const absl::Status end = end_;
   if (const auto on_end = options_.on_end) on_end(end);
+}
+
+void Multiplexer::State::Drain(absl::Duration timeout,
+                               absl::AnyInvocable<void()> done) {
+  on_drained_ = std::move(done);
+  if (connection_ == nullptr) return OnDrained();
+  drain_timer_.Start(timeout, [this] { OnDrained(); });
+  connection_->CallWhenIdle([this] { OnDrained(); });
+}
+
+void Multiplexer::State::OnDrained() {
+  drain_timer_.Cancel();
+  if (auto done = std::exchange(on_drained_, nullptr)) done();
 }
 
 // ---- Streams of this side ---------------------------------------------------

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
@@ -33,6 +34,7 @@ class Multiplexer::State {
   State(EventLoop& loop, Options options);
 
   void Start(UniqueFd connection);
+  void Drain(absl::Duration timeout, absl::AnyInvocable<void()> done);
   void AddDoor(std::uint64_t key, UniqueFd listener,
                absl::optional<ServiceId> id, std::weak_ptr<Door> door);
   void RemoveDoor(std::uint64_t key);
@@ -76,6 +78,7 @@ class Multiplexer::State {
   void BeEager(ServiceId id);
   void BeCalm(ServiceId id);
 
+  void OnDrained();
   void OnConnectionEnd(const absl::Status& status);
   void Warn(std::string text);
   std::shared_ptr<void> Hurry();
@@ -99,6 +102,9 @@ class Multiplexer::State {
   std::set<ServiceId> eager_;
   Timer eager_timer_;
   std::shared_ptr<void> eager_hurry_;
+
+  Timer drain_timer_;
+  absl::AnyInvocable<void()> on_drained_;
 
   std::uint64_t warnings_ = 0;
   absl::Status end_;

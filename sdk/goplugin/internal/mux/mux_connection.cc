@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <iterator>
@@ -226,6 +227,23 @@ void MuxConnection::Flush() {
     session_.RemoveOutput(static_cast<size_t>(count));
   }
   for (StreamId stream : std::exchange(congested_, {})) OnWindow(stream);
+  TellIfIdle();
+}
+
+void MuxConnection::CallWhenIdle(absl::AnyInvocable<void()> on_idle) {
+  on_idle_ = std::move(on_idle);
+  TellIfIdle();
+}
+
+void MuxConnection::TellIfIdle() {
+  if (on_idle_ == nullptr) return;
+  const bool idle =
+      session_.output().empty() &&
+      std::all_of(bridges_.begin(), bridges_.end(),
+                  [](const auto& bridge) { return bridge.second.read_closed; });
+  if (!ended_ && !idle) return;
+  auto on_idle = std::exchange(on_idle_, nullptr);
+  on_idle();
 }
 
 // ---- The end ----------------------------------------------------------------
@@ -253,6 +271,7 @@ void MuxConnection::End(const absl::Status& status) {
     bridge.finished = true;
     next = bridge.incoming.empty() ? bridges_.erase(next) : std::next(next);
   }
+  TellIfIdle();
   callbacks_.on_end(status);
 }
 

@@ -46,6 +46,10 @@ class MuxConnection final : private YamuxSession::Events {
   // that ends at once. Errors: those of YamuxSession::Open.
   absl::Status Open(UniqueFd socket);
 
+  // Calls it once, when no stream has anything (more) to send and all that was
+  // to be sent has gone out, or the connection is over.
+  void CallWhenIdle(absl::AnyInvocable<void()> on_idle);
+
  private:
   using StreamId = YamuxSession::StreamId;
 
@@ -80,6 +84,7 @@ class MuxConnection final : private YamuxSession::Events {
   // The socket is of no use any more.
   void Break(StreamId stream);
   void Flush();
+  void TellIfIdle();
   void End(const absl::Status& status);
 
   EventLoop& loop_;
@@ -93,6 +98,7 @@ class MuxConnection final : private YamuxSession::Events {
   // Streams that wait for room in the connection.
   std::vector<StreamId> congested_;
   std::unique_ptr<char[]> buffer_;
+  absl::AnyInvocable<void()> on_idle_;
   bool ended_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/handshake/versions.h"
 
 namespace goplugin::internal {
@@ -76,6 +77,8 @@ absl::StatusOr<HostRequest> ReadHostRequest(ReadVariable read, int min_port,
   request.socket_directory = ReadString(read, "PLUGIN_UNIX_SOCKET_DIR");
   request.socket_group = ReadString(read, "PLUGIN_UNIX_SOCKET_GROUP");
   request.client_certificate = ReadString(read, "PLUGIN_CLIENT_CERT");
+  request.multiplex =
+      ParseGoBool(ReadString(read, "PLUGIN_MULTIPLEX_GRPC")).value_or(false);
   return request;
 }
 

@@ -27,6 +27,8 @@ struct HostRequest {
   std::string socket_group = {};
   // The host's certificate, PEM: AutoMTLS is asked for. "" without.
   std::string client_certificate = {};
+  // All connections are to go over one.
+  bool multiplex = false;
 };
 
 // Whether the variable `key` has the value `value`.

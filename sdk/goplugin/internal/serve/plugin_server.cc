@@ -44,7 +44,9 @@ absl::Status CantServe(const std::string& address) {
       "services of one name can be the cause, or broken credentials");
 }
 
-absl::Status Nowhere(const std::vector<absl::Status>& errors) {
+}  // namespace
+
+absl::Status NowhereToListen(const std::vector<absl::Status>& errors) {
   if (errors.size() == 1) return errors.front();
   ErrorDetails details;
   details.reason = Reason::kTransport;
@@ -56,8 +58,6 @@ absl::Status Nowhere(const std::vector<absl::Status>& errors) {
   return MakeError(details);
 }
 
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<PluginServer>> PluginServer::Start(
     const ServerPlan& plan) {
   auto server = absl::WrapUnique(new PluginServer());
@@ -67,7 +67,7 @@ absl::StatusOr<std::unique_ptr<PluginServer>> PluginServer::Start(
     if (status.ok()) return server;
     errors.push_back(std::move(status));
   }
-  return Nowhere(errors);
+  return NowhereToListen(errors);
 }
 
 absl::Status PluginServer::Listen(Endpoint::Network network,

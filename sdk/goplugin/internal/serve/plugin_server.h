@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
@@ -31,6 +32,9 @@ struct ServerPlan {
   std::string socket_group = {};
   std::function<void(grpc::ServerBuilder&)> configure = nullptr;
 };
+
+// Why none of a plan's networks will do.
+absl::Status NowhereToListen(const std::vector<absl::Status>& errors);
 
 // The plugin's gRPC server, and its socket in the file system.
 class PluginServer {

@@ -65,6 +65,11 @@ absl::StatusOr<Security> ChooseSecurity(const ServeOptions& options,
   return security;
 }
 
+// A host shows it with this level.
+void Warn(const std::string& text) {
+  std::fputs(absl::StrCat("[WARN] ", text, "\n").c_str(), stderr);
+}
+
 // With nothing in common our lowest: the host compares, and tells its user.
 std::uint32_t ChooseVersion(const ServeOptions& options,
                             const HostRequest& request) {
@@ -150,18 +155,50 @@ absl::StatusOr<HandshakeResponse> RunningPlugin::Listen(
   plan.socket_directory = request.socket_directory;
   plan.socket_group = request.socket_group;
   plan.configure = options_.configure_server;
-  absl::StatusOr<std::unique_ptr<PluginServer>> server =
-      PluginServer::Start(plan);
-  if (!server.ok()) return server.status();
-  server_ = *std::move(server);
+  absl::Status serving =
+      request.multiplex ? ServeMultiplexed(plan) : ServeAlone(plan);
+  if (!serving.ok()) return serving;
   MakeBroker(request, std::move(security->brokered));
 
   HandshakeResponse response;
   response.app_version = version;
-  response.endpoint = server_->endpoint();
+  response.endpoint = endpoint();
   response.certificate_der = std::move(security->certificate_der);
-  // No seventh field: a host that asked for multiplexing reads that as "can't".
+  // Only hosts that asked for multiplexing know of a seventh field.
+  if (request.multiplex) response.multiplex = true;
   return response;
+}
+
+absl::Status RunningPlugin::ServeAlone(const ServerPlan& plan) {
+  absl::StatusOr<std::unique_ptr<PluginServer>> server =
+      PluginServer::Start(plan);
+  if (!server.ok()) return server.status();
+  server_ = *std::move(server);
+  return absl::OkStatus();
+}
+
+absl::Status RunningPlugin::ServeMultiplexed(ServerPlan plan) {
+  ServerPlan hidden = plan;
+  hidden.networks = {Endpoint::Network::kUnix};
+  hidden.socket_directory.clear();
+  hidden.socket_group.clear();
+  absl::Status status = ServeAlone(hidden);
+  if (!status.ok()) return status;
+  MuxListener::Callbacks callbacks;
+  callbacks.warn = Warn;
+  // As with Go's plugins: there is nobody left to serve.
+  callbacks.on_host_gone = [exit = std::weak_ptr<ExitRequest>(exit_)] {
+    if (std::shared_ptr<ExitRequest> request = exit.lock()) request->Make();
+  };
+  absl::StatusOr<std::unique_ptr<MuxListener>> mux = MuxListener::Start(
+      plan, server_->endpoint().address, std::move(callbacks));
+  if (!mux.ok()) return mux.status();
+  mux_ = *std::move(mux);
+  return absl::OkStatus();
+}
+
+const Endpoint& RunningPlugin::endpoint() const {
+  return mux_ != nullptr ? mux_->endpoint() : server_->endpoint();
 }
 
 ReattachConfig RunningPlugin::TestConfig(
@@ -179,14 +216,13 @@ void RunningPlugin::MakeBroker(const HostRequest& request,
                                BrokerSecurity security) {
   BrokerSetup setup;
   setup.peer = "host";
-  setup.network = server_->endpoint().network;
+  setup.network = endpoint().network;
+  if (mux_ != nullptr) setup.multiplexer = mux_->multiplexer();
   setup.sockets.directory = request.socket_directory;
   setup.sockets.for_group = !request.socket_group.empty();
   setup.security = std::move(security);
   setup.keep = options_.broker_keep;
-  setup.warn = [](const std::string& text) {
-    std::fputs(absl::StrCat("[WARN] ", text, "\n").c_str(), stderr);
-  };
+  setup.warn = Warn;
   broker_core_ = std::make_shared<BrokerCore>(std::move(setup));
   broker_ = std::make_unique<Broker>(broker_core_);
   broker_service_.Attach(broker_core_);

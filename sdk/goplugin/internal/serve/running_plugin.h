@@ -13,6 +13,7 @@
 #include "goplugin/internal/serve/exit_request.h"
 #include "goplugin/internal/serve/health_service.h"
 #include "goplugin/internal/serve/host_request.h"
+#include "goplugin/internal/serve/mux_listener.h"
 #include "goplugin/internal/serve/plugin_server.h"
 #include "goplugin/internal/serve/stdio_service.h"
 #include "goplugin/internal/serve/stdout_capture.h"
@@ -48,6 +49,10 @@ class RunningPlugin {
   absl::Status TakeStdout();
   // The version it chose, and the certificate to announce.
   absl::StatusOr<HandshakeResponse> Listen(const HostRequest& request);
+  absl::Status ServeAlone(const ServerPlan& plan);
+  absl::Status ServeMultiplexed(ServerPlan plan);
+  // What the line announces.
+  const Endpoint& endpoint() const;
   ReattachConfig TestConfig(const HandshakeResponse& response) const;
   void MakeBroker(const HostRequest& request, BrokerSecurity security);
   void FlushStdout();
@@ -65,6 +70,8 @@ class RunningPlugin {
   BrokerService broker_service_;
   std::shared_ptr<BrokerCore> broker_core_;
   std::unique_ptr<Broker> broker_;
+  // nullptr when the host did not ask for multiplexing.
+  std::unique_ptr<MuxListener> mux_;
   std::unique_ptr<PluginServer> server_;
 };
 
