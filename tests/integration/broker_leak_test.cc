@@ -37,11 +37,14 @@ constexpr int kRounds = 50;
 constexpr std::int64_t kThreadsMore = 8;
 constexpr std::int64_t kKilobytesMore = 4096;
 
-class BrokerLeakTest : public HarnessTest {
+class BrokerLeakTest : public HarnessTest,
+                       public ::testing::WithParamInterface<bool> {
  protected:
   void SetUp() override {
     HarnessTest::SetUp();
-    client_ = LaunchBrokerPlugin();
+    Wiring wiring;
+    wiring.multiplex = GetParam();
+    client_ = LaunchBrokerPlugin(wiring);
     ASSERT_NE(client_, nullptr);
   }
   void TearDown() override {
@@ -126,13 +129,18 @@ class BrokerLeakTest : public HarnessTest {
   std::unique_ptr<Client> client_;
 };
 
-TEST_F(BrokerLeakTest, TenThousandDials) {
+TEST_P(BrokerLeakTest, TenThousandDials) {
   ExpectNoGrowth(/*warm_up=*/10, kRounds, /*shared=*/true);
 }
 
-TEST_F(BrokerLeakTest, TwoThousandServers) {
+TEST_P(BrokerLeakTest, TwoThousandServers) {
   ExpectNoGrowth(/*warm_up=*/4, kRounds / 5, /*shared=*/false);
 }
+
+INSTANTIATE_TEST_SUITE_P(Wired, BrokerLeakTest, ::testing::Bool(),
+                         [](const ::testing::TestParamInfo<bool>& info) {
+                           return info.param ? "Multiplexed" : "Alone";
+                         });
 
 }  // namespace
 }  // namespace goplugin::testing

@@ -57,14 +57,19 @@ class WiredBrokerTest : public BrokerTest,
     BrokerTest::TearDown();
   }
 
+  // Multiplexed, it is the SDK alone that connects to a server's socket.
+  static Network ServedOn() {
+    return GetParam().multiplex ? Network::kUnix : GetParam().network;
+  }
+
   std::unique_ptr<Client> client_;
 };
 
 TEST_P(WiredBrokerTest, TheHostDials) {
   const broker::Outcome accepted = PluginAccepts(*client_, 1);
   ASSERT_EQ(accepted.ids_size(), 1) << accepted.message();
-  EXPECT_TRUE(absl::StartsWith(
-      accepted.endpoint(), absl::StrCat(NetworkName(GetParam().network), ":")))
+  EXPECT_TRUE(absl::StartsWith(accepted.endpoint(),
+                               absl::StrCat(NetworkName(ServedOn()), ":")))
       << accepted.endpoint();
   auto channel = client_->broker().Dial(accepted.ids(0));
   ASSERT_TRUE(channel.ok()) << channel.status().message();
@@ -75,7 +80,7 @@ TEST_P(WiredBrokerTest, ThePluginDials) {
   const std::uint32_t id = client_->broker().NextId();
   auto server = client_->broker().AcceptAndServe(id, {&adder_});
   ASSERT_TRUE(server.ok()) << server.status().message();
-  EXPECT_EQ((*server)->endpoint().network, GetParam().network);
+  EXPECT_EQ((*server)->endpoint().network, ServedOn());
   const broker::Outcome dialled = PluginDials(*client_, {id}, 20, 22);
   ASSERT_EQ(dialled.sums_size(), 1) << dialled.message();
   EXPECT_EQ(dialled.sums(0), 42);
@@ -141,17 +146,23 @@ std::string WiringName(const ::testing::TestParamInfo<Wiring>& info) {
                     : info.param.tls == TlsMode::kAutoMtls ? "AutoMtls"
                                                            : "ManualTls";
   return absl::StrCat(info.param.network == Network::kUnix ? "Unix" : "Tcp",
-                      tls);
+                      tls, info.param.multiplex ? "Multiplexed" : "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Wired, WiredBrokerTest,
-                         Values(Wiring{Network::kUnix, TlsMode::kInsecure},
-                                Wiring{Network::kUnix, TlsMode::kAutoMtls},
-                                Wiring{Network::kUnix, TlsMode::kManual},
-                                Wiring{Network::kTcp, TlsMode::kInsecure},
-                                Wiring{Network::kTcp, TlsMode::kAutoMtls},
-                                Wiring{Network::kTcp, TlsMode::kManual}),
-                         WiringName);
+INSTANTIATE_TEST_SUITE_P(
+    Wired, WiredBrokerTest,
+    Values(Wiring{Network::kUnix, TlsMode::kInsecure},
+           Wiring{Network::kUnix, TlsMode::kAutoMtls},
+           Wiring{Network::kUnix, TlsMode::kManual},
+           Wiring{Network::kTcp, TlsMode::kInsecure},
+           Wiring{Network::kTcp, TlsMode::kAutoMtls},
+           Wiring{Network::kTcp, TlsMode::kManual},
+           Wiring{Network::kUnix, TlsMode::kInsecure, true},
+           Wiring{Network::kUnix, TlsMode::kAutoMtls, true},
+           Wiring{Network::kUnix, TlsMode::kManual, true},
+           Wiring{Network::kTcp, TlsMode::kInsecure, true},
+           Wiring{Network::kTcp, TlsMode::kAutoMtls, true}),
+    WiringName);
 
 TEST_F(BrokerTest, IdsCountFromOne) {
   auto client = LaunchBrokerPlugin();

@@ -57,6 +57,7 @@ std::unique_ptr<Client> LaunchBrokerPlugin(const Wiring& wiring,
                                            ClientOptions options) {
   Command command{RunfilePath("tests/support/broker/broker_plugin")};
   options.tls.mode = wiring.tls;
+  if (wiring.multiplex) options.multiplex = Multiplex::kRequire;
   if (wiring.tls == TlsMode::kManual) UseOwnCertificates(command, options);
   if (wiring.network == Endpoint::Network::kTcp) {
     command.env.emplace_back("BROKER_NETWORK", "tcp");

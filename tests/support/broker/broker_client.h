@@ -18,6 +18,7 @@ namespace goplugin::testing {
 struct Wiring {
   Endpoint::Network network = Endpoint::Network::kUnix;
   TlsMode tls = TlsMode::kInsecure;
+  bool multiplex = false;
 };
 
 // broker_plugin, wired like that. Null, and a failure of the test, when it does
