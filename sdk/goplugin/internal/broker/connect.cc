@@ -119,9 +119,7 @@ void Keep(std::shared_ptr<Door> door, grpc::ChannelArguments& arguments) {
   arguments.SetPointerWithVtable("goplugin.door", &door, &kVtable);
 }
 
-}  // namespace
-
-absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectBrokered(
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
     const BrokerTarget& target, absl::Duration timeout) {
   const Stopwatch stopwatch;
   const auto deadline =
@@ -147,6 +145,16 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectBrokered(
     }
     state = channel->GetState(/*try_to_connect=*/true);
   }
+  return channel;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectBrokered(
+    const BrokerTarget& target, absl::Duration timeout) {
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel =
+      Connect(target, timeout);
+  if (!channel.ok() && target.door != nullptr) target.door->Close();
   return channel;
 }
 

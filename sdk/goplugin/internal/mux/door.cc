@@ -6,7 +6,7 @@
 
 namespace goplugin::internal {
 
-Door::~Door() {
+void Door::Close() {
   unlink(path_.c_str());
   if (const auto multiplexer = multiplexer_.lock()) {
     multiplexer->CloseDoor(key_);

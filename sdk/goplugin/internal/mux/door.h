@@ -27,11 +27,15 @@ class Door {
       : multiplexer_(std::move(multiplexer)),
         key_(key),
         path_(std::move(path)) {}
-  ~Door();
+  ~Door() { Close(); }
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
 
   const std::string& path() const { return path_; }
+
+  // Removes the socket; who waits for a stream is turned away. gRPC may hold on
+  // to its end of a door for much longer than anybody wants it.
+  void Close();
 
   // Why the newest connection got no stream (yet); OK when it did.
   // kBrokerTimeout: it may work another time.
