@@ -115,7 +115,7 @@ absl::Status YamuxSession::OnSyn(const FrameHeader& header) {
 absl::StatusOr<bool> YamuxSession::OnFlags(const FrameHeader& header) {
   const StreamId id = header.stream;
   Stream* stream = Find(id);
-  if (Has(header, kAck)) {
+  if (Has(header, kAck) && stream->ours) {
     stream->accepted = true;
     unaccepted_.erase(id);
   }
