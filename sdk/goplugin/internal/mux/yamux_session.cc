@@ -150,7 +150,9 @@ absl::Status YamuxSession::OnWindowUpdate(const FrameHeader& header) {
   // One that would overflow is as good as the largest.
   stream->send_window +=
       std::min(header.length, kMaxWindow - stream->send_window);
-  if (had_none && stream->send_window > 0) events_.OnWindow(header.stream);
+  if (had_none && SendWindow(header.stream) > 0) {
+    events_.OnWindow(header.stream);
+  }
   return absl::OkStatus();
 }
 
