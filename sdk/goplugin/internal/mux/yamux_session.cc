@@ -382,7 +382,8 @@ void YamuxSession::Frame(FrameType type, unsigned flags, StreamId stream,
 }
 
 absl::Status YamuxSession::Fail(std::string what, GoAwayCode code) {
-  GoAway(code);
+  // Also after a GoAway of the owner: that gave another reason.
+  Frame(FrameType::kGoAway, 0, 0, static_cast<std::uint32_t>(code));
   end_ = absl::AbortedError(what);
   streams_.clear();
   return end_;
