@@ -213,7 +213,8 @@ absl::Status YamuxSession::OnGoAway(const FrameHeader& header) {
 
 absl::Status YamuxSession::Advance(absl::Duration now) {
   if (!end_.ok()) return end_;
-  now_ = std::max(now_, now);
+  if (!begin_.has_value()) begin_ = now;
+  now_ = std::max(now_, now - *begin_);
   if (!unaccepted_.empty() &&
       now_ >= unaccepted_.begin()->second + kAcceptTimeout) {
     return Fail(
@@ -245,6 +246,7 @@ void YamuxSession::ResetHalfClosed() {
 
 absl::Duration YamuxSession::NextDeadline() const {
   if (!end_.ok()) return absl::InfiniteDuration();
+  if (!begin_.has_value()) return absl::ZeroDuration();
   absl::Duration next = ping_at_;
   if (!unaccepted_.empty()) {
     next = std::min(next, unaccepted_.begin()->second + kAcceptTimeout);
@@ -252,7 +254,7 @@ absl::Duration YamuxSession::NextDeadline() const {
   if (!half_closed_.empty()) {
     next = std::min(next, half_closed_.begin()->first + kHalfClosedTimeout);
   }
-  return next;
+  return *begin_ + next;
 }
 
 // ---- What goes out ----------------------------------------------------------

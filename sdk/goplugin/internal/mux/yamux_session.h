@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "goplugin/internal/mux/byte_queue.h"
 #include "goplugin/internal/mux/frame.h"
@@ -83,7 +84,8 @@ class YamuxSession {
   // It is `now`, since any moment in the past that stays the same. Sends pings
   // and finds out who does not answer.
   absl::Status Advance(absl::Duration now);
-  // When Advance has something to do next, if nothing happens before.
+  // When Advance has something to do next, if nothing happens before; in the
+  // past until it was called once.
   absl::Duration NextDeadline() const;
 
   // A new stream; data may be sent at once. Errors: the other side accepts none
@@ -145,7 +147,6 @@ class YamuxSession {
   void OnPayload(absl::string_view bytes);
   void OnFin(StreamId stream);
 
-  absl::Status CheckPing(absl::Duration now);
   void ResetHalfClosed();
   void Erase(StreamId stream);
   void Frame(FrameType type, unsigned flags, StreamId stream,
@@ -174,6 +175,8 @@ class YamuxSession {
   bool payload_wanted_ = false;
   bool payload_ends_ = false;  // a FIN came with it
 
+  // What the first Advance was told. All other times are since then.
+  absl::optional<absl::Duration> begin_;
   absl::Duration now_ = absl::ZeroDuration();
   absl::Duration ping_at_ = kKeepalive;
   std::uint32_t ping_ = 0;
