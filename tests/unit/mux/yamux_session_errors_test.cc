@@ -196,6 +196,34 @@ TEST(YamuxOutputTest, AnswersThatAreReadMayBeAsManyAsTheyLike) {
   }
 }
 
+// Neither is the peer's fault.
+TEST(YamuxOutputTest, DataThatWaitsDoesNotCount) {
+  Side server(YamuxRole::kServer);
+  const std::string data(kWindow, 'x');
+  for (size_t sent = 0; sent <= 2 * YamuxSession::kMaxOutput; sent += kWindow) {
+    const auto stream = server.session.Open();
+    ASSERT_EQ(server.session.Send(*stream, data), kWindow);
+  }
+  server.Receive(FrameBytes(FrameType::kPing, kSyn, 0, 1));
+}
+
+// The output is never empty meanwhile.
+TEST(YamuxOutputTest, AnswersThatWereReadDoNotCount) {
+  Side server(YamuxRole::kServer);
+  std::string pings;
+  for (int i = 0; i < 10000; ++i) {
+    pings += FrameBytes(FrameType::kPing, kSyn, 0, 1);
+  }
+  server.Receive(pings);
+  for (size_t heard = 0; heard < 4 * YamuxSession::kMaxOutput;
+       heard += pings.size()) {
+    server.Receive(pings);
+    server.session.RemoveOutput(pings.size() - 7);
+    server.session.RemoveOutput(7);
+  }
+  EXPECT_EQ(server.session.output().size(), pings.size());
+}
+
 TEST(YamuxOutputTest, RefusedStreamsCountToo) {
   Side server(YamuxRole::kServer);
   server.session.GoAway(GoAwayCode::kNormal);

@@ -46,7 +46,7 @@ absl::Status YamuxSession::Receive(absl::string_view bytes) {
 }
 
 absl::Status YamuxSession::OnFrame(const FrameHeader& header) {
-  if (output_.size() > kMaxOutput) {
+  if (control_before_mark_ + control_since_mark_ > kMaxOutput) {
     return Fail("it asks for answers, and does not read them",
                 GoAwayCode::kProtocolError);
   }
@@ -358,6 +358,16 @@ void YamuxSession::GoAway(GoAwayCode code) {
   Frame(FrameType::kGoAway, 0, 0, static_cast<std::uint32_t>(code));
 }
 
+void YamuxSession::RemoveOutput(size_t size) {
+  output_.RemovePrefix(size);
+  if (size < until_mark_) {
+    until_mark_ -= size;
+    return;
+  }
+  control_before_mark_ = std::exchange(control_since_mark_, 0);
+  until_mark_ = output_.size();
+}
+
 YamuxSession::Stream* YamuxSession::Find(StreamId id) {
   const auto stream = streams_.find(id);
   return stream == streams_.end() ? nullptr : &stream->second;
@@ -381,6 +391,7 @@ void YamuxSession::Frame(FrameType type, unsigned flags, StreamId stream,
   header.length = length;
   EncodeFrameHeader(header, output_.Reserve(kFrameHeaderSize));
   output_.Commit(kFrameHeaderSize);
+  control_since_mark_ += kFrameHeaderSize;
 }
 
 absl::Status YamuxSession::Fail(std::string what, GoAwayCode code) {

@@ -51,7 +51,7 @@ class YamuxSession {
   static constexpr absl::Duration kAcceptTimeout = absl::Seconds(75);
   static constexpr absl::Duration kHalfClosedTimeout = absl::Minutes(5);
   // A peer that asks (pings, opens) and takes no answers is cut off when so
-  // much waits.
+  // much waits, data of streams not counted.
   static constexpr size_t kMaxOutput = size_t{4} * 1024 * 1024;
 
   class Events {
@@ -112,8 +112,10 @@ class YamuxSession {
   // Accepts no more streams.
   void GoAway(GoAwayCode code);
 
+  // The owner sends no more data while much waits here: that it has a window
+  // doesn't mean that the other side reads.
   absl::string_view output() const { return output_.bytes(); }
-  void RemoveOutput(size_t size) { output_.RemovePrefix(size); }
+  void RemoveOutput(size_t size);
 
   size_t stream_count() const { return streams_.size(); }
 
@@ -165,6 +167,11 @@ class YamuxSession {
   std::set<std::pair<absl::Duration, StreamId>> half_closed_;
 
   ByteQueue output_;
+  // Bytes of frames other than data, put there since a mark and before it. When
+  // all is out that was there at the mark, a new one is set.
+  size_t control_since_mark_ = 0;
+  size_t control_before_mark_ = 0;
+  size_t until_mark_ = 0;
   StreamId sending_ = 0;  // between BeginData and EndData
 
   // What was received of a header, or what is missing of a payload.
