@@ -331,6 +331,13 @@ TEST(YamuxEndTest, ResetByTheOtherSide) {
   EXPECT_THAT(client.Frames(), IsEmpty());
 }
 
+TEST(YamuxEndTest, OfOneStreamIsNotTheNextOnes) {
+  Side server(YamuxRole::kServer);
+  server.Receive(DataBytes(1, "a", kSyn | kFin) + DataBytes(3, "b", kSyn));
+  EXPECT_THAT(server.Take(), ElementsAre("opened 1", "data 1 a", "finished 1",
+                                         "opened 3", "data 3 b"));
+}
+
 // Its own payload is lost with it, and nothing else.
 TEST(YamuxEndTest, AResetWithData) {
   Side client(YamuxRole::kClient);
