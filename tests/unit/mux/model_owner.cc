@@ -221,7 +221,8 @@ void ModelOwner::React(StreamId id) {
       if (live_[id].unconsumed > 0) ConsumeOf(id, live_[id].unconsumed);
       return;
     case 6:
-      return AcceptAll();
+      if (!world_.accepts_late) AcceptAll();
+      return;
     default:
       return;
   }

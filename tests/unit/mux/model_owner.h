@@ -61,6 +61,8 @@ struct ModelWorld {
   std::map<YamuxSession::StreamId, ModelStream> streams;
   // At most so much is written on a stream, and at once.
   std::uint32_t most = 1;
+  // Nothing is accepted in events.
+  bool accepts_late = false;
   std::string failure;
 };
 

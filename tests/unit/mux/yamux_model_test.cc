@@ -20,7 +20,7 @@
 namespace goplugin::internal {
 namespace {
 
-constexpr std::uint64_t kSchedules = 24000;
+constexpr std::uint64_t kSchedules = 20000;
 // Streams at once in some schedules: more than the backlog.
 constexpr size_t kMany = YamuxSession::kBacklog + 20;
 // More than anything takes that is not stuck.
@@ -44,6 +44,7 @@ class Schedule {
     const bool many = OneIn(100);
     if (many) {
       world_.most = 300;
+      world_.accepts_late = true;
       Open(kMany);
     }
     for (std::uint32_t left = Below(160); left > 0 && Good(); --left) {
