@@ -101,7 +101,8 @@ inspect() {
 run_sanitize() {
   bazel_test --config=sanitize //tests/... //examples/...
   local target
-  for target in handshake_line log_line certificate broker_message; do
+  for target in handshake_line log_line certificate broker_message \
+    yamux_frames; do
     check "fuzz $target, ${FUZZ_SECONDS:-60} s" fuzz "$target"
   done
 }

@@ -46,7 +46,7 @@ absl::Status YamuxSession::Receive(absl::string_view bytes) {
 }
 
 absl::Status YamuxSession::OnFrame(const FrameHeader& header) {
-  if (output_.size() > kMaxOutput) {
+  if (control_before_mark_ + control_since_mark_ > kMaxOutput) {
     return Fail("it asks for answers, and does not read them",
                 GoAwayCode::kProtocolError);
   }
@@ -115,7 +115,7 @@ absl::Status YamuxSession::OnSyn(const FrameHeader& header) {
 absl::StatusOr<bool> YamuxSession::OnFlags(const FrameHeader& header) {
   const StreamId id = header.stream;
   Stream* stream = Find(id);
-  if (Has(header, kAck)) {
+  if (Has(header, kAck) && stream->ours) {
     stream->accepted = true;
     unaccepted_.erase(id);
   }
@@ -150,7 +150,9 @@ absl::Status YamuxSession::OnWindowUpdate(const FrameHeader& header) {
   // One that would overflow is as good as the largest.
   stream->send_window +=
       std::min(header.length, kMaxWindow - stream->send_window);
-  if (had_none && stream->send_window > 0) events_.OnWindow(header.stream);
+  if (had_none && SendWindow(header.stream) > 0) {
+    events_.OnWindow(header.stream);
+  }
   return absl::OkStatus();
 }
 
@@ -211,7 +213,8 @@ absl::Status YamuxSession::OnGoAway(const FrameHeader& header) {
 
 absl::Status YamuxSession::Advance(absl::Duration now) {
   if (!end_.ok()) return end_;
-  now_ = std::max(now_, now);
+  if (!begin_.has_value()) begin_ = now;
+  now_ = std::max(now_, now - *begin_);
   if (!unaccepted_.empty() &&
       now_ >= unaccepted_.begin()->second + kAcceptTimeout) {
     return Fail(
@@ -243,6 +246,7 @@ void YamuxSession::ResetHalfClosed() {
 
 absl::Duration YamuxSession::NextDeadline() const {
   if (!end_.ok()) return absl::InfiniteDuration();
+  if (!begin_.has_value()) return absl::ZeroDuration();
   absl::Duration next = ping_at_;
   if (!unaccepted_.empty()) {
     next = std::min(next, unaccepted_.begin()->second + kAcceptTimeout);
@@ -250,7 +254,7 @@ absl::Duration YamuxSession::NextDeadline() const {
   if (!half_closed_.empty()) {
     next = std::min(next, half_closed_.begin()->first + kHalfClosedTimeout);
   }
-  return next;
+  return *begin_ + next;
 }
 
 // ---- What goes out ----------------------------------------------------------
@@ -354,6 +358,16 @@ void YamuxSession::GoAway(GoAwayCode code) {
   Frame(FrameType::kGoAway, 0, 0, static_cast<std::uint32_t>(code));
 }
 
+void YamuxSession::RemoveOutput(size_t size) {
+  output_.RemovePrefix(size);
+  if (size < until_mark_) {
+    until_mark_ -= size;
+    return;
+  }
+  control_before_mark_ = std::exchange(control_since_mark_, 0);
+  until_mark_ = output_.size();
+}
+
 YamuxSession::Stream* YamuxSession::Find(StreamId id) {
   const auto stream = streams_.find(id);
   return stream == streams_.end() ? nullptr : &stream->second;
@@ -377,10 +391,12 @@ void YamuxSession::Frame(FrameType type, unsigned flags, StreamId stream,
   header.length = length;
   EncodeFrameHeader(header, output_.Reserve(kFrameHeaderSize));
   output_.Commit(kFrameHeaderSize);
+  control_since_mark_ += kFrameHeaderSize;
 }
 
 absl::Status YamuxSession::Fail(std::string what, GoAwayCode code) {
-  GoAway(code);
+  // Also after a GoAway of the owner: that gave another reason.
+  Frame(FrameType::kGoAway, 0, 0, static_cast<std::uint32_t>(code));
   end_ = absl::AbortedError(what);
   streams_.clear();
   return end_;

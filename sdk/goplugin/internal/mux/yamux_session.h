@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "goplugin/internal/mux/byte_queue.h"
 #include "goplugin/internal/mux/frame.h"
@@ -50,7 +51,7 @@ class YamuxSession {
   static constexpr absl::Duration kAcceptTimeout = absl::Seconds(75);
   static constexpr absl::Duration kHalfClosedTimeout = absl::Minutes(5);
   // A peer that asks (pings, opens) and takes no answers is cut off when so
-  // much waits.
+  // much waits, data of streams not counted.
   static constexpr size_t kMaxOutput = size_t{4} * 1024 * 1024;
 
   class Events {
@@ -83,7 +84,8 @@ class YamuxSession {
   // It is `now`, since any moment in the past that stays the same. Sends pings
   // and finds out who does not answer.
   absl::Status Advance(absl::Duration now);
-  // When Advance has something to do next, if nothing happens before.
+  // When Advance has something to do next, if nothing happens before; in the
+  // past until it was called once.
   absl::Duration NextDeadline() const;
 
   // A new stream; data may be sent at once. Errors: the other side accepts none
@@ -110,8 +112,10 @@ class YamuxSession {
   // Accepts no more streams.
   void GoAway(GoAwayCode code);
 
+  // The owner sends no more data while much waits here: that it has a window
+  // doesn't mean that the other side reads.
   absl::string_view output() const { return output_.bytes(); }
-  void RemoveOutput(size_t size) { output_.RemovePrefix(size); }
+  void RemoveOutput(size_t size);
 
   size_t stream_count() const { return streams_.size(); }
 
@@ -145,7 +149,6 @@ class YamuxSession {
   void OnPayload(absl::string_view bytes);
   void OnFin(StreamId stream);
 
-  absl::Status CheckPing(absl::Duration now);
   void ResetHalfClosed();
   void Erase(StreamId stream);
   void Frame(FrameType type, unsigned flags, StreamId stream,
@@ -164,6 +167,11 @@ class YamuxSession {
   std::set<std::pair<absl::Duration, StreamId>> half_closed_;
 
   ByteQueue output_;
+  // Bytes of frames other than data, put there since a mark and before it. When
+  // all is out that was there at the mark, a new one is set.
+  size_t control_since_mark_ = 0;
+  size_t control_before_mark_ = 0;
+  size_t until_mark_ = 0;
   StreamId sending_ = 0;  // between BeginData and EndData
 
   // What was received of a header, or what is missing of a payload.
@@ -174,6 +182,8 @@ class YamuxSession {
   bool payload_wanted_ = false;
   bool payload_ends_ = false;  // a FIN came with it
 
+  // What the first Advance was told. All other times are since then.
+  absl::optional<absl::Duration> begin_;
   absl::Duration now_ = absl::ZeroDuration();
   absl::Duration ping_at_ = kKeepalive;
   std::uint32_t ping_ = 0;
