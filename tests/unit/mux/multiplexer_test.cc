@@ -340,7 +340,7 @@ TEST_F(MultiplexerTest, MuchDataInOrder) {
 TEST_F(MultiplexerTest, WhatHasArrivedOutlivesTheConnection) {
   auto [here, there] = Join();
   // More than the socket takes, less than a window beside it.
-  const std::string bytes(size_t{400} * 1024, 'b');
+  const std::string bytes(size_t{300} * 1024, 'b');
   Write(there.get(), bytes);
   there.reset();
   // Nobody has more to say on that side.
