@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <memory>
@@ -50,6 +51,70 @@ TEST(EventLoopTest, TimersFireOnceAndCancelledOnesNever) {
     second.reset();
   });
   EXPECT_EQ(first_fired, 0);
+}
+
+// Two connected sockets.
+struct SocketPair {
+  SocketPair() {
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  }
+  ~SocketPair() {
+    close(ends[0]);
+    close(ends[1]);
+  }
+  int ends[2];
+};
+
+TEST(EventLoopTest, AWatchTellsAsOftenAsItIsAsked) {
+  EventLoop loop;
+  SocketPair sockets;
+  std::unique_ptr<DescriptorWatch> watch;
+  int readable = 0;
+  absl::Notification thrice;
+  absl::Notification writable;
+  RunOn(loop, [&] {
+    watch = std::make_unique<DescriptorWatch>(
+        loop, sockets.ends[0],
+        DescriptorWatch::Callbacks{[&] {
+                                     // Nobody has read what is there.
+                                     if (++readable < 3) {
+                                       watch->WaitReadable();
+                                     } else {
+                                       thrice.Notify();
+                                     }
+                                   },
+                                   [&] { writable.Notify(); }});
+    watch->WaitReadable();
+    watch->WaitReadable();
+    watch->WaitWritable();
+  });
+  writable.WaitForNotification();
+  RunOn(loop, [&] { EXPECT_EQ(readable, 0); });
+  EXPECT_EQ(write(sockets.ends[1], "x", 1), 1);
+  thrice.WaitForNotification();
+  RunOn(loop, [&] { watch.reset(); });
+  EXPECT_EQ(readable, 3);
+}
+
+TEST(EventLoopTest, AWatchMayEndInItsOwnCallback) {
+  EventLoop loop;
+  SocketPair sockets;
+  std::unique_ptr<DescriptorWatch> watch;
+  absl::Notification ended;
+  RunOn(loop, [&] {
+    // Both are ready at once; the first to come is the last.
+    const auto end = [&] {
+      watch.reset();
+      ended.Notify();
+    };
+    watch = std::make_unique<DescriptorWatch>(
+        loop, sockets.ends[0], DescriptorWatch::Callbacks{end, end});
+    watch->WaitReadable();
+    watch->WaitWritable();
+    EXPECT_EQ(write(sockets.ends[1], "x", 1), 1);
+  });
+  ended.WaitForNotification();
+  RunOn(loop, [] {});
 }
 
 struct Pipe {

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "examples/proto/kv.grpc.pb.h"
 #include "gmock/gmock.h"
+#include "goplugin/internal/mux/private_socket.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/tls/credentials.h"
 #include "gtest/gtest.h"
@@ -169,8 +170,27 @@ TEST_F(ServeTest, ServesTheHighestCommonVersion) {
   }
 }
 
+TEST_F(ServeTest, MultiplexesWhereTheHostAsksForIt) {
+  for (const char* group : {"", "its own"}) {
+    PluginProcess plugin(
+        Program(),
+        With({{"PLUGIN_MULTIPLEX_GRPC", "true"},
+              {"PLUGIN_UNIX_SOCKET_GROUP",
+               *group == '\0' ? "" : std::to_string(getegid())}}));
+    const std::vector<std::string> line = plugin.ReadFields();
+    ASSERT_THAT(line, SizeIs(7));
+    EXPECT_EQ(line[6], "true");
+    struct stat info = {};
+    ASSERT_EQ(lstat(line[3].c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, *group == '\0' ? 0600u : 0660u);
+    // The host comes once. When it goes, the plugin ends.
+    internal::ConnectTo(line[3]).reset();
+    EXPECT_EQ(plugin.Wait(), 0) << plugin.stderr_text();
+  }
+}
+
 TEST_F(ServeTest, LeavesTheSeventhFieldOut) {
-  Start({{"PLUGIN_MULTIPLEX_GRPC", "true"}});
+  Start({{"PLUGIN_MULTIPLEX_GRPC", "false"}});
   EXPECT_THAT(line_, SizeIs(6));
   ShutDown();
 }

@@ -31,8 +31,12 @@ ChildPluginProcess::ChildPluginProcess(EventLoop& loop, ChildProcess child,
 
 void ChildPluginProcess::WatchExit() {
   if (child_.pidfd.valid()) {
-    watch_ = std::make_unique<ReadableWatch>(loop_, child_.pidfd.get(),
-                                             [this] { OnMaybeExited(); });
+    if (watch_ == nullptr) {
+      watch_ = std::make_unique<DescriptorWatch>(
+          loop_, child_.pidfd.get(),
+          DescriptorWatch::Callbacks{[this] { OnMaybeExited(); }, nullptr});
+    }
+    watch_->WaitReadable();
   } else {
     poll_.Start(kExitPoll, [this] { OnMaybeExited(); });
   }

@@ -28,7 +28,7 @@ class ChildPluginProcess final : public PluginProcess {
   ChildProcess child_;
   ProcessOutput output_;
   Timer poll_;
-  std::unique_ptr<ReadableWatch> watch_;
+  std::unique_ptr<DescriptorWatch> watch_;
 };
 
 }  // namespace goplugin::internal

@@ -24,7 +24,9 @@ HeldPluginProcess::HeldPluginProcess(EventLoop& loop, HeldProcess process,
                                      Callbacks callbacks)
     : PluginProcess(process.pid, std::move(callbacks)),
       process_(AsChild(std::move(process))),
-      watch_(loop, process_.pidfd.get(), [this] { OnExit(); }) {}
+      watch_(loop, process_.pidfd.get(), {[this] { OnExit(); }, nullptr}) {
+  watch_.WaitReadable();
+}
 
 void HeldPluginProcess::OnExit() {
   // It may be a child of this very host, from a client that let go of it.

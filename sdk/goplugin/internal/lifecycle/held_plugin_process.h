@@ -25,7 +25,7 @@ class HeldPluginProcess final : public PluginProcess {
 
   // Not a child; what sends signals by descriptor takes it for one.
   ChildProcess process_;
-  ReadableWatch watch_;
+  DescriptorWatch watch_;
 };
 
 // A process that nothing is known of.

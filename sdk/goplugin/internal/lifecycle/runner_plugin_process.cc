@@ -22,9 +22,12 @@ RunnerPluginProcess::RunnerPluginProcess(EventLoop& loop, CallbackPool& pool,
       output_(loop, std::move(descriptors.stdout_fd),
               std::move(descriptors.stderr_fd), this->callbacks()),
       exit_fd_(std::move(descriptors.exit_fd)),
-      watch_(std::make_unique<ReadableWatch>(loop, exit_fd_.get(),
-                                             [this] { OnMaybeExited(); })),
-      self_(std::make_shared<RunnerPluginProcess*>(this)) {}
+      watch_(std::make_unique<DescriptorWatch>(
+          loop, exit_fd_.get(),
+          DescriptorWatch::Callbacks{[this] { OnMaybeExited(); }, nullptr})),
+      self_(std::make_shared<RunnerPluginProcess*>(this)) {
+  watch_->WaitReadable();
+}
 
 void RunnerPluginProcess::OnMaybeExited() {
   queue_->Post([&loop = loop_, runner = runner_,

@@ -49,7 +49,7 @@ class RunnerPluginProcess final : public PluginProcess {
   const std::shared_ptr<CallbackQueue> queue_;
   ProcessOutput output_;
   const UniqueFd exit_fd_;
-  std::unique_ptr<ReadableWatch> watch_;
+  std::unique_ptr<DescriptorWatch> watch_;
   bool killing_ = false;
   // What a late answer of the runner's looks for: gone with this object.
   const std::shared_ptr<RunnerPluginProcess*> self_;

@@ -97,32 +97,6 @@ void Timer::Cancel() {
   impl_->timer.cancel();
 }
 
-struct ReadableWatch::Impl {
-  explicit Impl(asio::io_context& context) : descriptor(context) {}
-  asio::posix::stream_descriptor descriptor;
-  absl::AnyInvocable<void()> on_readable;
-  bool stopped = false;
-};
-
-ReadableWatch::ReadableWatch(EventLoop& loop, int descriptor,
-                             absl::AnyInvocable<void()> on_readable)
-    : impl_(std::make_shared<Impl>(loop.impl().context)) {
-  impl_->on_readable = std::move(on_readable);
-  std::error_code error;
-  impl_->descriptor.assign(descriptor, error);
-  impl_->descriptor.async_wait(
-      asio::posix::descriptor_base::wait_read,
-      [impl = impl_](const std::error_code& /*error*/) {
-        if (impl->stopped) return;
-        impl->on_readable();
-      });
-}
-
-ReadableWatch::~ReadableWatch() {
-  impl_->stopped = true;
-  impl_->descriptor.release();  // borrowed: the owner closes it
-}
-
 struct DescriptorWatch::Impl {
   using Wait = asio::posix::descriptor_base::wait_type;
 

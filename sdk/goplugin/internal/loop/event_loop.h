@@ -51,21 +51,6 @@ class Timer {
   std::shared_ptr<Impl> impl_;
 };
 
-// Tells once that a descriptor is readable.
-class ReadableWatch {
- public:
-  // Borrows `descriptor`, which must outlive the watch.
-  ReadableWatch(EventLoop& loop, int descriptor,
-                absl::AnyInvocable<void()> on_readable);
-  ~ReadableWatch();
-  ReadableWatch(const ReadableWatch&) = delete;
-  ReadableWatch& operator=(const ReadableWatch&) = delete;
-
- private:
-  struct Impl;
-  std::shared_ptr<Impl> impl_;
-};
-
 // Tells that a descriptor can be read or written, as often as it is asked to.
 class DescriptorWatch {
  public:
