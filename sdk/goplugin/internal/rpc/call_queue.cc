@@ -12,8 +12,8 @@ namespace {
 // Between two looks while nobody is in a hurry, and the longest wait in gRPC
 // after the last hurry has ended.
 constexpr auto kBetweenLooks = std::chrono::milliseconds(20);
-// What brings one piece mostly brings more.
-constexpr auto kHurryAfterEvent = std::chrono::milliseconds(50);
+// After a piece of a stream that flows.
+constexpr auto kHurryAfterPiece = std::chrono::milliseconds(50);
 
 }  // namespace
 
@@ -58,7 +58,9 @@ void CallQueue::Run() {
       case grpc::CompletionQueue::TIMEOUT:
         break;
       case grpc::CompletionQueue::GOT_EVENT:
-        hurry_until = steady_clock::now() + kHurryAfterEvent;
+        if (static_cast<Tag*>(tag)->flows()) {
+          hurry_until = steady_clock::now() + kHurryAfterPiece;
+        }
         static_cast<Tag*>(tag)->OnComplete(ok);
         break;
     }

@@ -18,14 +18,16 @@ namespace goplugin::internal {
 // user's calls would reach this thread first, which would wake theirs. That is
 // three thread switches and a quarter of the processor time of a small call. So
 // this thread waits in gRPC only while somebody is in a hurry, and looks in
-// every 20 ms otherwise. A stream that brings something is in a hurry for the
-// next 50 ms.
+// every 20 ms otherwise. A stream that flows is in a hurry for 50 ms after each
+// piece.
 class CallQueue {
  public:
   // What is given to gRPC as a tag. Destroyed by whoever made it.
   class Tag {
    public:
     virtual void OnComplete(bool ok) = 0;
+    // Whether what completes is mostly followed by more of the kind.
+    virtual bool flows() const { return false; }
     // What Run casts back: the address of this base, whatever derives from it.
     void* tag() { return this; }
 

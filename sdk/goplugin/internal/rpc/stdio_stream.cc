@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/types/optional.h"
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/unary_call.h"
 #include "goplugin/wire/stdio.pb.h"
@@ -28,11 +29,15 @@ class StdioStream final : public CallQueue::Tag {
 
   CallHandle Start(CallQueue& queue) {
     CallHandle handle(context_);
+    opening_.emplace(queue);
     call_ = stub_.PrepareCall(context_.get(), "/plugin.GRPCStdio/StreamStdio",
                               queue.completion_queue());
     call_->StartCall(tag());
     return handle;
   }
+
+  // A plugin that prints mostly prints several lines.
+  bool flows() const override { return state_ == State::kReading; }
 
   void OnComplete(bool ok) override {
     switch (state_) {
@@ -44,6 +49,7 @@ class StdioStream final : public CallQueue::Tag {
       case State::kWriting:
         if (!ok) return Finish();
         state_ = State::kReading;
+        opening_.reset();
         call_->Read(&data_, tag());
         return;
       case State::kReading:
@@ -72,6 +78,7 @@ class StdioStream final : public CallQueue::Tag {
   StdioCallbacks callbacks_;
   std::unique_ptr<grpc::ClientAsyncReaderWriter<Empty, wire::StdioData>> call_;
   State state_ = State::kStarting;
+  absl::optional<CallQueue::Hurry> opening_;  // until the first Read
   wire::StdioData data_;
   grpc::Status status_;
 };
