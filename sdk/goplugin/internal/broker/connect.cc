@@ -93,6 +93,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectBrokered(
   std::shared_ptr<grpc::Channel> channel = CreatePluginChannel(
       ChannelTarget(target.endpoint), target.credentials, target.arguments, {});
   grpc_connectivity_state state = channel->GetState(/*try_to_connect=*/true);
+  // That began to connect. To be told so by a watch takes longer.
+  if (state == GRPC_CHANNEL_IDLE) state = channel->GetState(false);
   bool diagnosed = false;
   while (state != GRPC_CHANNEL_READY) {
     if (state == GRPC_CHANNEL_TRANSIENT_FAILURE && !diagnosed) {
