@@ -212,7 +212,8 @@ def output_row(table, setup, what, flags, kind, count, target):
     options = [*flags, "-launches", "0", "-calls", "0", "-output", kind,
                "-count", str(count)]
     for _ in range(setup.rounds):
-        sides = [measure.run(side(options), setup.directory)[0]
+        sides = [measure.run(side(options, setup.flood_peer),
+                             setup.directory)[0]
                  for side in (setup.cpp, setup.go)]
         rate.add(*(side["per_second"] / 1e6 for side in sides))
         processor.add(*(side["host_cpu_us"] * 1e3 / count for side in sides))
@@ -287,6 +288,7 @@ class Setup:
         self._programs = os.path.abspath(flags.programs)
         self._go_host = os.path.abspath(flags.go_host)
         self.broker_peer = os.path.abspath(flags.broker_peer)
+        self.flood_peer = [os.path.abspath(flags.flood_peer)]
         self.brokered = 30 if flags.quick else 100
         self.rounds = 4 if flags.quick else 12
         self.launches = 4 if flags.quick else 8
@@ -303,12 +305,13 @@ class Setup:
     def program(self, name):
         return os.path.join(self._programs, name)
 
-    def cpp(self, options):
+    def cpp(self, options, plugin=None):
         return [self.program("cpp_host"), "-cwd", self.directory, *options,
-                *self.plugin]
+                *(plugin or self.plugin)]
 
-    def go(self, options):
-        return [self._go_host, "-cwd", self.directory, *options, *self.plugin]
+    def go(self, options, plugin=None):
+        return [self._go_host, "-cwd", self.directory, *options,
+                *(plugin or self.plugin)]
 
 
 def main():
@@ -317,6 +320,7 @@ def main():
     parser.add_argument("--programs", required=True)
     parser.add_argument("--go-host", required=True)
     parser.add_argument("--broker-peer", required=True)
+    parser.add_argument("--flood-peer", required=True)
     parser.add_argument("--plugin", required=True)
     parser.add_argument("--only", default="",
                         help="the names of parts to run, comma-separated")
