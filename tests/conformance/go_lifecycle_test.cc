@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <memory>
 #include <string>
@@ -228,6 +229,11 @@ TEST_F(GoLifecycleTest, AStoppedPluginIsKilled) {
   options_.shutdown.terminate_timeout = absl::Milliseconds(300);
   ASSERT_NO_FATAL_FAILURE(Launch({}));
   ASSERT_EQ(kill(client_->pid(), SIGSTOP), 0);
+  // Until all of its threads stand still: one of them could answer yet.
+  siginfo_t info = {};
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(client_->pid()), &info,
+                   WSTOPPED | WNOWAIT),
+            0);
   ExpectError(client_->Shutdown(), {Reason::kShutdownForced, "SIGKILL", ""});
 }
 
