@@ -148,6 +148,8 @@ absl::StatusOr<std::unique_ptr<BrokerServer>> Broker::AcceptAndServe(
   if (!listener.ok()) return listener.status();
   grpc::ServerBuilder builder;
   (*listener)->AddTo(builder);
+  // gRPC would start threads for every processor. More come with the calls.
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   for (grpc::Service* service : services) {
     if (service == nullptr) {
       return MakeError(Reason::kOptions, "a service to accept with is null",

@@ -10,6 +10,7 @@ namespace goplugin::benchmarks {
 // The counterparts of go_host.
 void MeasureLaunches(const Flags& flags);
 void MeasureCalls(const Flags& flags);
+void MeasureOutput(const Flags& flags);
 
 // Reads "CHANNEL get|put KEY SIZE COUNT" from stdin, line by line, and makes
 // that many calls; CHANNEL is sdk (needs a plugin) or raw. One who runs several

@@ -25,14 +25,19 @@ class Table:
         padded = (f"{cell:{width}}" for cell, width in zip(cells, self.WIDTHS))
         print(" ".join(padded).rstrip(), flush=True)
 
-    def pairs(self, what, pairs, ours_over_other=False, target=None):
-        """The ratio is other/ours (how much faster ours is), or ours/other."""
+    def pairs(self, what, pairs, ours_over_other=False, target=None,
+              more_is_better=False):
+        """The ratio is other/ours (how much faster ours is), or ours/other.
+
+        The target is the least of the one and the most of the other, unless
+        more_is_better.
+        """
+        at_least = not ours_over_other or more_is_better
         ratios = measure.quartiles(pairs.ratios(ours_over_other))
         wanted, met = "", ""
         if target is not None:
-            wanted = f"{'<=' if ours_over_other else '>='} {target}"
-            good = (ratios[1] <= target if ours_over_other
-                    else ratios[1] >= target)
+            wanted = f"{'>=' if at_least else '<='} {target}"
+            good = ratios[1] >= target if at_least else ratios[1] <= target
             met = "yes" if good else "no"
         self._print((what, show(pairs.ours, pairs.unit),
                      show(pairs.others, pairs.unit),
@@ -201,6 +206,34 @@ def broker(table, setup):
                         target=targets[number])
 
 
+def output_row(table, setup, what, flags, kind, count, target):
+    rate, processor = measure.Pairs("M/s"), measure.Pairs("ns")
+    dropped = 0
+    options = [*flags, "-launches", "0", "-calls", "0", "-output", kind,
+               "-count", str(count)]
+    for _ in range(setup.rounds):
+        sides = [measure.run(side(options, setup.flood_peer),
+                             setup.directory)[0]
+                 for side in (setup.cpp, setup.go)]
+        rate.add(*(side["per_second"] / 1e6 for side in sides))
+        processor.add(*(side["host_cpu_us"] * 1e3 / count for side in sides))
+        dropped += sides[0]["dropped"]
+    if dropped:
+        what += f", {dropped / setup.rounds / count:.2%} dropped"
+    table.pairs(f"{what} (Go)", rate, ours_over_other=True, target=target,
+                more_is_better=True)
+    table.pairs("  host's processor time for each", processor)
+
+
+def output(table, setup):
+    for name, flags in SECURITY:
+        output_row(table, setup, f"stdio bytes, {name}", flags, "stdout",
+                   setup.stdio_bytes, 1.2)
+    for kind, what, target in (("hclog", "hclog JSON lines", 8),
+                               ("text", "plain lines", 4)):
+        output_row(table, setup, what, [], kind, setup.log_lines, target)
+
+
 def together(table, setup):
     for count in (1, 10, 100):
         lines = []
@@ -255,6 +288,7 @@ class Setup:
         self._programs = os.path.abspath(flags.programs)
         self._go_host = os.path.abspath(flags.go_host)
         self.broker_peer = os.path.abspath(flags.broker_peer)
+        self.flood_peer = [os.path.abspath(flags.flood_peer)]
         self.brokered = 30 if flags.quick else 100
         self.rounds = 4 if flags.quick else 12
         self.launches = 4 if flags.quick else 8
@@ -264,17 +298,20 @@ class Setup:
         self.batch_calls = 150
         self.large_calls = 6
         self.crowds = 1 if flags.quick else 3
+        self.stdio_bytes = (8 if flags.quick else 32) << 20
+        self.log_lines = 100000 if flags.quick else 300000
         self.log_seconds = 0.2 if flags.quick else 1
 
     def program(self, name):
         return os.path.join(self._programs, name)
 
-    def cpp(self, options):
+    def cpp(self, options, plugin=None):
         return [self.program("cpp_host"), "-cwd", self.directory, *options,
-                *self.plugin]
+                *(plugin or self.plugin)]
 
-    def go(self, options):
-        return [self._go_host, "-cwd", self.directory, *options, *self.plugin]
+    def go(self, options, plugin=None):
+        return [self._go_host, "-cwd", self.directory, *options,
+                *(plugin or self.plugin)]
 
 
 def main():
@@ -283,12 +320,13 @@ def main():
     parser.add_argument("--programs", required=True)
     parser.add_argument("--go-host", required=True)
     parser.add_argument("--broker-peer", required=True)
+    parser.add_argument("--flood-peer", required=True)
     parser.add_argument("--plugin", required=True)
     parser.add_argument("--only", default="",
                         help="the names of parts to run, comma-separated")
     flags = parser.parse_args()
     parts = (cold_start, unary_go, unary_raw, channel_arguments, broker,
-             together, logs, overshoot)
+             output, together, logs, overshoot)
     wanted = flags.only.split(",") if flags.only else [
         part.__name__ for part in parts]
     with tempfile.TemporaryDirectory() as directory:

@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   } else {
     goplugin::benchmarks::MeasureLaunches(*flags);
     goplugin::benchmarks::MeasureCalls(*flags);
+    goplugin::benchmarks::MeasureOutput(*flags);
   }
   return 0;
 }

@@ -29,6 +29,7 @@ bool SetFlag(const std::string& name, const std::string& value, Flags* flags) {
   const std::map<std::string, std::string*> texts = {
       {"bench", &flags->bench},
       {"call", &flags->call},
+      {"output", &flags->output},
       {"cwd", &flags->directory},
       {"socket", &flags->socket}};
   if (name == "argument") return ParseArgument(value, &flags->arguments);
@@ -45,11 +46,13 @@ bool SetFlag(const std::string& name, const std::string& value, Flags* flags) {
 bool MakesSense(const Flags& flags) {
   const bool known_call =
       flags.call == "get" || flags.call == "put" || flags.call == "ping";
+  const bool known_output = flags.output.empty() || flags.output == "stdout" ||
+                            flags.output == "hclog" || flags.output == "text";
   const bool known_bench = flags.bench == "hosts" || flags.bench == "batches" ||
                            flags.bench == "together" ||
                            flags.bench == "overshoot";
   const bool attaches = flags.bench == "batches" && !flags.socket.empty();
-  return known_call && known_bench && flags.parallel > 0 &&
+  return known_call && known_output && known_bench && flags.parallel > 0 &&
          flags.command.empty() == attaches;
 }
 
@@ -58,6 +61,7 @@ bool MakesSense(const Flags& flags) {
 const char kUsage[] =
     R"(usage: cpp_host [-bench hosts] [-launches N] [-calls N] [-warmup N]
                 [-parallel N] [-size BYTES] [-call get|put|ping] [-automtls]
+                [-output stdout|hclog|text] [-count N]
                 [-cwd DIR] [-argument NAME=INTEGER]... PLUGIN [ARGS...]
        cpp_host -bench batches [...] PLUGIN [ARGS...]
        cpp_host -bench batches -socket PATH [-argument NAME=INTEGER]...

@@ -38,7 +38,11 @@ done
 cd "$root"
 # shellcheck disable=SC2086  # a list
 install_missing $TEST_PACKAGES
-if [ ! -x "$peers/bin/go_host" ] || [ ! -x "$peers/bin/broker" ] || [ ! -x "${plugin:-$peers/bin/kv}" ]; then
+# Old peers don't know what is new in their sources.
+newer=$(find tests/conformance/go tests/benchmarks/go_host -name '*.go' \
+  -newer "$peers/bin/go_host" 2>&1)
+if [ -n "$newer" ] || [ ! -x "$peers/bin/go_host" ] || [ ! -x "$peers/bin/broker" ] ||
+  [ ! -x "$peers/bin/kv" ]; then
   tests/conformance/peers.sh "$peers"
 fi
 
@@ -62,4 +66,5 @@ bazel_end "$stamp"
 
 # shellcheck disable=SC2086  # none or one
 python3 tests/benchmarks/compare.py $quick --programs "$programs" \
-  --go-host "$peers/bin/go_host" --broker-peer "$peers/bin/broker" --plugin "${plugin:-$peers/bin/kv}"
+  --go-host "$peers/bin/go_host" --broker-peer "$peers/bin/broker" \
+  --flood-peer "$peers/bin/kv" --plugin "${plugin:-$peers/bin/kv}"

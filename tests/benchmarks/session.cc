@@ -78,11 +78,13 @@ std::string Kv::Get(const std::string& key) const {
   return std::move(*response.mutable_value());
 }
 
-Session Launch(const Flags& flags) {
+Session Launch(const Flags& flags) { return Launch(flags, OptionsOf(flags)); }
+
+Session Launch(const Flags& flags, const ClientOptions& options) {
   Session session;
   const absl::Duration begin = Clock();
   absl::StatusOr<std::unique_ptr<Client>> client =
-      Client::Launch(CommandOf(flags), OptionsOf(flags));
+      Client::Launch(CommandOf(flags), options);
   Must(client.status());
   session.client = *std::move(client);
   session.kv = std::make_unique<Kv>(session.client->NewStub<proto::KV>());

@@ -43,6 +43,7 @@ struct Session {
   absl::Duration reply;  // the first Put was answered
 };
 Session Launch(const Flags& flags);
+Session Launch(const Flags& flags, const ClientOptions& options);
 
 // A channel that a program without this SDK would make.
 std::shared_ptr<grpc::Channel> RawChannel(const std::string& socket,

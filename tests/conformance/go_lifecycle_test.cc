@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <memory>
 #include <string>
@@ -117,6 +118,29 @@ TEST_F(GoLifecycleTest, ManyEntriesStayInOrder) {
   EXPECT_EQ(next, 1000);
 }
 
+// The floods that tests/benchmarks measures.
+TEST_F(GoLifecycleTest, FloodsOfLinesArriveWhole) {
+  ASSERT_NO_FATAL_FAILURE(Launch({}));
+  EXPECT_EQ(Get(*client_, "!flood-hclog:3000"), "");
+  EXPECT_EQ(Get(*client_, "!flood-text:3000"), "");
+  EXPECT_EQ(Get(*client_, "!log:info:the end"), "");
+  ASSERT_TRUE(log_->WaitForMessage("the end"));
+  int hclog = 0;
+  int text = 0;
+  for (const LogEntry& entry : log_->entries()) {
+    if (entry.message == "stored a value") {
+      ++hclog;
+      EXPECT_EQ(entry.level, LogLevel::kInfo);
+      EXPECT_EQ(entry.fields.size(), 2u);
+    } else if (entry.message == "listening for requests on the second socket") {
+      ++text;
+      EXPECT_EQ(entry.level, LogLevel::kDebug);
+    }
+  }
+  EXPECT_EQ(hclog, 3000);
+  EXPECT_EQ(text, 3000);
+}
+
 TEST_F(GoLifecycleTest, APanicIsExplained) {
   ASSERT_NO_FATAL_FAILURE(Launch({}));
   const absl::Status why = Crash("!panic:the store is gone");
@@ -205,6 +229,11 @@ TEST_F(GoLifecycleTest, AStoppedPluginIsKilled) {
   options_.shutdown.terminate_timeout = absl::Milliseconds(300);
   ASSERT_NO_FATAL_FAILURE(Launch({}));
   ASSERT_EQ(kill(client_->pid(), SIGSTOP), 0);
+  // Until all of its threads stand still: one of them could answer yet.
+  siginfo_t info = {};
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(client_->pid()), &info,
+                   WSTOPPED | WNOWAIT),
+            0);
   ExpectError(client_->Shutdown(), {Reason::kShutdownForced, "SIGKILL", ""});
 }
 

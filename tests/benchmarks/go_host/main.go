@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"sort"
@@ -23,10 +24,10 @@ import (
 )
 
 type flags struct {
-	launches, calls, warmup, parallel, size int
-	autoMTLS                                bool
-	call, directory                         string
-	command                                 []string
+	launches, calls, warmup, parallel, size, count int
+	autoMTLS                                       bool
+	call, output, directory                        string
+	command                                        []string
 }
 
 func parseFlags() flags {
@@ -38,11 +39,13 @@ func parseFlags() flags {
 	flag.IntVar(&f.size, "size", 16, "bytes of the value")
 	flag.BoolVar(&f.autoMTLS, "automtls", false, "AutoMTLS")
 	flag.StringVar(&f.call, "call", "get", "get, put or ping (the health check, no file)")
+	flag.StringVar(&f.output, "output", "", "stdout, hclog or text: what the plugin floods the host with")
+	flag.IntVar(&f.count, "count", 100000, "bytes (stdout) or lines of that")
 	flag.StringVar(&f.directory, "cwd", "", "the plugin's working directory (default: a new one)")
 	flag.Parse()
 	f.command = flag.Args()
 	known := f.call == "get" || f.call == "put" || f.call == "ping"
-	if len(f.command) == 0 || !known {
+	if len(f.command) == 0 || !known || !knownOutput(f.output) {
 		fmt.Fprintln(os.Stderr, "usage: go_host [flags] PLUGIN [ARGS...]")
 		flag.PrintDefaults()
 		os.Exit(64)
@@ -90,9 +93,7 @@ type session struct {
 	kv       proto.KVClient
 }
 
-func newClient(f flags, clock *execClock) *plugin.Client {
-	logger := hclog.NewInterceptLogger(&hclog.LoggerOptions{Level: hclog.Off})
-	logger.RegisterSink(clock)
+func newClient(f flags, logger hclog.Logger, stdout io.Writer) *plugin.Client {
 	command := exec.Command(f.command[0], f.command[1:]...)
 	command.Dir = f.directory
 	return plugin.NewClient(&plugin.ClientConfig{
@@ -104,24 +105,33 @@ func newClient(f flags, clock *execClock) *plugin.Client {
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		AutoMTLS:         f.autoMTLS,
 		Logger:           logger,
+		SyncStdout:       stdout,
 	})
 }
 
-func start(f flags) (*session, coldStart) {
-	var clock execClock
-	r := coldStart{Bench: "cold_start", Host: "go", AutoMTLS: f.autoMTLS}
-	begin := time.Now()
-	since := func(t time.Time) int64 { return t.Sub(begin).Microseconds() }
-	s := &session{client: newClient(f, &clock)}
-	_, err := s.client.Start()
-	s.must(err)
-	r.Line = since(time.Now())
-	r.Spawn = since(clock.started)
+// open connects to a plugin, and starts it if that was not done.
+func (s *session) open() {
+	var err error
 	s.protocol, err = s.client.Client()
 	s.must(err)
 	raw, err := s.protocol.Dispense("kv_grpc")
 	s.must(err)
 	s.kv = raw.(proto.KVClient)
+}
+
+func start(f flags) (*session, coldStart) {
+	var clock execClock
+	logger := hclog.NewInterceptLogger(&hclog.LoggerOptions{Level: hclog.Off})
+	logger.RegisterSink(&clock)
+	r := coldStart{Bench: "cold_start", Host: "go", AutoMTLS: f.autoMTLS}
+	begin := time.Now()
+	since := func(t time.Time) int64 { return t.Sub(begin).Microseconds() }
+	s := &session{client: newClient(f, logger, nil)}
+	_, err := s.client.Start()
+	s.must(err)
+	r.Line = since(time.Now())
+	r.Spawn = since(clock.started)
+	s.open()
 	r.Ready = since(time.Now())
 	s.must(s.call("put", "bench", []byte("first")))
 	r.Reply = since(time.Now())
@@ -257,4 +267,5 @@ func main() {
 	out := json.NewEncoder(os.Stdout)
 	measureLaunches(f, out)
 	measureCalls(f, out)
+	measureOutput(f, out)
 }

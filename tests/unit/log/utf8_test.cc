@@ -39,5 +39,17 @@ TEST(Utf8Test, ReplacesWhatIsNoCharacter) {
   }
 }
 
+TEST(Utf8Test, SeesOneBadByteWhereverItIs) {
+  for (size_t size = 1; size < 40; ++size) {
+    const std::string good(size, 'x');
+    EXPECT_TRUE(IsValidUtf8(good));
+    for (size_t i = 0; i < size; ++i) {
+      std::string bad = good;
+      bad[i] = '\x80';
+      EXPECT_FALSE(IsValidUtf8(bad)) << i << " of " << size;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace goplugin::internal

@@ -3,9 +3,12 @@
 #include <grpcpp/alarm.h>
 
 #include <chrono>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
 
@@ -79,6 +82,71 @@ TEST(CallQueueTest, EndsWithEventsThatNobodyWaitsFor) {
   std::vector<Event> events(10);
   CallQueue queue;
   for (Event& event : events) event.SetAt(queue, system_clock::now());
+}
+
+// Asks for pauses, and keeps them in a list.
+class Gatherer final : public CallQueue::Tag {
+ public:
+  Gatherer(char name, std::string* pauses) : name_(name), pauses_(pauses) {}
+  void Bind(CallQueue& queue) {
+    absl::MutexLock lock(&mutex_);
+    queue_ = &queue;
+  }
+  void Set(CallQueue& queue) {
+    Bind(queue);
+    alarm_.Set(queue.completion_queue(), system_clock::now(), tag());
+  }
+  void OnComplete(bool /*ok*/) override {
+    CallQueue& queue = bound();
+    queue.TellPause(this);
+    if (forgets) queue.ForgetPause(this);
+    if (next != nullptr) next->OnComplete(true);
+  }
+  void OnPause() override {
+    *pauses_ += name_;
+    paused.Notify();
+  }
+
+  bool forgets = false;
+  Gatherer* next = nullptr;  // what completes right after it
+  absl::Notification paused;
+
+ private:
+  CallQueue& bound() {
+    absl::MutexLock lock(&mutex_);
+    return *queue_;
+  }
+
+  const char name_;
+  std::string* const pauses_;
+  absl::Mutex mutex_;  // an order that ThreadSanitizer sees
+  CallQueue* queue_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  grpc::Alarm alarm_;
+};
+
+TEST(CallQueueTest, TellsWhenNothingMoreIsThere) {
+  std::string pauses;
+  Gatherer gatherer('a', &pauses);
+  CallQueue queue;
+  gatherer.Set(queue);
+  gatherer.paused.WaitForNotification();
+  EXPECT_EQ(pauses, "a");
+}
+
+TEST(CallQueueTest, TellsOneThatGathersBeforeTheNext) {
+  std::string pauses;
+  Gatherer last('c', &pauses);
+  Gatherer forgetful('b', &pauses);
+  Gatherer first('a', &pauses);
+  forgetful.forgets = true;
+  forgetful.next = &last;
+  first.next = &forgetful;
+  CallQueue queue;
+  last.Bind(queue);
+  forgetful.Bind(queue);
+  first.Set(queue);
+  last.paused.WaitForNotification();
+  EXPECT_EQ(pauses, "ac");
 }
 
 }  // namespace

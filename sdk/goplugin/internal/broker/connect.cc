@@ -129,6 +129,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
   std::shared_ptr<grpc::Channel> channel = CreatePluginChannel(
       ChannelTarget(target.endpoint), target.credentials, arguments, {});
   grpc_connectivity_state state = channel->GetState(/*try_to_connect=*/true);
+  // That began to connect. To be told so by a watch takes longer.
+  if (state == GRPC_CHANNEL_IDLE) state = channel->GetState(false);
   bool diagnosed = false;
   while (state != GRPC_CHANNEL_READY) {
     const absl::Status trouble = TroubleOf(target);

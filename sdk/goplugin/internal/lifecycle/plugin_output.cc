@@ -13,6 +13,31 @@
 #include "goplugin/log_sink.h"
 
 namespace goplugin::internal {
+namespace {
+
+// A read of the pipe brings fewer, unless they are very short. Bounds what a
+// plugin costs that floods and then says nothing more.
+constexpr size_t kMaxSpareEntries = 4096;
+
+}  // namespace
+
+std::vector<LogEntry> PluginOutput::SpareBatch::Take() {
+  std::vector<LogEntry> batch;
+  {
+    absl::MutexLock lock(&mutex_);
+    batch.swap(batch_);
+  }
+  batch.clear();
+  return batch;
+}
+
+void PluginOutput::SpareBatch::Give(std::vector<LogEntry> batch) {
+  // With the first small batch behind a flood its memory goes.
+  const bool in_use = batch.size() >= batch.capacity() / 4;
+  if (!in_use || batch.capacity() > kMaxSpareEntries) return;
+  absl::MutexLock lock(&mutex_);
+  batch_.swap(batch);
+}
 
 PluginOutput::PluginOutput(OutputSinks sinks,
                            std::shared_ptr<CallbackQueue> queue)
@@ -42,6 +67,7 @@ void PluginOutput::Add(absl::string_view line, bool continues) {
   LogEntry entry = parser_.Parse(line, piece);
   if (sinks_.log == nullptr) return;
   entry.continues = continues;
+  if (batch_.empty()) batch_ = spare_->Take();
   batch_bytes_ += sizeof(LogEntry) + line.size();
   batch_.push_back(std::move(entry));
 }
@@ -49,10 +75,12 @@ void PluginOutput::Add(absl::string_view line, bool continues) {
 void PluginOutput::Flush() {
   if (batch_.empty()) return;
   const size_t entries = batch_.size();
-  queue_->PostDroppable(entries, batch_bytes_,
-                        [sink = sinks_.log, batch = std::move(batch_)]() {
-                          for (const LogEntry& entry : batch) sink->Log(entry);
-                        });
+  queue_->PostDroppable(
+      entries, batch_bytes_,
+      [sink = sinks_.log, spare = spare_, batch = std::move(batch_)]() mutable {
+        for (const LogEntry& entry : batch) sink->Log(entry);
+        spare->Give(std::move(batch));
+      });
   batch_.clear();
   batch_bytes_ = 0;
 }

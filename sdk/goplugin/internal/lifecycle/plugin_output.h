@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/log/line_splitter.h"
 #include "goplugin/internal/log/log_parser.h"
@@ -47,6 +49,19 @@ class PluginOutput {
   static LogEntry SdkEntry(LogLevel level, std::string message);
 
  private:
+  // A batch that the sink has seen. In a flood the loop's thread takes it back,
+  // for its memory: were it freed on the sink's thread, both would wait for
+  // malloc's lock most of the time. Thread-safe.
+  class SpareBatch {
+   public:
+    std::vector<LogEntry> Take();
+    void Give(std::vector<LogEntry> batch);
+
+   private:
+    absl::Mutex mutex_;
+    std::vector<LogEntry> batch_ ABSL_GUARDED_BY(mutex_);
+  };
+
   void Add(absl::string_view line, bool continues);
   void Flush();
   void Deliver(const std::shared_ptr<StdioSink>& sink,
@@ -62,6 +77,7 @@ class PluginOutput {
   // Entries of the bytes at hand, and their size.
   std::vector<LogEntry> batch_;
   size_t batch_bytes_ = 0;
+  const std::shared_ptr<SpareBatch> spare_ = std::make_shared<SpareBatch>();
 };
 
 }  // namespace goplugin::internal

@@ -198,8 +198,8 @@ void Session::OnMuxEnd(const absl::Status& status) {
 void Session::StartStdio() {
   stdio_open_ = true;
   StdioCallbacks callbacks;
-  callbacks.on_data = [output = output_](const wire::StdioData& data) {
-    output->OnStdio(StreamOf(data), data.data());
+  callbacks.on_data = [output = output_](wire::StdioData data) {
+    output->OnStdio(StreamOf(data), std::move(*data.mutable_data()));
   };
   // The session does not end before this was called.
   callbacks.on_end = [this](const grpc::Status& /*status*/) {

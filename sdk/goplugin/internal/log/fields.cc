@@ -1,5 +1,6 @@
 #include "goplugin/internal/log/fields.h"
 
+#include <algorithm>
 #include <array>
 
 #include "absl/strings/ascii.h"
@@ -18,18 +19,21 @@ enum Role : size_t { kLevel, kMessage, kTime, kModule, kRoles };
 struct RoleKey {
   absl::string_view key;
   Role role;
-  int rank;  // of two keys for a role the lower one counts; 0 is hclog's
+  int rank;  // of two keys for a role the lower one counts
 };
 
-constexpr RoleKey kRoleKeys[] = {
-    {"@level", kLevel, 0},    {"@message", kMessage, 0},
-    {"@timestamp", kTime, 0}, {"@module", kModule, 0},
-    {"level", kLevel, 1},     {"msg", kMessage, 1},
-    {"time", kTime, 1},       {"logger", kModule, 1},
-    {"severity", kLevel, 2},  {"message", kMessage, 2},
-    {"ts", kTime, 2},         {"module", kModule, 2},
-    {"lvl", kLevel, 3},       {"event", kMessage, 3},
-    {"timestamp", kTime, 3},  {"levelname", kLevel, 4},
+constexpr RoleKey kHclogKeys[] = {
+    {"@level", kLevel, 0},
+    {"@message", kMessage, 0},
+    {"@timestamp", kTime, 0},
+    {"@module", kModule, 0},
+};
+
+constexpr RoleKey kOtherKeys[] = {
+    {"level", kLevel, 1},     {"msg", kMessage, 1},    {"time", kTime, 1},
+    {"logger", kModule, 1},   {"severity", kLevel, 2}, {"message", kMessage, 2},
+    {"ts", kTime, 2},         {"module", kModule, 2},  {"lvl", kLevel, 3},
+    {"event", kMessage, 3},   {"timestamp", kTime, 3}, {"levelname", kLevel, 4},
     {"log.level", kLevel, 5},
 };
 
@@ -38,19 +42,20 @@ class Choice {
  public:
   explicit Choice(const std::vector<Field>& fields) {
     for (size_t i = 0; i < fields.size(); ++i) {
-      for (const RoleKey& known : kRoleKeys) {
-        if (fields[i].first == known.key) Offer(known, i);
-      }
+      if (fields[i].first[0] == '@') Match(fields[i].first, i, kHclogKeys);
     }
-    if (rank_[kLevel] != 0 && rank_[kMessage] != 0) return;
-    for (size_t role = 0; role < kRoles; ++role) {
-      if (rank_[role] > 0) index_[role] = kNone;
+    if (Has(kLevel) || Has(kMessage)) return;
+    for (size_t i = 0; i < fields.size(); ++i) {
+      Match(fields[i].first, i, kOtherKeys);
     }
   }
 
   bool Has(Role role) const { return index_[role] != kNone; }
   size_t operator[](Role role) const { return index_[role]; }
   void Drop(Role role) { index_[role] = kNone; }
+  size_t count() const {
+    return kRoles - std::count(index_.begin(), index_.end(), kNone);
+  }
   bool Uses(size_t index) const {
     for (const size_t used : index_) {
       if (used == index) return true;
@@ -61,6 +66,14 @@ class Choice {
  private:
   static constexpr size_t kNone = static_cast<size_t>(-1);
   static constexpr int kUnranked = 100;
+
+  template <size_t kCount>
+  void Match(absl::string_view key, size_t index,
+             const RoleKey (&keys)[kCount]) {
+    for (const RoleKey& known : keys) {
+      if (key == known.key) Offer(known, index);
+    }
+  }
 
   void Offer(const RoleKey& known, size_t index) {
     if (known.rank >= rank_[known.role]) return;
@@ -108,6 +121,7 @@ bool FillFromFields(std::vector<Field>& fields, LogEntry* entry,
   if (choice.Has(kModule)) {
     entry->module = std::move(fields[choice[kModule]].second);
   }
+  entry->fields.reserve(fields.size() - choice.count());
   for (size_t i = 0; i < fields.size(); ++i) {
     if (!choice.Uses(i)) entry->fields.push_back(std::move(fields[i]));
   }

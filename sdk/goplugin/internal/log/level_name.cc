@@ -33,8 +33,10 @@ constexpr size_t kLongestName = 11;
 
 // slog writes levels between the named ones as "INFO+2".
 absl::string_view WithoutOffset(absl::string_view word) {
-  const size_t sign = word.find_first_of("+-");
-  if (sign == absl::string_view::npos || sign + 1 == word.size()) return word;
+  const auto* const at = std::find_if(
+      word.begin(), word.end(), [](char c) { return c == '+' || c == '-'; });
+  const auto sign = static_cast<size_t>(at - word.begin());
+  if (sign + 1 >= word.size()) return word;
   const absl::string_view digits = word.substr(sign + 1);
   const bool is_offset =
       std::all_of(digits.begin(), digits.end(),

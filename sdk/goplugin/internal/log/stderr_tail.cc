@@ -42,17 +42,17 @@ absl::string_view LastWholeLines(absl::string_view text, size_t count) {
 void StderrTail::Append(absl::string_view line) {
   // One byte more than is shown, to see whether it is the start of the line.
   line = LastBytes(line, kMaxBytes + 1);
-  if (IsValidUtf8(line)) {
-    text_.append(line.data(), line.size());
-  } else {
-    text_.append(ReplaceInvalidUtf8(line));
-  }
+  text_.append(line.data(), line.size());
   text_.push_back('\n');
   if (text_.size() > 2 * kMaxBytes) text_.erase(0, text_.size() - kKept);
 }
 
 std::string StderrTail::ToString() const {
-  const absl::string_view lines = absl::StripSuffix(text_, "\n");
+  // Only here: few tails are ever looked at. What is left of a character at
+  // the start gets longer, and is cut off with it.
+  const std::string valid =
+      IsValidUtf8(text_) ? text_ : ReplaceInvalidUtf8(text_);
+  const absl::string_view lines = absl::StripSuffix(valid, "\n");
   return std::string(LastLines(LastWholeLines(lines, kMaxBytes), kMaxLines));
 }
 

@@ -29,8 +29,8 @@ class StderrTail {
   std::string ToString() const;
 
  private:
-  // Every line with a '\n' behind it; valid UTF-8 except that it may start
-  // within a character.
+  // The bytes of every line with a '\n' behind it; may start within a
+  // character.
   std::string text_;
 };
 

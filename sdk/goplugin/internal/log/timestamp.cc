@@ -28,13 +28,11 @@ class Cursor {
 
   // One of the characters in `set`, which is returned; '\0' and failure if not.
   char OneOf(absl::string_view set) {
-    const char c = Peek();
-    if (text_.empty() || set.find(c) == absl::string_view::npos) {
-      ok_ = false;
-      return '\0';
+    for (const char c : set) {
+      if (TakeIf(c)) return c;
     }
-    text_.remove_prefix(1);
-    return c;
+    ok_ = false;
+    return '\0';
   }
 
   // Exactly `digits` digits with a value of `low` to `high`.
@@ -120,7 +118,9 @@ absl::optional<absl::Time> ConsumeTimestamp(absl::string_view* text) {
   if (!cursor.ok()) return absl::nullopt;
   *text = cursor.rest();
   if (!offset) return absl::FromCivil(second, absl::LocalTimeZone()) + fraction;
-  return absl::FromCivil(second, absl::UTCTimeZone()) - *offset + fraction;
+  // What FromCivil makes of UTC, without a search for changes of the clock.
+  return absl::UnixEpoch() + absl::Seconds(second - absl::CivilSecond()) -
+         *offset + fraction;
 }
 
 absl::optional<absl::Time> ParseTimestamp(absl::string_view text) {

@@ -1,6 +1,7 @@
 #include "goplugin/internal/rpc/call_queue.h"
 
 #include <chrono>
+#include <utility>
 
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -12,8 +13,8 @@ namespace {
 // Between two looks while nobody is in a hurry, and the longest wait in gRPC
 // after the last hurry has ended.
 constexpr auto kBetweenLooks = std::chrono::milliseconds(20);
-// What brings one piece mostly brings more.
-constexpr auto kHurryAfterEvent = std::chrono::milliseconds(50);
+// After a piece of a stream that gathers them.
+constexpr auto kHurryAfterPiece = std::chrono::milliseconds(50);
 
 }  // namespace
 
@@ -45,9 +46,9 @@ CallQueue::~CallQueue() {
 void CallQueue::Run() {
   using std::chrono::steady_clock;
   using std::chrono::system_clock;
-  steady_clock::time_point hurry_until;
   while (true) {
-    const bool waits = steady_clock::now() < hurry_until || WaitForHurry();
+    const bool waits = gathers_ == nullptr &&
+                       (steady_clock::now() < hurry_until_ || WaitForHurry());
     auto deadline = system_clock::now();
     if (waits) deadline += kBetweenLooks;
     void* tag = nullptr;
@@ -56,13 +57,28 @@ void CallQueue::Run() {
       case grpc::CompletionQueue::SHUTDOWN:
         return;
       case grpc::CompletionQueue::TIMEOUT:
+        Pause();
         break;
       case grpc::CompletionQueue::GOT_EVENT:
-        hurry_until = steady_clock::now() + kHurryAfterEvent;
         static_cast<Tag*>(tag)->OnComplete(ok);
         break;
     }
   }
+}
+
+void CallQueue::TellPause(Tag* tag) {
+  hurry_until_ = std::chrono::steady_clock::now() + kHurryAfterPiece;
+  if (gathers_ != tag) Pause();
+  gathers_ = tag;
+}
+
+void CallQueue::Pause() {
+  Tag* const tag = std::exchange(gathers_, nullptr);
+  if (tag != nullptr) tag->OnPause();
+}
+
+void CallQueue::ForgetPause(const Tag* tag) {
+  if (gathers_ == tag) gathers_ = nullptr;
 }
 
 bool CallQueue::WaitForHurry() {

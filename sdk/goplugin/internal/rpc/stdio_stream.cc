@@ -5,9 +5,11 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/async_stream.h>
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 
+#include "absl/types/optional.h"
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/unary_call.h"
 #include "goplugin/wire/stdio.pb.h"
@@ -16,6 +18,9 @@ namespace goplugin::internal {
 namespace {
 
 using google::protobuf::Empty;
+
+// What is handed on without waiting for a pause.
+constexpr size_t kEnough = size_t{64} * 1024;
 
 // Owns itself from the start of the call to its end. One operation is under way
 // at a time, so one tag is enough. On the wire a stream that sends one message
@@ -28,6 +33,8 @@ class StdioStream final : public CallQueue::Tag {
 
   CallHandle Start(CallQueue& queue) {
     CallHandle handle(context_);
+    queue_ = &queue;
+    opening_.emplace(queue);
     call_ = stub_.PrepareCall(context_.get(), "/plugin.GRPCStdio/StreamStdio",
                               queue.completion_queue());
     call_->StartCall(tag());
@@ -44,11 +51,12 @@ class StdioStream final : public CallQueue::Tag {
       case State::kWriting:
         if (!ok) return Finish();
         state_ = State::kReading;
+        opening_.reset();
         call_->Read(&data_, tag());
         return;
       case State::kReading:
         if (!ok) return Finish();
-        callbacks_.on_data(data_);
+        Gather();
         call_->Read(&data_, tag());
         return;
       case State::kFinishing:
@@ -58,10 +66,30 @@ class StdioStream final : public CallQueue::Tag {
     }
   }
 
+  void OnPause() override {
+    if (gathered_.data().empty()) return;
+    callbacks_.on_data(std::exchange(gathered_, wire::StdioData()));
+  }
+
  private:
   enum class State { kStarting, kWriting, kReading, kFinishing };
 
+  // Go plugins send at most 1 KiB a message. To wake the sink's thread for each
+  // takes longer than to receive it.
+  void Gather() {
+    if (gathered_.channel() != data_.channel()) OnPause();
+    if (gathered_.data().empty()) {
+      gathered_.Swap(&data_);
+    } else {
+      gathered_.mutable_data()->append(data_.data());
+    }
+    if (gathered_.data().size() >= kEnough) OnPause();
+    queue_->TellPause(this);
+  }
+
   void Finish() {
+    queue_->ForgetPause(this);
+    OnPause();
     state_ = State::kFinishing;
     call_->Finish(&status_, tag());
   }
@@ -72,7 +100,10 @@ class StdioStream final : public CallQueue::Tag {
   StdioCallbacks callbacks_;
   std::unique_ptr<grpc::ClientAsyncReaderWriter<Empty, wire::StdioData>> call_;
   State state_ = State::kStarting;
+  CallQueue* queue_ = nullptr;                // since Start
+  absl::optional<CallQueue::Hurry> opening_;  // until the first Read
   wire::StdioData data_;
+  wire::StdioData gathered_;
   grpc::Status status_;
 };
 

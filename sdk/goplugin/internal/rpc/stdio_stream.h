@@ -13,8 +13,9 @@
 namespace goplugin::internal {
 
 struct StdioCallbacks {
-  // A piece of output, on the rpc thread.
-  absl::AnyInvocable<void(const wire::StdioData&)> on_data;
+  // A piece of output, of one message or of several that came at once, on the
+  // rpc thread.
+  absl::AnyInvocable<void(wire::StdioData)> on_data;
   // The end of the stream, once, on the rpc thread. UNIMPLEMENTED and
   // UNAVAILABLE are what plugins without the service, or at their end, answer.
   absl::AnyInvocable<void(const grpc::Status&)> on_end;

@@ -92,6 +92,30 @@ func (s *kvServer) run(ctx context.Context, name, argument string) ([]byte, erro
 	return nil, nil
 }
 
+// rawStderr is descriptor 2: Serve puts GRPCStdio's pipe in the place of
+// os.Stderr.
+var rawStderr = os.Stderr
+
+// floodLines are those of tests/benchmarks/log_benchmark.cc.
+var floodLines = map[string]string{
+	"flood-hclog": `{"@level":"info","@message":"stored a value","@module":"kv",` +
+		`"@timestamp":"2024-05-01T12:00:00.000000Z","key":"bench","size":16}` + "\n",
+	"flood-text": "listening for requests on the second socket\n",
+}
+
+// floodStderr writes many lines at a time. To make each of them, and a system
+// call for each, takes longer than a fast host needs to read it.
+func floodStderr(line string, count int) error {
+	const perWrite = 400
+	block := []byte(strings.Repeat(line, perWrite))
+	for ; count > 0; count -= perWrite {
+		if _, err := rawStderr.Write(block[:len(line)*min(count, perWrite)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // say holds the commands that write or tell something.
 func (s *kvServer) say(name, argument string) ([]byte, error) {
 	var err error
@@ -115,6 +139,9 @@ func (s *kvServer) say(name, argument string) ([]byte, error) {
 		for i := 0; i < number; i++ {
 			s.log.Info("flood", "n", i)
 		}
+	case "flood-hclog", "flood-text": // that many lines, made beforehand
+		number, _ := strconv.Atoi(argument)
+		err = floodStderr(floodLines[name], number)
 	default:
 		return s.tell(name, argument)
 	}
