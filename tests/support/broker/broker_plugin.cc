@@ -23,6 +23,7 @@
 #include "goplugin/internal/serve/service_methods.h"
 #include "goplugin/server.h"
 #include "tests/support/broker/adder.h"
+#include "tests/support/broker/bulk.h"
 
 namespace goplugin::testing {
 namespace {
@@ -153,6 +154,7 @@ class ControlService final : public broker::Control::Service {
  private:
   grpc::Status AcceptForCounter(const broker::CounterGet& request,
                                 broker::CounterValue* response) {
+    if (request.key() == "stop") return Stop(nullptr, nullptr, nullptr);
     broker::AcceptRequest accept;
     std::uint32_t count = 0;
     if (!absl::SimpleAtoi(absl::StripPrefix(request.key(), "accept:"),
@@ -202,10 +204,11 @@ class ControlService final : public broker::Control::Service {
 
 int Main() {
   ControlService control;
+  BulkService bulk;
   ServeOptions options;
   options.magic_cookie_key = "BASIC_PLUGIN";
   options.magic_cookie_value = "hello";
-  options.services = {{1, {&control}}};
+  options.services = {{1, {&control, &bulk}}};
   options.on_broker = [&control](Broker& broker) {
     control.set_broker(&broker);
   };
