@@ -172,7 +172,9 @@ class ControlService final : public broker::Control::Service {
   }
 
   grpc::Status DialForCounter(const broker::CounterPut& request) {
-    auto channel = broker_->Dial(request.add_server());
+    DialOptions patient;
+    patient.timeout = absl::Seconds(30);
+    auto channel = broker_->Dial(request.add_server(), patient);
     const absl::StatusOr<std::int64_t> sum =
         channel.ok() ? HelperSum(*channel, request.value(), 1)
                      : channel.status();

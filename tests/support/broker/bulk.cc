@@ -103,9 +103,9 @@ grpc::Status BulkService::Put(grpc::ServerContext* /*context*/,
   return grpc::Status::OK;
 }
 
-absl::StatusOr<BulkResult> MoveBulk(
-    const std::shared_ptr<grpc::Channel>& bulk,
-    const std::shared_ptr<grpc::Channel>& small, int mebibytes) {
+absl::StatusOr<BulkResult> MoveBulk(const std::shared_ptr<grpc::Channel>& bulk,
+                                    const std::shared_ptr<grpc::Channel>& small,
+                                    int mebibytes) {
   const auto kv = proto::KV::NewStub(bulk);
   BulkResult result;
   absl::Status put, got, asked;
@@ -126,6 +126,14 @@ absl::StatusOr<BulkResult> MoveBulk(
   if (!counted.ok()) return counted.status();
   if (!absl::SimpleAtoi(*counted, &result.put_bytes)) result.put_bytes = -1;
   return result;
+}
+
+std::string ToString(const BulkResult& result) {
+  return absl::StrCat("put ", result.put_bytes / kMessage, " MiB, got ",
+                      result.got_bytes / kMessage, " MiB in ",
+                      absl::FormatDuration(result.time), " beside ",
+                      result.small_calls, " small calls of up to ",
+                      absl::FormatDuration(result.longest_small_call));
 }
 
 }  // namespace goplugin::testing

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -43,9 +44,12 @@ struct BulkResult {
 // Puts and gets so many MiB at the same time, in messages of 1 MiB over `bulk`
 // (a BulkService), while AddHelper at the end of `small` is asked one thing
 // after another. The first error, also of the small calls.
-absl::StatusOr<BulkResult> MoveBulk(
-    const std::shared_ptr<grpc::Channel>& bulk,
-    const std::shared_ptr<grpc::Channel>& small, int mebibytes);
+absl::StatusOr<BulkResult> MoveBulk(const std::shared_ptr<grpc::Channel>& bulk,
+                                    const std::shared_ptr<grpc::Channel>& small,
+                                    int mebibytes);
+
+// The figures, as a line.
+std::string ToString(const BulkResult& result);
 
 }  // namespace goplugin::testing
 
