@@ -3,11 +3,8 @@
 
 #include "goplugin/broker.h"
 
-#include <grpcpp/impl/client_unary_call.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -15,11 +12,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "goplugin/client.h"
-#include "goplugin/internal/serve/service_methods.h"
+#include "tests/conformance/go_broker.h"
 #include "tests/conformance/peers.h"
 #include "tests/conformance/run_host.h"
 #include "tests/support/broker/adder.h"
+#include "tests/support/broker/broker_client.h"
 #include "tests/support/harness/plugins.h"
 
 namespace goplugin::testing {
@@ -27,57 +26,25 @@ namespace {
 
 constexpr int kAtOnce = 64;
 
-// A call of /proto.Counter, by other names of its messages.
-template <typename Request, typename Response>
-grpc::Status Call(const Client& client, const char* path,
-                  const Request& request, Response* response) {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::seconds(30));
-  return grpc::internal::BlockingUnaryCall<Request, Response,
-                                           google::protobuf::MessageLite,
-                                           google::protobuf::MessageLite>(
-      client.channel().get(),
-      grpc::internal::RpcMethod(path, grpc::internal::RpcMethod::NORMAL_RPC),
-      &context, request, response);
-}
-
-class GoBrokerTest : public PeersTest,
-                     public ::testing::WithParamInterface<TlsMode> {
+class GoBrokerTest : public GoBrokerPeer,
+                     public ::testing::WithParamInterface<Wiring> {
  protected:
-  GoBrokerTest() : PeersTest({"broker"}) {}
-
-  std::unique_ptr<Client> LaunchGoPlugin() {
-    auto client = Client::Launch(Peer("broker", {}), KvOptionsWith(GetParam()));
-    EXPECT_TRUE(client.ok()) << client.status().message();
-    return client.ok() ? *std::move(client) : nullptr;
+  // Has the host connect many times at once, both ways.
+  void DriveOurPlugin(const Wiring& wiring) {
+    const HostResult result = RunGoHost(wiring, {absl::StrCat("-n=", kAtOnce)});
+    const HostReport report(result.output);
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+    EXPECT_EQ(report.Number("/plugin_dialled"), kAtOnce);
+    EXPECT_EQ(report.Number("/host_dialled"), kAtOnce);
+    EXPECT_TRUE(report.Flag("/exited"));
   }
-
-  // The plugin dials `id`.
-  grpc::Status PluginDials(const Client& client, std::uint32_t id) {
-    broker::CounterPut put;
-    put.set_add_server(id);
-    put.set_key("x");
-    put.set_value(id);
-    broker::CounterEmpty empty;
-    return Call(client, "/proto.Counter/Put", put, &empty);
-  }
-
-  // The plugin serves on `count` ids from the one in the answer.
-  std::uint32_t PluginAccepts(const Client& client, int count) {
-    broker::CounterGet get;
-    get.set_key(absl::StrCat("accept:", count));
-    broker::CounterValue value;
-    const grpc::Status status = Call(client, "/proto.Counter/Get", get, &value);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return static_cast<std::uint32_t>(value.value());
-  }
-
-  AdderService adder_;
 };
 
 TEST_P(GoBrokerTest, AGoPluginDialsOurHost) {
-  auto client = LaunchGoPlugin();
+  auto client = LaunchGoPlugin(GetParam());
+  ASSERT_NE(client, nullptr);
+  EXPECT_EQ(client->multiplexed(), GetParam().multiplex);
   const std::uint32_t id = client->broker().NextId();
   auto server = client->broker().AcceptAndServe(id, {&adder_});
   ASSERT_TRUE(server.ok()) << server.status().message();
@@ -86,7 +53,9 @@ TEST_P(GoBrokerTest, AGoPluginDialsOurHost) {
 }
 
 TEST_P(GoBrokerTest, AGoPluginDialsOneServerByManyIds) {
-  auto client = LaunchGoPlugin();
+  auto client = LaunchGoPlugin(GetParam());
+  ASSERT_NE(client, nullptr);
+  EXPECT_EQ(client->multiplexed(), GetParam().multiplex);
   auto server = client->broker().AcceptAndServe(1, {&adder_});
   ASSERT_TRUE(server.ok()) << server.status().message();
   for (std::uint32_t id = 2; id < 10; ++id) {
@@ -97,14 +66,18 @@ TEST_P(GoBrokerTest, AGoPluginDialsOneServerByManyIds) {
 }
 
 TEST_P(GoBrokerTest, OurHostDialsAGoPlugin) {
-  auto client = LaunchGoPlugin();
+  auto client = LaunchGoPlugin(GetParam());
+  ASSERT_NE(client, nullptr);
+  EXPECT_EQ(client->multiplexed(), GetParam().multiplex);
   auto channel = client->broker().Dial(PluginAccepts(*client, 1));
   ASSERT_TRUE(channel.ok()) << channel.status().message();
   EXPECT_EQ(HelperSum(*channel, 40, 2).value_or(0), 42);
 }
 
 TEST_P(GoBrokerTest, SixtyFourAtOnceBothWays) {
-  auto client = LaunchGoPlugin();
+  auto client = LaunchGoPlugin(GetParam());
+  ASSERT_NE(client, nullptr);
+  EXPECT_EQ(client->multiplexed(), GetParam().multiplex);
   const std::uint32_t first = PluginAccepts(*client, kAtOnce);
   std::vector<std::unique_ptr<BrokerServer>> servers(kAtOnce);
   std::vector<std::thread> threads;
@@ -126,31 +99,23 @@ TEST_P(GoBrokerTest, SixtyFourAtOnceBothWays) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST_P(GoBrokerTest, AGoHostWithOurPlugin) {
-  std::vector<std::string> argv = {
-      PeerPath("broker"), absl::StrCat("-n=", kAtOnce),
-      absl::StrCat("-host=",
-                   RunfilePath("tests/support/broker/broker_plugin"))};
-  if (GetParam() == TlsMode::kAutoMtls)
-    argv.insert(argv.begin() + 1, "-automtls");
-  const HostResult result =
-      RunHost({std::move(argv), data(), {}, ScratchPath("output")});
-  const HostReport report(result.output);
-  EXPECT_EQ(result.exit_code, 0) << result.output;
-  EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
-  EXPECT_EQ(report.Number("/plugin_dialled"), kAtOnce);
-  EXPECT_EQ(report.Number("/host_dialled"), kAtOnce);
-  EXPECT_TRUE(report.Flag("/exited"));
+TEST_P(GoBrokerTest, AGoHostWithOurPlugin) { DriveOurPlugin(GetParam()); }
+
+TEST_P(GoBrokerTest, AGoHostWithOurPluginOverTcp) {
+  Wiring wiring = GetParam();
+  wiring.network = Endpoint::Network::kTcp;
+  DriveOurPlugin(wiring);
 }
 
-std::string TlsName(const ::testing::TestParamInfo<TlsMode>& info) {
-  return info.param == TlsMode::kInsecure ? "Plain" : "AutoMtls";
-}
+using Network = Endpoint::Network;
 
-INSTANTIATE_TEST_SUITE_P(Tls, GoBrokerTest,
-                         ::testing::Values(TlsMode::kInsecure,
-                                           TlsMode::kAutoMtls),
-                         TlsName);
+INSTANTIATE_TEST_SUITE_P(
+    Wired, GoBrokerTest,
+    ::testing::Values(Wiring{Network::kUnix, TlsMode::kInsecure},
+                      Wiring{Network::kUnix, TlsMode::kAutoMtls},
+                      Wiring{Network::kUnix, TlsMode::kInsecure, true},
+                      Wiring{Network::kUnix, TlsMode::kAutoMtls, true}),
+    WiringName);
 
 // go-plugin's example, each half of it against ours.
 class BidirectionalTest : public PeersTest {

@@ -23,6 +23,7 @@
 #include "goplugin/internal/serve/service_methods.h"
 #include "goplugin/server.h"
 #include "tests/support/broker/adder.h"
+#include "tests/support/broker/bulk.h"
 
 namespace goplugin::testing {
 namespace {
@@ -153,6 +154,7 @@ class ControlService final : public broker::Control::Service {
  private:
   grpc::Status AcceptForCounter(const broker::CounterGet& request,
                                 broker::CounterValue* response) {
+    if (request.key() == "stop") return Stop(nullptr, nullptr, nullptr);
     broker::AcceptRequest accept;
     std::uint32_t count = 0;
     if (!absl::SimpleAtoi(absl::StripPrefix(request.key(), "accept:"),
@@ -170,7 +172,9 @@ class ControlService final : public broker::Control::Service {
   }
 
   grpc::Status DialForCounter(const broker::CounterPut& request) {
-    auto channel = broker_->Dial(request.add_server());
+    DialOptions patient;
+    patient.timeout = absl::Seconds(30);
+    auto channel = broker_->Dial(request.add_server(), patient);
     const absl::StatusOr<std::int64_t> sum =
         channel.ok() ? HelperSum(*channel, request.value(), 1)
                      : channel.status();
@@ -202,10 +206,11 @@ class ControlService final : public broker::Control::Service {
 
 int Main() {
   ControlService control;
+  BulkService bulk;
   ServeOptions options;
   options.magic_cookie_key = "BASIC_PLUGIN";
   options.magic_cookie_value = "hello";
-  options.services = {{1, {&control}}};
+  options.services = {{1, {&control, &bulk}}};
   options.on_broker = [&control](Broker& broker) {
     control.set_broker(&broker);
   };

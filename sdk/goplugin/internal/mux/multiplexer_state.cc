@@ -21,6 +21,7 @@ Multiplexer::State::State(EventLoop& loop, Options options)
     : loop_(loop),
       options_(std::move(options)),
       knock_timer_(loop),
+      opening_timer_(loop),
       refusal_timer_(loop),
       eager_timer_(loop),
       drain_timer_(loop) {}
@@ -32,6 +33,11 @@ void Multiplexer::State::Start(UniqueFd connection) {
   callbacks.on_end = [this](const absl::Status& status) {
     loop_.Post([weak = std::weak_ptr<State*>(self_), status] {
       if (const auto self = weak.lock()) (*self)->OnConnectionEnd(status);
+    });
+  };
+  callbacks.on_taken = [this] {
+    loop_.Post([weak = std::weak_ptr<State*>(self_)] {
+      if (const auto self = weak.lock()) (*self)->Advance();
     });
   };
   connection_ = std::make_unique<MuxConnection>(
@@ -123,7 +129,11 @@ void Multiplexer::State::OnVisitors(std::uint64_t key) {
 
 void Multiplexer::State::Advance() {
   if (connection_ == nullptr || !end_.ok()) return;
-  while (const auto step = outgoing_.Next()) {
+  // A Go host has one goroutine for each id that waits for a stream. Of two
+  // that were told to take one, either may take the first.
+  while (!connection_->opening()) {
+    const auto step = outgoing_.Next();
+    if (!step.has_value()) return;
     if (step->knock.has_value()) {
       Knock(*step);
     } else {
@@ -192,7 +202,7 @@ void Multiplexer::State::OnAnswer(ServiceId id, const std::string& error) {
       OpenStream(outgoing_.finished());
       return Advance();
     case OutgoingKnocks::Verdict::kThrowAway:
-      connection_->Open(UniqueFd()).IgnoreError();
+      OpenOn(UniqueFd()).IgnoreError();
       return;
     case OutgoingKnocks::Verdict::kUnexpected:
       Warn(absl::StrCat("the ", options_.peer,
@@ -208,13 +218,23 @@ void Multiplexer::State::OpenStream(Request request) {
   const std::uint64_t door = visitor->second.door;
   UniqueFd socket = std::move(visitor->second.socket);
   visitors_.erase(visitor);
-  const absl::Status opened = connection_->Open(std::move(socket));
+  const absl::Status opened = OpenOn(std::move(socket));
   SetTrouble(door, opened.ok() ? absl::OkStatus()
                                : MakeError(Reason::kBrokerTimeout,
                                            absl::StrCat("no stream to the ",
                                                         options_.peer, ": ",
                                                         opened.message()),
                                            "try again later"));
+}
+
+absl::Status Multiplexer::State::OpenOn(UniqueFd socket) {
+  absl::Status opened = connection_->Open(std::move(socket));
+  if (!opened.ok()) return opened;
+  opening_timer_.Start(kOpeningTimeout, [this] {
+    connection_->StopOpening();
+    Advance();
+  });
+  return opened;
 }
 
 void Multiplexer::State::TurnAway(Request request, const absl::Status& why) {

@@ -27,6 +27,8 @@ class Multiplexer::State {
  public:
   // How long a knock waits for its answer; the Go implementation's time.
   static constexpr absl::Duration kKnockTimeout = absl::Seconds(5);
+  // How long a stream that was opened is to be taken before the next one is.
+  static constexpr absl::Duration kOpeningTimeout = absl::Seconds(5);
   // An id is usually dialled right after it was told. For so long the messages
   // about it are waited for.
   static constexpr absl::Duration kHurryTime = absl::Seconds(1);
@@ -66,6 +68,7 @@ class Multiplexer::State {
   void Knock(const OutgoingKnocks::Step& step);
   void OnKnockTimeout();
   void OpenStream(Request request);
+  absl::Status OpenOn(UniqueFd socket);
   void TurnAway(Request request, const absl::Status& why);
   void SetTrouble(std::uint64_t door, const absl::Status& trouble);
   void StopWaiting();
@@ -93,6 +96,7 @@ class Multiplexer::State {
   Request last_request_ = 0;
   OutgoingKnocks outgoing_;
   Timer knock_timer_;
+  Timer opening_timer_;
   std::shared_ptr<void> knock_hurry_;
 
   IncomingKnocks incoming_;

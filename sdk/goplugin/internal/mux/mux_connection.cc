@@ -74,6 +74,7 @@ MuxConnection::~MuxConnection() {
 absl::Status MuxConnection::Open(UniqueFd socket) {
   absl::StatusOr<StreamId> stream = session_.Open();
   if (!stream.ok()) return stream.status();
+  opening_ = *stream;
   if (socket.valid()) {
     Join(*stream, std::move(socket));
   } else {
@@ -218,6 +219,7 @@ void MuxConnection::OnWindow(StreamId stream) {
 }
 
 void MuxConnection::Flush() {
+  TellIfTaken();
   while (!ended_ && !session_.output().empty()) {
     const ssize_t count = Send(connection_.get(), session_.output());
     if (count < 0) {
@@ -228,6 +230,12 @@ void MuxConnection::Flush() {
   }
   for (StreamId stream : std::exchange(congested_, {})) OnWindow(stream);
   TellIfIdle();
+}
+
+void MuxConnection::TellIfTaken() {
+  if (!opening_.has_value() || session_.IsUnaccepted(*opening_)) return;
+  opening_.reset();
+  if (callbacks_.on_taken) callbacks_.on_taken();
 }
 
 void MuxConnection::CallWhenIdle(absl::AnyInvocable<void()> on_idle) {

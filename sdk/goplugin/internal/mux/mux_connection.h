@@ -10,6 +10,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/mux/byte_queue.h"
@@ -32,6 +33,8 @@ class MuxConnection final : private YamuxSession::Events {
     // The connection is over; once, and from inside Open too. OK when the other
     // side just closed it. What has arrived is still delivered.
     absl::AnyInvocable<void(const absl::Status&)> on_end;
+    // opening() has become false. From inside any method; may be null.
+    absl::AnyInvocable<void()> on_taken = nullptr;
   };
 
   // All sockets must be non-blocking.
@@ -45,6 +48,10 @@ class MuxConnection final : private YamuxSession::Events {
   // Opens a stream and joins it to `socket`. An invalid one makes it a stream
   // that ends at once. Errors: those of YamuxSession::Open.
   absl::Status Open(UniqueFd socket);
+  // Whether the other side has yet to take the stream opened last.
+  bool opening() const { return opening_.has_value(); }
+  // It is waited for no longer.
+  void StopOpening() { opening_.reset(); }
 
   // Calls it once, when no stream has anything (more) to send and all that was
   // to be sent has gone out, or the connection is over.
@@ -85,6 +92,7 @@ class MuxConnection final : private YamuxSession::Events {
   void Break(StreamId stream);
   void Flush();
   void TellIfIdle();
+  void TellIfTaken();
   void End(const absl::Status& status);
 
   EventLoop& loop_;
@@ -95,6 +103,7 @@ class MuxConnection final : private YamuxSession::Events {
   const Stopwatch clock_;
   Timer timer_;
   Bridges bridges_;
+  absl::optional<StreamId> opening_;
   // Streams that wait for room in the connection.
   std::vector<StreamId> congested_;
   std::unique_ptr<char[]> buffer_;

@@ -91,6 +91,10 @@ class YamuxSession {
   // A new stream; data may be sent at once. Errors: the other side accepts none
   // (any more), or kBacklog of them wait for it.
   absl::StatusOr<StreamId> Open();
+  // Whether the other side has yet to take this stream, which Open gave.
+  bool IsUnaccepted(StreamId stream) const {
+    return unaccepted_.count(stream) > 0;
+  }
   // Of a stream that the other side opened.
   void Accept(StreamId stream);
 
