@@ -36,6 +36,7 @@ build_go() {
   build "$here/go" kv ./cmd/kv
   build "$here/go" host ./cmd/host
   build "$here/go" broker ./cmd/broker
+  build "$here/go" yamux ./cmd/yamux
   build "$root/examples/plugin_go" plugin_go .
   build "$root/tests/benchmarks/go_host" go_host .
   examples=github.com/hashicorp/go-plugin/examples

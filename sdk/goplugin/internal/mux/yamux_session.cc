@@ -394,7 +394,7 @@ void YamuxSession::Frame(FrameType type, unsigned flags, StreamId stream,
   control_since_mark_ += kFrameHeaderSize;
 }
 
-absl::Status YamuxSession::Fail(std::string what, GoAwayCode code) {
+absl::Status YamuxSession::Fail(absl::string_view what, GoAwayCode code) {
   // Also after a GoAway of the owner: that gave another reason.
   Frame(FrameType::kGoAway, 0, 0, static_cast<std::uint32_t>(code));
   end_ = absl::AbortedError(what);

@@ -96,23 +96,23 @@ class YamuxSession {
     return unaccepted_.count(stream) > 0;
   }
   // Of a stream that the other side opened.
-  void Accept(StreamId stream);
+  void Accept(StreamId id);
 
   // Room for at most `max` bytes of data, as far as the stream's window goes;
   // empty when there is no window or no such stream. EndData tells how many
   // were put there. No other call in between.
-  absl::Span<char> BeginData(StreamId stream, size_t max);
+  absl::Span<char> BeginData(StreamId id, size_t max);
   void EndData(size_t size);
   // Sends as much as the window lets, and says how much that was.
-  size_t Send(StreamId stream, absl::string_view bytes);
-  std::uint32_t SendWindow(StreamId stream) const;
+  size_t Send(StreamId id, absl::string_view bytes);
+  std::uint32_t SendWindow(StreamId id) const;
 
   // `size` more bytes of the stream's data are out of the way.
-  void Consumed(StreamId stream, size_t size);
+  void Consumed(StreamId id, size_t size);
   // No more data will be sent.
-  void CloseWrite(StreamId stream);
+  void CloseWrite(StreamId id);
   // Both directions end, without regard for what is under way.
-  void Reset(StreamId stream);
+  void Reset(StreamId id);
   // Accepts no more streams.
   void GoAway(GoAwayCode code);
 
@@ -139,7 +139,7 @@ class YamuxSession {
   };
   using Streams = std::map<StreamId, Stream>;
 
-  Stream* Find(StreamId stream);
+  Stream* Find(StreamId id);
   bool MayBeOpenedByPeer(StreamId stream) const;
   absl::Status OnFrame(const FrameHeader& header);
   absl::Status OnStreamFrame(const FrameHeader& header);
@@ -151,13 +151,13 @@ class YamuxSession {
   void OnPing(const FrameHeader& header);
   absl::Status OnGoAway(const FrameHeader& header);
   void OnPayload(absl::string_view bytes);
-  void OnFin(StreamId stream);
+  void OnFin(StreamId id);
 
   void ResetHalfClosed();
-  void Erase(StreamId stream);
+  void Erase(StreamId id);
   void Frame(FrameType type, unsigned flags, StreamId stream,
              std::uint32_t length);
-  absl::Status Fail(std::string what, GoAwayCode code);
+  absl::Status Fail(absl::string_view what, GoAwayCode code);
 
   Events& events_;
   const StreamId first_id_;
