@@ -2,20 +2,29 @@
 // as tests/conformance/go/cmd/broker does, for comparison with that program as
 // a host. Not part of cpp_host: both services' protos have the package "proto".
 //
-//   broker_host [-automtls] [-shared] [-measure N] PLUGIN
+//   broker_host [-automtls] [-mux] [-shared] [-measure N] PLUGIN
+//   broker_host [-automtls] [-mux] -beside [-measure N] PLUGIN
 //
 // -shared: what the plugin dials is one server for all ids, not one for each.
 // Prints one JSON line: dial_us and dial_back_us, a list of each.
+//
+// -beside: N small calls on a brokered connection alone, and as many while the
+// main connection moves data both ways as fast as it goes: alone_us, beside_us
+// and the bulk's bytes per second.
 
 #include <grpcpp/client_context.h>
+#include <grpcpp/impl/client_unary_call.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/status.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -32,6 +41,8 @@ namespace {
 struct Flags {
   bool auto_mtls = false;
   bool shared = false;
+  bool multiplex = false;
+  bool beside = false;
   int count = 100;
   std::string plugin;
 };
@@ -126,6 +137,79 @@ void Measure(const Flags& flags, goplugin::Client& client) {
               dial_back.c_str());
 }
 
+// Moves data over the main connection in messages of 1 MiB until it is
+// destroyed, each way in a thread of its own. The plugin's KV service is called
+// without generated code: its protos' names are taken here.
+class Bulk {
+ public:
+  explicit Bulk(goplugin::Client& client) {
+    // PutRequest{key, value}; GetRequest{key}, a number of bytes.
+    const std::string value(kMessage, 'v');
+    const std::string put =
+        absl::StrCat("\x0a\x01k\x12", "\x80\x80\x40", value);
+    const std::string number = absl::StrCat(kMessage);
+    const std::string get = absl::StrCat(
+        "\x0a", std::string(1, static_cast<char>(number.size())), number);
+    threads_.emplace_back([this, put, &client] { Run(client, "Put", put); });
+    threads_.emplace_back([this, get, &client] { Run(client, "Get", get); });
+  }
+  ~Bulk() {
+    over_ = true;
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  std::int64_t bytes() const { return messages_ * kMessage; }
+
+ private:
+  static constexpr std::int64_t kMessage = 1 << 20;
+
+  void Run(goplugin::Client& client, const char* method,
+           const std::string& request) {
+    using grpc::internal::RpcMethod;
+    const std::string path = absl::StrCat("/proto.KV/", method);
+    const grpc::Slice slice(request);
+    const grpc::ByteBuffer message(&slice, 1);
+    while (!over_) {
+      grpc::ClientContext context;
+      grpc::ByteBuffer answer;
+      Must(
+          grpc::internal::BlockingUnaryCall<grpc::ByteBuffer, grpc::ByteBuffer>(
+              client.channel().get(),
+              RpcMethod(path.c_str(), RpcMethod::NORMAL_RPC), &context, message,
+              &answer));
+      ++messages_;
+    }
+  }
+
+  std::atomic<bool> over_{false};
+  std::atomic<std::int64_t> messages_{0};
+  std::vector<std::thread> threads_;
+};
+
+void MeasureBeside(const Flags& flags, goplugin::Client& client) {
+  const std::uint32_t id =
+      AskToAccept(*client.NewStub<proto::Counter>(), /*count=*/1);
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel =
+      client.broker().Dial(id);
+  Must(channel.status());
+  const auto adder = proto::AddHelper::NewStub(*channel);
+  const auto call = [&adder] {
+    grpc::ClientContext context;
+    proto::SumResponse response;
+    Must(adder->Sum(&context, proto::SumRequest(), &response));
+  };
+  Timed(flags.count / 10, call);  // warms up
+  const std::string alone = Timed(flags.count, call);
+  using Clock = std::chrono::steady_clock;
+  const Bulk bulk(client);
+  const Clock::time_point begin = Clock::now();
+  const std::string beside = Timed(flags.count, call);
+  const std::chrono::duration<double> wall = Clock::now() - begin;
+  std::printf("{\"alone_us\":%s,\"beside_us\":%s,\"bulk_per_second\":%.0f}\n",
+              alone.c_str(), beside.c_str(),
+              static_cast<double>(bulk.bytes()) / wall.count());
+}
+
 bool Parse(int argc, char** argv, Flags* flags) {
   int i = 1;
   for (; i < argc && argv[i][0] == '-'; ++i) {
@@ -134,6 +218,10 @@ bool Parse(int argc, char** argv, Flags* flags) {
       flags->auto_mtls = true;
     } else if (name == "-shared") {
       flags->shared = true;
+    } else if (name == "-mux") {
+      flags->multiplex = true;
+    } else if (name == "-beside") {
+      flags->beside = true;
     } else if (name != "-measure" || ++i == argc ||
                !absl::SimpleAtoi(argv[i], &flags->count)) {
       return false;
@@ -149,8 +237,10 @@ bool Parse(int argc, char** argv, Flags* flags) {
 int main(int argc, char** argv) {
   Flags flags;
   if (!Parse(argc, argv, &flags)) {
-    std::fputs("usage: broker_host [-automtls] [-shared] [-measure N] PLUGIN\n",
-               stderr);
+    std::fputs(
+        "usage: broker_host [-automtls] [-mux] [-shared | -beside] "
+        "[-measure N] PLUGIN\n",
+        stderr);
     return 64;
   }
   goplugin::ClientOptions options;
@@ -159,9 +249,14 @@ int main(int argc, char** argv) {
   options.handshake.protocol_versions = {1};
   options.tls.mode = flags.auto_mtls ? goplugin::TlsMode::kAutoMtls
                                      : goplugin::TlsMode::kInsecure;
+  if (flags.multiplex) options.multiplex = goplugin::Multiplex::kRequire;
   absl::StatusOr<std::unique_ptr<goplugin::Client>> client =
       goplugin::Client::Launch(goplugin::Command{flags.plugin}, options);
   Must(client.status());
-  Measure(flags, **client);
+  if (flags.beside) {
+    MeasureBeside(flags, **client);
+  } else {
+    Measure(flags, **client);
+  }
   return 0;
 }

@@ -90,22 +90,25 @@ def cold_start(table, setup):
         table.pairs("  host's processor time, a launch", processor)
 
 
+def calls_row(table, setup, what, flags, field, sides=None, **verdict):
+    """One field of the calls that two hosts make: ours, and the Go host."""
+    ours, other = sides or (setup.cpp, setup.go)
+    pairs = measure.Pairs("/s" if field == "per_second" else "us")
+    for _ in range(setup.rounds):
+        pairs.add(*(measure.run(side([*flags, "-launches", "0"]),
+                                setup.directory)[0][field]
+                    for side in (ours, other)))
+    table.pairs(what, pairs, **verdict)
+
+
 def unary_go(table, setup):
     for name, flags in SECURITY:
-        for parallel in (1, 8):
-            pairs = measure.Pairs("us" if parallel == 1 else "/s")
-            field = "p50_us" if parallel == 1 else "per_second"
-            options = [*flags, "-launches", "0", "-calls", str(setup.calls),
-                       "-parallel", str(parallel)]
-            for _ in range(setup.rounds):
-                ours = measure.run(setup.cpp(options), setup.directory)
-                other = measure.run(setup.go(options), setup.directory)
-                pairs.add(ours[0][field], other[0][field])
-            if parallel == 1:
-                table.pairs(f"unary, one caller, {name} (Go)", pairs)
-            else:
-                table.pairs(f"unary, 8 callers, {name} (Go)", pairs,
-                            ours_over_other=True)
+        flags = [*flags, "-calls", str(setup.calls)]
+        calls_row(table, setup, f"unary, one caller, {name} (Go)", flags,
+                  "p50_us")
+        calls_row(table, setup, f"unary, 8 callers, {name} (Go)",
+                  [*flags, "-parallel", "8"], "per_second",
+                  ours_over_other=True)
 
 
 def batch_pairs(setup, ours, other, call):
@@ -184,26 +187,79 @@ def channel_arguments(table, setup):
     ours.close()
 
 
+def broker_rows(table, setup, prefix, flags, rows):
+    """Rows of a field, a name and a target."""
+    name = "AutoMTLS" if "-automtls" in flags else "plain"
+    flags = [*flags, "-measure", str(setup.brokered)]
+    ours = [setup.program("broker_host"), *flags]
+    other = [setup.broker_peer, *flags, "-host", setup.broker_peer]
+    pairs = {field: measure.Pairs() for field, _, _ in rows}
+    for _ in range(setup.rounds):
+        first, second = (measure.medians(command, setup.directory)
+                         for command in ([*ours, setup.broker_peer], other))
+        if "shared_us" in pairs:
+            shared = measure.medians([*ours, "-shared", setup.broker_peer],
+                                     setup.directory)
+            first["shared_us"] = shared["dial_back_us"]
+            second["shared_us"] = second["dial_back_us"]
+        for field, both in pairs.items():
+            both.add(first[field], second[field])
+    for field, what, target in rows:
+        table.pairs(f"{prefix}{what}, {name} (Go)", pairs[field],
+                    target=target)
+
+
 def broker(table, setup):
-    rows = (("dial_us", "broker: dial and first reply", (1.1, 1.5)),
-            ("dial_back_us", "broker: the plugin dials back", (1.0, 1.3)),
-            ("shared_us", "  the same, one server for all", (None, None)))
-    for number, (name, flags) in enumerate(SECURITY):
-        flags = [*flags, "-measure", str(setup.brokered)]
-        ours = [setup.program("broker_host"), *flags]
-        other = [setup.broker_peer, *flags, "-host", setup.broker_peer]
-        pairs = {field: measure.Pairs() for field, _, _ in rows}
+    for number, (_, flags) in enumerate(SECURITY):
+        broker_rows(table, setup, "broker: ", flags, (
+            ("dial_us", "dial and first reply", (1.1, 1.5)[number]),
+            ("dial_back_us", "the plugin dials back", (1.0, 1.3)[number]),
+            ("shared_us", "the same, one server for all", None)))
+
+
+def multiplexed(table, setup):
+    """Everything over one connection, on both sides."""
+    small = ["-calls", str(setup.calls)]
+    large = ["-calls", "4", "-warmup", "1", "-size", str(64 << 20)]
+    for number, (name, security) in enumerate(SECURITY):
+        flags = ["-mux", *security]
+        target = None if number else 1.0
+        calls_row(table, setup, f"mux: unary, {name} (Go)", [*flags, *small],
+                  "p50_us", target=target)
+        calls_row(table, setup, f"mux: 8 callers, {name} (Go)",
+                  [*flags, *small, "-parallel", "8"], "per_second",
+                  ours_over_other=True, more_is_better=True, target=target)
+        for call in ("put", "get"):
+            calls_row(table, setup, f"mux: 64 MiB, {call}, {name} (Go)",
+                      [*flags, *large, "-call", call], "p50_us", target=target)
+        broker_rows(table, setup, "mux: ", flags, (
+            ("dial_us", "dial and first reply", 1.4 if number else 1.0),
+            ("dial_back_us", "the plugin dials back", 1.4 if number else 1.0)))
+
+    def bridged(options):
+        return setup.cpp(["-mux", *options])
+
+    for what, flags in (("unary", small), ("64 MiB, put",
+                                           [*large, "-call", "put"])):
+        calls_row(table, setup, f"mux, and without: {what}", flags, "p50_us",
+                  sides=(bridged, setup.cpp), ours_over_other=True)
+    beside(table, setup)
+
+
+def beside(table, setup):
+    """Small calls on one stream while another one is full."""
+    for name, flags in (("mux", ["-mux"]), ("without", [])):
+        pairs, rates = measure.Pairs(), []
         for _ in range(setup.rounds):
-            medians = [measure.medians(command, setup.directory) for command in
-                       ([*ours, setup.broker_peer], other,
-                        [*ours, "-shared", setup.broker_peer])]
-            medians[0]["shared_us"] = medians[2]["dial_back_us"]
-            medians[1]["shared_us"] = medians[1]["dial_back_us"]
-            for field, both in pairs.items():
-                both.add(medians[0][field], medians[1][field])
-        for field, what, targets in rows:
-            table.pairs(f"{what}, {name} (Go)", pairs[field],
-                        target=targets[number])
+            line = measure.run(
+                [setup.program("broker_host"), *flags, "-beside", "-measure",
+                 str(setup.calls), setup.broker_peer], setup.directory)[0]
+            pairs.add(measure.p99(line["beside_us"]),
+                      measure.p99(line["alone_us"]))
+            rates.append(line["bulk_per_second"] / 1e6)
+        table.pairs(f"p99 beside a bulk stream, and alone: {name}", pairs,
+                    ours_over_other=True, target=3)
+        table.single("  the bulk stream", show(rates, "MB/s"))
 
 
 def output_row(table, setup, what, flags, kind, count, target):
@@ -326,7 +382,7 @@ def main():
                         help="the names of parts to run, comma-separated")
     flags = parser.parse_args()
     parts = (cold_start, unary_go, unary_raw, channel_arguments, broker,
-             output, together, logs, overshoot)
+             multiplexed, output, together, logs, overshoot)
     wanted = flags.only.split(",") if flags.only else [
         part.__name__ for part in parts]
     with tempfile.TemporaryDirectory() as directory:

@@ -61,7 +61,7 @@ bool MakesSense(const Flags& flags) {
 const char kUsage[] =
     R"(usage: cpp_host [-bench hosts] [-launches N] [-calls N] [-warmup N]
                 [-parallel N] [-size BYTES] [-call get|put|ping] [-automtls]
-                [-output stdout|hclog|text] [-count N]
+                [-mux] [-output stdout|hclog|text] [-count N]
                 [-cwd DIR] [-argument NAME=INTEGER]... PLUGIN [ARGS...]
        cpp_host -bench batches [...] PLUGIN [ARGS...]
        cpp_host -bench batches -socket PATH [-argument NAME=INTEGER]...
@@ -76,6 +76,8 @@ absl::optional<Flags> ParseFlags(int argc, char** argv) {
     const std::string name = argv[i] + 1;
     if (name == "automtls") {
       flags.auto_mtls = true;
+    } else if (name == "mux") {
+      flags.multiplex = true;
     } else if (i + 1 == argc || !SetFlag(name, argv[++i], &flags)) {
       return absl::nullopt;
     }

@@ -21,6 +21,7 @@ struct Flags {
   int count = 10;
   int deadline_ms = 500;  // of a launch (overshoot)
   bool auto_mtls = false;
+  bool multiplex = false;
   std::string call = "get";
   std::string output;     // stdout, hclog or text: a flood of it; empty: none
   std::string directory;  // the plugin's working directory

@@ -82,6 +82,10 @@ def medians(command, directory):
             if isinstance(values, list)}
 
 
+def p99(values):
+    return statistics.quantiles(values, n=100, method="inclusive")[98]
+
+
 def quartiles(values):
     """(lower quartile, median, upper quartile)."""
     return tuple(statistics.quantiles(values, n=4, method="inclusive"))

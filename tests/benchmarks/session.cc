@@ -45,6 +45,7 @@ ClientOptions OptionsOf(const Flags& flags) {
   options.handshake.magic_cookie_value = "hello";
   options.handshake.protocol_versions = {1};
   options.tls.mode = flags.auto_mtls ? TlsMode::kAutoMtls : TlsMode::kInsecure;
+  if (flags.multiplex) options.multiplex = Multiplex::kRequire;
   for (const auto& argument : flags.arguments) {
     options.channel_arguments.SetInt(argument.first, argument.second);
   }

@@ -25,7 +25,7 @@ import (
 
 type flags struct {
 	launches, calls, warmup, parallel, size, count int
-	autoMTLS                                       bool
+	autoMTLS, mux                                  bool
 	call, output, directory                        string
 	command                                        []string
 }
@@ -38,6 +38,7 @@ func parseFlags() flags {
 	flag.IntVar(&f.parallel, "parallel", 1, "callers at the same time")
 	flag.IntVar(&f.size, "size", 16, "bytes of the value")
 	flag.BoolVar(&f.autoMTLS, "automtls", false, "AutoMTLS")
+	flag.BoolVar(&f.mux, "mux", false, "GRPCBrokerMultiplex")
 	flag.StringVar(&f.call, "call", "get", "get, put or ping (the health check, no file)")
 	flag.StringVar(&f.output, "output", "", "stdout, hclog or text: what the plugin floods the host with")
 	flag.IntVar(&f.count, "count", 100000, "bytes (stdout) or lines of that")
@@ -104,8 +105,11 @@ func newClient(f flags, logger hclog.Logger, stdout io.Writer) *plugin.Client {
 		Cmd:              command,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		AutoMTLS:         f.autoMTLS,
-		Logger:           logger,
-		SyncStdout:       stdout,
+
+		GRPCBrokerMultiplex: f.mux,
+
+		Logger:     logger,
+		SyncStdout: stdout,
 	})
 }
 
