@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -72,6 +73,8 @@ class OutputChecker {
   }
 
   bool at_boundary() const { return header_.empty() && payload_ == 0; }
+  // Window given to the other side.
+  size_t granted() const { return granted_; }
   bool last_is_go_away() const { return last_ == FrameType::kGoAway; }
 
  private:
@@ -85,6 +88,7 @@ class OutputChecker {
       Require(header.stream > newest_);
       newest_ = header.stream;
     }
+    if (last_ == FrameType::kWindowUpdate) granted_ += header.length;
     if (last_ != FrameType::kData) return;
     Require(header.flags == 0 && header.length > 0);
     payload_ = header.length;
@@ -94,6 +98,7 @@ class OutputChecker {
   StreamId newest_ = 0;
   std::string header_;
   std::uint32_t payload_ = 0;
+  size_t granted_ = 0;
   FrameType last_ = FrameType::kData;
 };
 
@@ -115,12 +120,17 @@ class Owner final : public YamuxSession::Events {
       Act(head);
     }
     Require(session_.stream_count() == streams_.size());
+    // Who waits for window has been told of it.
+    for (const auto& stream : streams_) {
+      Require(!stream.second.blocked || session_.SendWindow(stream.first) == 0);
+    }
   }
 
   void Finish() {
     TakeOutput(session_.output().size());
     Require(output_.at_boundary());
     if (!end_.ok()) Require(output_.last_is_go_away());
+    Require(output_.granted() <= consumed_);
     // A frame of 12 bytes has at most one of 12 bytes as its answer.
     Require(out_ <= in_ + sent_ + calls_ * 2 * kFrameHeaderSize);
   }
@@ -138,7 +148,9 @@ class Owner final : public YamuxSession::Events {
     React(id);
   }
   void OnWindow(StreamId id) override {
-    Require(!Find(id).closed && session_.SendWindow(id) > 0);
+    Stream& stream = Find(id);
+    Require(stream.blocked && !stream.closed && session_.SendWindow(id) > 0);
+    stream.blocked = false;
     React(id);
   }
   void OnFinished(StreamId id) override {
@@ -159,6 +171,7 @@ class Owner final : public YamuxSession::Events {
     size_t unconsumed = 0;
     bool finished = false;
     bool closed = false;
+    bool blocked = false;
   };
 
   Stream& Find(StreamId id) {
@@ -232,7 +245,7 @@ class Owner final : public YamuxSession::Events {
       case 2:
         if (known == nullptr) return session_.Consumed(id, what);
         session_.Consumed(id, known->unconsumed);
-        known->unconsumed = 0;
+        consumed_ += std::exchange(known->unconsumed, 0);
         return;
       case 3:
         session_.CloseWrite(id);
@@ -261,6 +274,9 @@ class Owner final : public YamuxSession::Events {
     std::fill(room.begin(), room.end(), 'y');
     session_.EndData(room.size());
     sent_ += room.size();
+    const auto stream = streams_.find(id);
+    if (stream == streams_.end() || stream->second.closed) return;
+    stream->second.blocked = session_.SendWindow(id) == 0;
   }
 
   void TakeOutput(size_t most) {
@@ -277,8 +293,10 @@ class Owner final : public YamuxSession::Events {
   absl::Duration now_ = absl::ZeroDuration();
   absl::Status end_;
   int reactions_ = 0;
-  // Bytes received, sent as data, and put out; calls that may put frames out.
+  // Bytes received, consumed, sent as data, and put out; calls that may put
+  // frames out.
   size_t in_ = 0;
+  size_t consumed_ = 0;
   size_t sent_ = 0;
   size_t out_ = 0;
   size_t calls_ = 0;
