@@ -114,7 +114,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
   if (core_->multiplexed()) {
     auto door = core_->OpenDoor(id);
     if (!door.ok()) return door.status();
-    target.endpoint = {Endpoint::Network::kUnix, (*door)->path()};
+    target.endpoint = (*door)->endpoint();
     target.door = *std::move(door);
   } else {
     absl::StatusOr<Endpoint> endpoint = core_->Await(id, options.timeout);

@@ -198,12 +198,14 @@ class MultiplexerTest : public ::testing::Test {
 
   std::shared_ptr<Door> OpenDoor(Multiplexer& from,
                                  absl::optional<std::uint32_t> id) {
-    auto door = from.OpenDoor(Path(absl::StrCat("door", ++doors_)), id);
+    auto door = from.OpenDoor(id);
     EXPECT_TRUE(door.ok()) << door.status();
     return door.ok() ? *std::move(door) : nullptr;
   }
 
-  static UniqueFd Enter(const Door& door) { return ConnectTo(door.path()); }
+  static UniqueFd Enter(const Door& door) {
+    return ConnectTo(door.endpoint().address);
+  }
 
   // The next connection that comes to a server.
   static UniqueFd Accept(const UniqueFd& listener) {
@@ -235,7 +237,6 @@ class MultiplexerTest : public ::testing::Test {
   UniqueFd host_talk_;
   UniqueFd plugin_talk_;
   std::vector<std::thread> threads_;
-  int doors_ = 0;
   absl::Mutex mutex_;
   std::string warnings_ ABSL_GUARDED_BY(mutex_);
 };
@@ -251,7 +252,7 @@ TEST_F(MultiplexerTest, BytesGoBothWays) {
 TEST_F(MultiplexerTest, ServicesOfEitherSide) {
   for (Multiplexer* dialler : {host_.get(), plugin_.get()}) {
     Multiplexer& server = dialler == host_.get() ? *plugin_ : *host_;
-    const std::string path = Path(absl::StrCat("server", doors_));
+    const std::string path = Path(dialler == host_.get() ? "theirs" : "ours");
     const UniqueFd listener = *ListenAt(path);
     server.Serve(kService, path);
     auto door = OpenDoor(*dialler, kService);
@@ -355,10 +356,10 @@ TEST_F(MultiplexerTest, WhatHasArrivedOutlivesTheConnection) {
 
 TEST_F(MultiplexerTest, ADoorIsForThisProcessOnly) {
   main_door_ = OpenDoor(*host_, absl::nullopt);
-  const std::string path = main_door_->path();
+  const std::string name = main_door_->endpoint().address;
   const pid_t child = fork();
   if (child == 0) {
-    const UniqueFd socket = ConnectTo(path);
+    const UniqueFd socket = ConnectTo(name);
     char byte = 0;
     const bool refused = !socket.valid() || !Ready(socket.get(), POLLIN) ||
                          recv(socket.get(), &byte, 1, 0) <= 0;
@@ -374,10 +375,8 @@ TEST_F(MultiplexerTest, ADoorIsForThisProcessOnly) {
 
 TEST_F(MultiplexerTest, ADoorGoesWithItsSocket) {
   auto door = OpenDoor(*host_, kService);
-  const std::string path = door->path();
   const UniqueFd visitor = Enter(*door);
   door.reset();
-  EXPECT_FALSE(std::filesystem::exists(path));
   EXPECT_TRUE(AtEnd(visitor.get()));
   // Its knock is forgotten: others need not wait for the answer.
   Join();
@@ -397,8 +396,7 @@ TEST_F(MultiplexerTest, TheEndTurnsVisitorsAway) {
 
 TEST_F(MultiplexerTest, AfterItsEndNothingIsOpened) {
   OnLoop([this] { host_->End(absl::CancelledError("over")); });
-  EXPECT_EQ(host_->OpenDoor(Path("late"), absl::nullopt).status().message(),
-            "over");
+  EXPECT_EQ(host_->OpenDoor(absl::nullopt).status().message(), "over");
 }
 
 }  // namespace

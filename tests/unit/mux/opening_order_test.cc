@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,9 +30,6 @@ using Ids = std::vector<std::uint32_t>;
 class OpeningOrderTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = absl::StrCat(
-        std::filesystem::temp_directory_path().string(), "/muxXXXXXX");
-    directory_ = mkdtemp(pattern.data());
     Multiplexer::Options options;
     options.peer = "plugin";
     options.warn = [](const std::string& text) { ADD_FAILURE() << text; };
@@ -49,9 +45,8 @@ class OpeningOrderTest : public ::testing::Test {
     multiplexer_->Start(UniqueFd(ends[0]));
     peer_.reset(ends[1]);
     for (std::uint32_t id : {1, 2}) {
-      doors_.push_back(
-          *multiplexer_->OpenDoor(absl::StrCat(directory_, "/door", id), id));
-      visitors_.push_back(ConnectTo(doors_.back()->path()));
+      doors_.push_back(*multiplexer_->OpenDoor(id));
+      visitors_.push_back(ConnectTo(doors_.back()->endpoint().address));
       // Its turn in the line is taken before the next one comes.
       AwaitVisitor();
     }
@@ -59,7 +54,6 @@ class OpeningOrderTest : public ::testing::Test {
 
   void TearDown() override {
     OnLoop([this] { multiplexer_->End(absl::CancelledError("over")); });
-    std::filesystem::remove_all(directory_);
   }
 
   void OnLoop(const std::function<void()>& task) {
@@ -115,7 +109,6 @@ class OpeningOrderTest : public ::testing::Test {
 
   Ids knocks_;  // the loop's
   EventLoop loop_;
-  std::string directory_;
   std::shared_ptr<Multiplexer> multiplexer_;
   UniqueFd peer_;
   std::vector<std::shared_ptr<Door>> doors_;

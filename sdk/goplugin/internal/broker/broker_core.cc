@@ -198,9 +198,7 @@ absl::StatusOr<std::shared_ptr<Door>> BrokerCore::OpenDoor(std::uint32_t id) {
     absl::MutexLock lock(&mutex_);
     if (!end_.ok()) return end_;
   }
-  absl::StatusOr<std::string> path = sockets_.NextPath();
-  if (!path.ok()) return ExplainFailure(path.status());
-  return setup_.multiplexer->OpenDoor(*path, id);
+  return setup_.multiplexer->OpenDoor(id);
 }
 
 absl::StatusOr<Endpoint> BrokerCore::AwaitAnnounced(std::uint32_t id,

@@ -57,6 +57,9 @@ constexpr IntegerArgument kArguments[] = {
     {GRPC_ARG_ENABLE_RETRIES, 0},
 };
 
+// Abstract names begin with a zero, as the kernel has them.
+constexpr absl::string_view kAbstract("\0", 1);
+
 // Characters that end a URI's path or begin an escape in it.
 bool MustEscape(char c) {
   return c == '%' || c == '#' || c == '?' || !absl::ascii_isgraph(c);
@@ -107,7 +110,10 @@ bool HasArgument(const grpc_channel_args& arguments, absl::string_view name) {
 std::string ChannelTarget(const Endpoint& endpoint) {
   const std::string& address = endpoint.address;
   if (endpoint.network == Endpoint::Network::kUnix) {
-    return absl::StrCat("unix:", PercentEncode(address));
+    return absl::StartsWith(address, kAbstract)
+               ? absl::StrCat("unix-abstract:",
+                              PercentEncode(address.substr(kAbstract.size())))
+               : absl::StrCat("unix:", PercentEncode(address));
   }
   if (absl::StartsWith(address, "[")) {
     return absl::StrCat("ipv6:", PercentEncode(address));

@@ -297,9 +297,8 @@ absl::Status Launch::OpenMux() {
     output->Note(LogLevel::kWarn, std::move(text));
   };
   callbacks.on_end = [this](const absl::Status& status) { OnMuxEnd(status); };
-  absl::StatusOr<std::unique_ptr<MuxLink>> link =
-      MuxLink::Open(runtime_.loop(), plugin_.response.endpoint,
-                    plugin_.files->directory(), std::move(callbacks));
+  absl::StatusOr<std::unique_ptr<MuxLink>> link = MuxLink::Open(
+      runtime_.loop(), plugin_.response.endpoint, std::move(callbacks));
   if (!link.ok()) return link.status();
   plugin_.mux = *std::move(link);
   return absl::OkStatus();

@@ -35,13 +35,13 @@ void SendAtOnce(int socket) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<MuxLink>> MuxLink::Open(
-    EventLoop& loop, const Endpoint& endpoint, const std::string& directory,
-    Callbacks callbacks) {
+absl::StatusOr<std::unique_ptr<MuxLink>> MuxLink::Open(EventLoop& loop,
+                                                       const Endpoint& endpoint,
+                                                       Callbacks callbacks) {
   absl::StatusOr<std::vector<SocketAddress>> addresses =
       SocketAddresses(endpoint);
   if (!addresses.ok()) return addresses.status();
-  auto link = absl::WrapUnique(new MuxLink(loop, endpoint, directory));
+  auto link = absl::WrapUnique(new MuxLink(loop, endpoint));
   link->addresses_ = *std::move(addresses);
   link->set_on_end(std::move(callbacks.on_end));
   Multiplexer::Options options;
@@ -53,10 +53,8 @@ absl::StatusOr<std::unique_ptr<MuxLink>> MuxLink::Open(
     if (const auto tell = *on_end) tell(status);
   };
   link->multiplexer_ = Multiplexer::Create(loop, std::move(options));
-  absl::StatusOr<std::string> path = link->sockets_.NextPath();
-  if (!path.ok()) return path.status();
   absl::StatusOr<std::shared_ptr<Door>> door =
-      link->multiplexer_->OpenDoor(*path, absl::nullopt);
+      link->multiplexer_->OpenDoor(absl::nullopt);
   if (!door.ok()) return door.status();
   link->main_door_ = *std::move(door);
   link->Connect();

@@ -11,7 +11,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "goplugin/endpoint.h"
-#include "goplugin/internal/broker/broker_sockets.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/mux/door.h"
@@ -36,11 +35,10 @@ class MuxLink {
     std::function<void(const absl::Status&)> on_end;
   };
 
-  // Begins to connect to the plugin at `endpoint`. Private sockets go to a new
-  // directory in `directory`; "" is a usual place.
-  static absl::StatusOr<std::unique_ptr<MuxLink>> Open(
-      EventLoop& loop, const Endpoint& endpoint, const std::string& directory,
-      Callbacks callbacks);
+  // Begins to connect to the plugin at `endpoint`.
+  static absl::StatusOr<std::unique_ptr<MuxLink>> Open(EventLoop& loop,
+                                                       const Endpoint& endpoint,
+                                                       Callbacks callbacks);
   // Closes the connection.
   ~MuxLink();
   MuxLink(const MuxLink&) = delete;
@@ -51,9 +49,7 @@ class MuxLink {
   }
 
   // Where gRPC finds the plugin's main server.
-  Endpoint main_door() const {
-    return {Endpoint::Network::kUnix, main_door_->path()};
-  }
+  const Endpoint& main_door() const { return main_door_->endpoint(); }
   const std::shared_ptr<Multiplexer>& multiplexer() const {
     return multiplexer_;
   }
@@ -63,11 +59,8 @@ class MuxLink {
   // their line before they listen.
   static constexpr absl::Duration kPatience = absl::Seconds(5);
 
-  MuxLink(EventLoop& loop, Endpoint endpoint, const std::string& directory)
-      : loop_(loop),
-        endpoint_(std::move(endpoint)),
-        sockets_(SocketsPlan{directory}),
-        retry_(loop) {}
+  MuxLink(EventLoop& loop, Endpoint endpoint)
+      : loop_(loop), endpoint_(std::move(endpoint)), retry_(loop) {}
 
   void Connect();
   void OnConnected(int error);
@@ -75,7 +68,6 @@ class MuxLink {
 
   EventLoop& loop_;
   const Endpoint endpoint_;
-  BrokerSockets sockets_;
   // Shared with the multiplexer, which may outlive this object.
   const std::shared_ptr<std::function<void(const absl::Status&)>> on_end_ =
       std::make_shared<std::function<void(const absl::Status&)>>();

@@ -30,7 +30,7 @@ struct ReadyPlugin {
   std::unique_ptr<PluginProcess> process;
   // nullptr where the plugin's files are not the client's to remove.
   std::unique_ptr<PluginFiles> files;
-  // nullptr where it is not multiplexed. Its sockets are among the files.
+  // nullptr where it is not multiplexed.
   std::unique_ptr<MuxLink> mux;
   HandshakeResponse response;
   std::shared_ptr<grpc::Channel> channel;

@@ -1,13 +1,10 @@
 #include "goplugin/internal/mux/door.h"
 
-#include <unistd.h>
-
 #include "goplugin/internal/mux/multiplexer.h"
 
 namespace goplugin::internal {
 
 void Door::Close() {
-  unlink(path_.c_str());
   if (const auto multiplexer = multiplexer_.lock()) {
     multiplexer->CloseDoor(key_);
   }

@@ -9,31 +9,34 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "goplugin/endpoint.h"
 
 namespace goplugin::internal {
 
 class Multiplexer;
 
-// A private unix socket of this process: whoever in it connects there gets a
+// A unix socket for this process alone: whoever in it connects there gets a
 // stream of the multiplexed connection, all for one destination. That is how
-// gRPC, which knows sockets only, comes to its connections.
+// gRPC, which knows sockets only, comes to its connections. The name is
+// abstract; others who connect are turned away, and can't listen there, for
+// this process does.
 //
 // Made by Multiplexer::OpenDoor; the socket goes with this object, connections
 // made through it stay. Thread-safe.
 class Door {
  public:
   Door(std::weak_ptr<Multiplexer> multiplexer, std::uint64_t key,
-       std::string path)
+       std::string name)
       : multiplexer_(std::move(multiplexer)),
         key_(key),
-        path_(std::move(path)) {}
+        endpoint_{Endpoint::Network::kUnix, std::move(name)} {}
   ~Door() { Close(); }
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
 
-  const std::string& path() const { return path_; }
+  const Endpoint& endpoint() const { return endpoint_; }
 
-  // Removes the socket; who waits for a stream is turned away. gRPC may hold on
+  // Closes the socket; who waits for a stream is turned away. gRPC may hold on
   // to its end of a door for much longer than anybody wants it.
   void Close();
 
@@ -51,7 +54,7 @@ class Door {
  private:
   const std::weak_ptr<Multiplexer> multiplexer_;
   const std::uint64_t key_;
-  const std::string path_;
+  const Endpoint endpoint_;
   mutable absl::Mutex mutex_;
   absl::Status trouble_ ABSL_GUARDED_BY(mutex_);
 };

@@ -56,11 +56,12 @@ void Multiplexer::Drain(absl::Duration timeout,
 }
 
 absl::StatusOr<std::shared_ptr<Door>> Multiplexer::OpenDoor(
-    const std::string& path, absl::optional<ServiceId> id) {
-  absl::StatusOr<UniqueFd> listener = ListenAt(path);
+    absl::optional<ServiceId> id) {
+  std::string name = NewAbstractName();
+  absl::StatusOr<UniqueFd> listener = ListenAt(name);
   if (!listener.ok()) return listener.status();
   const std::uint64_t key = ++last_key_;
-  auto door = std::make_shared<Door>(weak_from_this(), key, path);
+  auto door = std::make_shared<Door>(weak_from_this(), key, std::move(name));
   const absl::Status posted =
       Post([key, id, weak = std::weak_ptr<Door>(door),
             listener = *std::move(listener)](State& state) mutable {

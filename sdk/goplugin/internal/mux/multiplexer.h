@@ -26,7 +26,7 @@ namespace goplugin::internal {
 // next stream is.
 //
 //   auto multiplexer = Multiplexer::Create(loop, options);
-//   auto door = multiplexer->OpenDoor(path, id);   // gRPC dials it
+//   auto door = multiplexer->OpenDoor(id);         // gRPC dials it
 //   multiplexer->Serve(id, path_of_a_server);      // gRPC serves there
 //   multiplexer->Start(connection);
 //
@@ -74,10 +74,8 @@ class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
   // have said has gone out and they are closed, or after `timeout`.
   void Drain(absl::Duration timeout, absl::AnyInvocable<void()> done);
 
-  // A door to the service with this id, or to the main server. The socket's
-  // path is to be in a private directory.
-  absl::StatusOr<std::shared_ptr<Door>> OpenDoor(const std::string& path,
-                                                 absl::optional<ServiceId> id);
+  // A door to the service with this id, or to the main server.
+  absl::StatusOr<std::shared_ptr<Door>> OpenDoor(absl::optional<ServiceId> id);
   void CloseDoor(std::uint64_t key);
 
   // Streams for `id` go to the server at `path`, until Withdraw. Whoever

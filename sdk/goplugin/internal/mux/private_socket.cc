@@ -1,15 +1,19 @@
 #include "goplugin/internal/mux/private_socket.h"
 
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <string>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/types/optional.h"
+#include "absl/strings/string_view.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 
@@ -19,11 +23,25 @@ namespace {
 // gRPC opens one connection per door, and another one after it was lost.
 constexpr int kQueue = 64;
 
-absl::optional<sockaddr_un> AddressOf(const std::string& path) {
-  sockaddr_un address = {};
-  if (path.size() >= sizeof address.sun_path) return absl::nullopt;
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), path.size());
+struct Address {
+  sockaddr_un name = {};
+  socklen_t size = 0;  // 0: it is none
+
+  const sockaddr* get() const {
+    return reinterpret_cast<const sockaddr*>(&name);
+  }
+};
+
+Address AddressOf(const std::string& text) {
+  Address address;
+  if (text.empty() || text.size() >= sizeof address.name.sun_path) {
+    return address;
+  }
+  address.name.sun_family = AF_UNIX;
+  std::memcpy(address.name.sun_path, text.data(), text.size());
+  // A path ends in a zero, an abstract name where the size says.
+  const size_t size = text.front() == '\0' ? text.size() : text.size() + 1;
+  address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
   return address;
 }
 
@@ -41,30 +59,39 @@ bool IsOwn(int connection) {
 
 }  // namespace
 
-absl::StatusOr<UniqueFd> ListenAt(const std::string& path) {
-  const absl::optional<sockaddr_un> address = AddressOf(path);
+absl::StatusOr<UniqueFd> ListenAt(const std::string& text) {
+  const Address address = AddressOf(text);
   UniqueFd listener = MakeSocket();
-  if (!address.has_value()) errno = ENAMETOOLONG;
-  if (address.has_value() && listener.valid() &&
-      bind(listener.get(), reinterpret_cast<const sockaddr*>(&*address),
-           sizeof *address) == 0 &&
+  if (address.size == 0) errno = ENAMETOOLONG;
+  if (address.size > 0 && listener.valid() &&
+      bind(listener.get(), address.get(), address.size) == 0 &&
       listen(listener.get(), kQueue) == 0) {
     return listener;
   }
   ErrorDetails details;
   details.reason = Reason::kTransport;
-  details.what = absl::StrCat("can't listen on ", Quote(path));
+  details.what = absl::StrCat("can't listen on the unix socket ", Quote(text));
   details.evidence = {strerror(errno)};
-  details.hint = "multiplexing needs private sockets between gRPC and the SDK";
+  details.hint =
+      "multiplexing needs unix sockets between gRPC and this library: see that "
+      "the process may make some";
   return MakeError(details);
 }
 
-UniqueFd ConnectTo(const std::string& path) {
-  const absl::optional<sockaddr_un> address = AddressOf(path);
+std::string NewAbstractName() {
+  std::array<char, 16> random;
+  // Never short: see getrandom(2).
+  getrandom(random.data(), random.size(), 0);
+  return absl::StrCat(
+      absl::string_view("\0goplugin-", 10),
+      absl::BytesToHexString(absl::string_view(random.data(), random.size())));
+}
+
+UniqueFd ConnectTo(const std::string& text) {
+  const Address address = AddressOf(text);
   UniqueFd connection = MakeSocket();
-  if (address.has_value() && connection.valid() &&
-      connect(connection.get(), reinterpret_cast<const sockaddr*>(&*address),
-              sizeof *address) == 0) {
+  if (address.size > 0 && connection.valid() &&
+      connect(connection.get(), address.get(), address.size) == 0) {
     return connection;
   }
   return UniqueFd();

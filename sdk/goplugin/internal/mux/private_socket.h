@@ -8,13 +8,20 @@
 
 namespace goplugin::internal {
 
-// A unix socket at `path`, which is to be in a private directory, that listens
-// and does not block. kTransport when that can't be.
-absl::StatusOr<UniqueFd> ListenAt(const std::string& path);
+// Unix sockets that don't block. An address is a path, or as the kernel has it
+// a zero and the rest of an abstract name.
 
-// A connection to the unix socket at `path`, invalid when there is none to be
-// had without waiting.
-UniqueFd ConnectTo(const std::string& path);
+// A socket that listens at `address`. kTransport when that can't be.
+absl::StatusOr<UniqueFd> ListenAt(const std::string& address);
+
+// An abstract name that nobody can guess. Such a socket leaves nothing in the
+// file system, where a new file can cost more than all the rest of a
+// connection; but anybody may connect to it who learns its name.
+std::string NewAbstractName();
+
+// A connection to the socket at `address`, invalid when there is none to be had
+// without waiting.
+UniqueFd ConnectTo(const std::string& address);
 
 // The next connection, invalid when there is none. Others than this process's
 // are closed, and counted in `strangers`.

@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/process/program_file.h"
 
@@ -41,6 +43,10 @@ void UnlinkIfSame(const SocketIdentity& identity) {
 }
 
 absl::Status CheckUnixSocket(const std::string& path) {
+  // An abstract name is in no file system.
+  if (absl::StartsWith(path, absl::string_view("\0", 1))) {
+    return absl::OkStatus();
+  }
   const ProgramFile file = InspectProgram(path);
   if (S_ISSOCK(file.mode)) return absl::OkStatus();
   ErrorDetails details;

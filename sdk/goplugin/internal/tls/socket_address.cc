@@ -46,8 +46,10 @@ absl::StatusOr<std::vector<SocketAddress>> UnixAddress(
   std::memcpy(address.sun_path, path.data(), path.size());
   SocketAddress result;
   std::memcpy(&result.storage, &address, sizeof(address));
+  // A path ends in a zero; an abstract name begins with one, and ends here.
+  const size_t size = path.front() == '\0' ? path.size() : path.size() + 1;
   result.length =
-      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
   return std::vector<SocketAddress>{result};
 }
 
