@@ -265,6 +265,34 @@ TEST_F(MultiplexerTest, ServicesOfEitherSide) {
   }
 }
 
+TEST_F(MultiplexerTest, AServiceMaySpeakBeforeItsVisitorIsThere) {
+  const std::string path = Path("server");
+  const UniqueFd listener = *ListenAt(path);
+  plugin_->Serve(kService, path);
+  auto door = OpenDoor(*host_, kService);
+  const UniqueFd there = Accept(listener);
+  ASSERT_TRUE(there.valid()) << "the knock does not wait for a visitor";
+  Write(there.get(), "welcome");
+  const UniqueFd here = Enter(*door);
+  EXPECT_EQ(Read(here.get(), 7), "welcome");
+  Write(here.get(), "thanks");
+  EXPECT_EQ(Read(there.get(), 6), "thanks");
+  // The next one gets a stream of its own.
+  const UniqueFd second = Enter(*door);
+  EXPECT_TRUE(Accept(listener).valid());
+}
+
+TEST_F(MultiplexerTest, AVisitorWhoDoesNotCome) {
+  const std::string path = Path("server");
+  const UniqueFd listener = *ListenAt(path);
+  plugin_->Serve(kService, path);
+  auto door = OpenDoor(*host_, kService);
+  const UniqueFd there = Accept(listener);
+  ASSERT_TRUE(there.valid());
+  door.reset();
+  EXPECT_TRUE(AtEnd(there.get()));
+}
+
 TEST_F(MultiplexerTest, ManyStreamsAreNotMixedUp) {
   constexpr int kServices = 30;
   std::vector<UniqueFd> listeners;

@@ -92,10 +92,16 @@ void Multiplexer::State::AddDoor(std::uint64_t key, UniqueFd listener,
       loop_, added.listener.get(),
       DescriptorWatch::Callbacks{[this, key] { OnVisitors(key); }, nullptr});
   added.watch->WaitReadable();
+  if (!id.has_value() || !end_.ok()) return;
+  added.expected = Wait(key, added, UniqueFd());
+  Advance();
 }
 
 void Multiplexer::State::RemoveDoor(std::uint64_t key) {
-  doors_.erase(key);
+  const auto door = doors_.find(key);
+  if (door == doors_.end()) return;
+  if (door->second.ahead.has_value()) connection_->Abandon(*door->second.ahead);
+  doors_.erase(door);
   const absl::optional<OutgoingKnocks::Step> knocked = outgoing_.knocked();
   for (auto next = visitors_.begin(); next != visitors_.end();) {
     if (next->second.door != key) {
@@ -115,16 +121,37 @@ void Multiplexer::State::OnVisitors(std::uint64_t key) {
   while (true) {
     UniqueFd socket = AcceptOwn(door.listener.get(), &strangers);
     if (!socket.valid()) break;
-    const Request request = ++last_request_;
-    visitors_[request] = {std::move(socket), key};
-    outgoing_.Add(request, door.id);
-    if (!end_.ok()) TurnAway(request, end_);
+    Enter(key, door, std::move(socket));
   }
   if (strangers > 0) {
     Warn("another process tried to use this host's private socket");
   }
   door.watch->WaitReadable();
   Advance();
+}
+
+void Multiplexer::State::Enter(std::uint64_t key, LocalDoor& door,
+                               UniqueFd socket) {
+  if (!end_.ok()) {
+    TurnAway(Wait(key, door, std::move(socket)), end_);
+  } else if (door.ahead.has_value()) {
+    connection_->Join(*std::exchange(door.ahead, absl::nullopt),
+                      std::move(socket));
+  } else if (door.expected.has_value()) {
+    visitors_.at(*std::exchange(door.expected, absl::nullopt)).socket =
+        std::move(socket);
+  } else {
+    Wait(key, door, std::move(socket));
+  }
+}
+
+OutgoingKnocks::Request Multiplexer::State::Wait(std::uint64_t key,
+                                                 const LocalDoor& door,
+                                                 UniqueFd socket) {
+  const Request request = ++last_request_;
+  visitors_[request] = {std::move(socket), key};
+  outgoing_.Add(request, door.id);
+  return request;
 }
 
 void Multiplexer::State::Advance() {
@@ -202,7 +229,9 @@ void Multiplexer::State::OnAnswer(ServiceId id, const std::string& error) {
       OpenStream(outgoing_.finished());
       return Advance();
     case OutgoingKnocks::Verdict::kThrowAway:
-      OpenOn(UniqueFd()).IgnoreError();
+      if (const auto stream = OpenOnConnection(); stream.ok()) {
+        connection_->Abandon(*stream);
+      }
       return;
     case OutgoingKnocks::Verdict::kUnexpected:
       Warn(absl::StrCat("the ", options_.peer,
@@ -215,26 +244,33 @@ void Multiplexer::State::OnAnswer(ServiceId id, const std::string& error) {
 void Multiplexer::State::OpenStream(Request request) {
   const auto visitor = visitors_.find(request);
   if (visitor == visitors_.end()) return;
-  const std::uint64_t door = visitor->second.door;
-  UniqueFd socket = std::move(visitor->second.socket);
+  const auto stream = OpenOnConnection();
+  if (!stream.ok()) {
+    return TurnAway(request,
+                    MakeError(Reason::kBrokerTimeout,
+                              absl::StrCat("no stream to the ", options_.peer,
+                                           ": ", stream.status().message()),
+                              "try again later"));
+  }
+  SetTrouble(visitor->second.door, absl::OkStatus());
+  if (visitor->second.socket.valid()) {
+    connection_->Join(*stream, std::move(visitor->second.socket));
+  } else {
+    LocalDoor& door = doors_.at(visitor->second.door);
+    door.expected.reset();
+    door.ahead = *stream;
+  }
   visitors_.erase(visitor);
-  const absl::Status opened = OpenOn(std::move(socket));
-  SetTrouble(door, opened.ok() ? absl::OkStatus()
-                               : MakeError(Reason::kBrokerTimeout,
-                                           absl::StrCat("no stream to the ",
-                                                        options_.peer, ": ",
-                                                        opened.message()),
-                                           "try again later"));
 }
 
-absl::Status Multiplexer::State::OpenOn(UniqueFd socket) {
-  absl::Status opened = connection_->Open(std::move(socket));
-  if (!opened.ok()) return opened;
+absl::StatusOr<YamuxSession::StreamId> Multiplexer::State::OpenOnConnection() {
+  const auto stream = connection_->Open();
+  if (!stream.ok()) return stream;
   opening_timer_.Start(kOpeningTimeout, [this] {
     connection_->StopOpening();
     Advance();
   });
-  return opened;
+  return stream;
 }
 
 void Multiplexer::State::TurnAway(Request request, const absl::Status& why) {
@@ -242,6 +278,10 @@ void Multiplexer::State::TurnAway(Request request, const absl::Status& why) {
   if (visitor == visitors_.end()) return;
   // Before the socket closes, which its owner sees.
   SetTrouble(visitor->second.door, why);
+  const auto door = doors_.find(visitor->second.door);
+  if (door != doors_.end() && door->second.expected == request) {
+    door->second.expected.reset();
+  }
   outgoing_.Abandon(request);
   visitors_.erase(visitor);
 }

@@ -55,8 +55,14 @@ class Multiplexer::State {
     absl::optional<ServiceId> id;
     std::weak_ptr<Door> door;
     std::unique_ptr<DescriptorWatch> watch;
+    // Whoever opens a door to a service is about to enter. Its knock and its
+    // stream don't wait for that: the visitor who is expected to have this
+    // request, or the stream that is there for it already.
+    absl::optional<Request> expected;
+    absl::optional<YamuxSession::StreamId> ahead;
   };
-  // A connection of this process's that has no stream yet.
+  // A connection of this process's that has no stream yet. Without a socket: it
+  // is expected.
   struct Visitor {
     UniqueFd socket;
     std::uint64_t door = 0;
@@ -64,11 +70,13 @@ class Multiplexer::State {
 
   // Outgoing.
   void OnVisitors(std::uint64_t key);
+  void Enter(std::uint64_t key, LocalDoor& door, UniqueFd socket);
+  Request Wait(std::uint64_t key, const LocalDoor& door, UniqueFd socket);
   void Advance();
   void Knock(const OutgoingKnocks::Step& step);
   void OnKnockTimeout();
   void OpenStream(Request request);
-  absl::Status OpenOn(UniqueFd socket);
+  absl::StatusOr<YamuxSession::StreamId> OpenOnConnection();
   void TurnAway(Request request, const absl::Status& why);
   void SetTrouble(std::uint64_t door, const absl::Status& trouble);
   void StopWaiting();

@@ -71,27 +71,33 @@ MuxConnection::~MuxConnection() {
   Send(connection_.get(), session_.output());
 }
 
-absl::Status MuxConnection::Open(UniqueFd socket) {
+absl::StatusOr<YamuxSession::StreamId> MuxConnection::Open() {
   absl::StatusOr<StreamId> stream = session_.Open();
   if (!stream.ok()) return stream.status();
   opening_ = *stream;
-  if (socket.valid()) {
-    Join(*stream, std::move(socket));
-  } else {
-    session_.CloseWrite(*stream);
-  }
+  bridges_[*stream];
   Flush();
-  return absl::OkStatus();
+  return stream;
+}
+
+void MuxConnection::Abandon(StreamId stream) {
+  if (bridges_.erase(stream) == 0) return;
+  session_.CloseWrite(stream);
+  Flush();
 }
 
 void MuxConnection::Join(StreamId stream, UniqueFd socket) {
-  Bridge& bridge = bridges_[stream];
+  const auto found = bridges_.find(stream);
+  if (found == bridges_.end()) return;
+  Bridge& bridge = found->second;
   bridge.socket = std::move(socket);
   bridge.watch = std::make_unique<DescriptorWatch>(
       loop_, bridge.socket.get(),
       DescriptorWatch::Callbacks{[this, stream] { ReadSocket(stream); },
                                  [this, stream] { WriteSocket(stream); }});
   bridge.watch->WaitReadable();
+  // What came ahead of it.
+  WriteSocket(stream);
 }
 
 // ---- From the connection to the sockets -------------------------------------
@@ -116,14 +122,16 @@ void MuxConnection::OnOpened(StreamId stream) {
   UniqueFd socket = callbacks_.on_stream();
   if (!socket.valid()) return session_.Reset(stream);
   session_.Accept(stream);
+  bridges_[stream];
   Join(stream, std::move(socket));
 }
 
 void MuxConnection::OnData(StreamId stream, absl::string_view bytes) {
   const auto found = bridges_.find(stream);
-  // A stream that was only opened to be closed.
+  // It was abandoned.
   if (found == bridges_.end()) return session_.Reset(stream);
   Bridge& bridge = found->second;
+  if (bridge.watch == nullptr) return bridge.incoming.Append(bytes);
   if (bridge.incoming.empty()) {
     const ssize_t count = Send(bridge.socket.get(), bytes);
     if (count < 0 && !IsNotNow(errno)) return Break(stream);
@@ -169,7 +177,8 @@ void MuxConnection::OnFinished(StreamId stream) {
 }
 
 void MuxConnection::FinishWriting(StreamId stream, Bridge& bridge) {
-  if (!bridge.finished || bridge.write_closed || !bridge.incoming.empty()) {
+  if (!bridge.finished || bridge.write_closed || !bridge.incoming.empty() ||
+      bridge.watch == nullptr) {
     return;
   }
   bridge.write_closed = true;
@@ -215,7 +224,8 @@ void MuxConnection::ReadSocket(StreamId stream) {
 
 void MuxConnection::OnWindow(StreamId stream) {
   const auto found = bridges_.find(stream);
-  if (found != bridges_.end()) found->second.watch->WaitReadable();
+  if (found == bridges_.end() || found->second.watch == nullptr) return;
+  found->second.watch->WaitReadable();
 }
 
 void MuxConnection::Flush() {
@@ -277,7 +287,8 @@ void MuxConnection::End(const absl::Status& status) {
     Bridge& bridge = next->second;
     bridge.read_closed = true;
     bridge.finished = true;
-    next = bridge.incoming.empty() ? bridges_.erase(next) : std::next(next);
+    const bool drained = bridge.incoming.empty() || bridge.watch == nullptr;
+    next = drained ? bridges_.erase(next) : std::next(next);
   }
   TellIfIdle();
   callbacks_.on_end(status);

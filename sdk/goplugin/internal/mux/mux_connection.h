@@ -9,6 +9,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
@@ -30,8 +31,8 @@ class MuxConnection final : private YamuxSession::Events {
     // The other side opened a stream: the socket to join it to. An invalid one
     // resets the stream.
     absl::AnyInvocable<UniqueFd()> on_stream;
-    // The connection is over; once, and from inside Open too. OK when the other
-    // side just closed it. What has arrived is still delivered.
+    // The connection is over; once, and from inside a method too. OK when the
+    // other side just closed it. What has arrived is still delivered.
     absl::AnyInvocable<void(const absl::Status&)> on_end;
     // opening() has become false. From inside any method; may be null.
     absl::AnyInvocable<void()> on_taken = nullptr;
@@ -45,9 +46,13 @@ class MuxConnection final : private YamuxSession::Events {
   MuxConnection(const MuxConnection&) = delete;
   MuxConnection& operator=(const MuxConnection&) = delete;
 
-  // Opens a stream and joins it to `socket`. An invalid one makes it a stream
-  // that ends at once. Errors: those of YamuxSession::Open.
-  absl::Status Open(UniqueFd socket);
+  // Opens a stream, to be joined to a socket or abandoned later. Errors: those
+  // of YamuxSession::Open.
+  absl::StatusOr<YamuxSession::StreamId> Open();
+  // Joins it to its socket. One whose stream is gone already is closed.
+  void Join(YamuxSession::StreamId stream, UniqueFd socket);
+  // It is not wanted any more.
+  void Abandon(YamuxSession::StreamId stream);
   // Whether the other side has yet to take the stream opened last.
   bool opening() const { return opening_.has_value(); }
   // It is waited for no longer.
@@ -63,7 +68,7 @@ class MuxConnection final : private YamuxSession::Events {
   // One stream's socket.
   struct Bridge {
     UniqueFd socket;
-    std::unique_ptr<DescriptorWatch> watch;
+    std::unique_ptr<DescriptorWatch> watch;  // null: not joined yet
     // What the socket has not taken yet; at most a window.
     ByteQueue incoming;
     bool read_closed = false;   // the socket's end was seen
@@ -78,7 +83,6 @@ class MuxConnection final : private YamuxSession::Events {
   void OnFinished(StreamId stream) override;
   void OnReset(StreamId stream) override;
 
-  void Join(StreamId stream, UniqueFd socket);
   void OnConnectionReadable();
   void OnTime();
   void ReadSocket(StreamId stream);

@@ -62,7 +62,7 @@ bool IsOwn(int connection) {
 absl::StatusOr<UniqueFd> ListenAt(const std::string& text) {
   const Address address = AddressOf(text);
   UniqueFd listener = MakeSocket();
-  if (address.size == 0) errno = ENAMETOOLONG;
+  if (address.size == 0) errno = EINVAL;
   if (address.size > 0 && listener.valid() &&
       bind(listener.get(), address.get(), address.size) == 0 &&
       listen(listener.get(), kQueue) == 0) {
@@ -80,8 +80,8 @@ absl::StatusOr<UniqueFd> ListenAt(const std::string& text) {
 
 std::string NewAbstractName() {
   std::array<char, 16> random;
-  // Never short: see getrandom(2).
-  getrandom(random.data(), random.size(), 0);
+  // So little is never cut short: see getrandom(2).
+  if (getrandom(random.data(), random.size(), 0) < 0) return "";
   return absl::StrCat(
       absl::string_view("\0goplugin-", 10),
       absl::BytesToHexString(absl::string_view(random.data(), random.size())));

@@ -14,7 +14,8 @@ namespace goplugin::internal {
 // A socket that listens at `address`. kTransport when that can't be.
 absl::StatusOr<UniqueFd> ListenAt(const std::string& address);
 
-// An abstract name that nobody can guess. Such a socket leaves nothing in the
+// An abstract name that nobody can guess; "" when the kernel has no random
+// numbers yet. Such a socket leaves nothing in the
 // file system, where a new file can cost more than all the rest of a
 // connection; but anybody may connect to it who learns its name.
 std::string NewAbstractName();
