@@ -83,11 +83,4 @@ void GoBrokerPeer::PluginStops(const Client& client) {
   GetCounter(client, "stop");
 }
 
-std::string WiringName(const ::testing::TestParamInfo<Wiring>& info) {
-  return absl::StrCat(
-      info.param.network == Endpoint::Network::kTcp ? "Tcp" : "",
-      info.param.tls == TlsMode::kInsecure ? "Plain" : "AutoMtls",
-      info.param.multiplex ? "Multiplexed" : "");
-}
-
 }  // namespace goplugin::testing

@@ -36,9 +36,6 @@ class GoBrokerPeer : public PeersTest {
   AdderService adder_;
 };
 
-// For names of tests: "Plain", "AutoMtlsMultiplexed" and so on.
-std::string WiringName(const ::testing::TestParamInfo<Wiring>& info);
-
 }  // namespace goplugin::testing
 
 #endif  // TESTS_CONFORMANCE_GO_BROKER_H_

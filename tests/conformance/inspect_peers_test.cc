@@ -112,6 +112,34 @@ TEST_F(InspectGoTest, AnotherPluginThanTheTestsKnow) {
   EXPECT_NE(report.Text("/call/code"), "");
 }
 
+TEST_F(InspectGoTest, Multiplexed) {
+  for (const char* tls : {"auto", "insecure"}) {
+    for (const char* how : {"require", "if-offered", "never"}) {
+      const InspectReport report(
+          Kv({"--multiplex", how, "--tls", tls, "--call", "proto.KV/Get",
+              "--json", R"({"key": "!version"})"},
+             {"kv"}));
+      EXPECT_EQ(report.exit_code(), 0) << report.output();
+      EXPECT_EQ(report.Flag("/multiplexed"), *how != 'n') << report.output();
+      EXPECT_EQ(Value(report), "1");
+      EXPECT_TRUE(report.Flag("/health/serving"));
+      EXPECT_EQ(report.Number("/exit/code"), 0);
+    }
+  }
+}
+
+// Its own listener does not multiplex, and says so.
+TEST_F(InspectGoTest, ShowsPeopleThatItIsMultiplexed) {
+  const auto inspect = [this](const char* network) {
+    return InspectAsText(
+               Kv({"--multiplex", "if-offered"}, {"kv", "-network", network}))
+        .output;
+  };
+  EXPECT_TRUE(absl::StrContains(inspect("unix"), "\nmultiplexed  yes\n"))
+      << inspect("unix");
+  EXPECT_FALSE(absl::StrContains(inspect("tcp"), "\nmultiplexed "));
+}
+
 class InspectPythonTest : public InspectPeersTest {
  protected:
   InspectPythonTest() : InspectPeersTest({"plugin_python"}) {}
@@ -138,6 +166,22 @@ TEST_F(InspectPythonTest, CallsByAProtoFile) {
                               "--json", R"({"key": "color"})"},
                              {"plugin_python"}));
   EXPECT_TRUE(absl::StartsWith(Value(get), "blue")) << get.output();
+}
+
+// It has not heard of multiplexing.
+TEST_F(InspectPythonTest, Multiplexed) {
+  const InspectReport required(
+      Kv({"--multiplex", "require"}, {"plugin_python"}));
+  EXPECT_EQ(required.exit_code(), 1);
+  EXPECT_EQ(required.Text("/error/reason"), "mux_unsupported")
+      << required.output();
+  EXPECT_TRUE(absl::StrContains(required.Text("/error/hint"), "go-plugin 1.6"));
+  for (const char* how : {"if-offered", "never"}) {
+    const InspectReport report(Kv({"--multiplex", how}, {"plugin_python"}));
+    EXPECT_EQ(report.exit_code(), 0) << report.output();
+    EXPECT_FALSE(report.Flag("/multiplexed"));
+    EXPECT_TRUE(report.Flag("/health/serving")) << report.output();
+  }
 }
 
 TEST_F(InspectPythonTest, AVersionItCantHave) {

@@ -161,13 +161,72 @@ TEST_F(GoHostTest, WithoutTheHostsEnvironment) {
       << report.Text("/address");
 }
 
-// The plugin does not multiplex; the host is told so by the missing field.
-TEST_F(GoHostTest, MultiplexingIsDeclined) {
-  const HostReport report(Drive({"-mux", "-put", "a=b"}));
-  EXPECT_FALSE(report.Flag("/ok"));
-  EXPECT_TRUE(absl::StrContains(report.Text("/error"), "multiplex"))
-      << report.Text("/error");
-  RemoveWhatTheHostLeft(temp());
+TEST_F(GoHostTest, Multiplexed) {
+  for (const char* tls : {"-automtls", "-automtls=false"}) {
+    const HostReport report(Drive({"-mux", tls, "-syncstdout", "-put",
+                                   "hello=world", "-get", "hello", "-ping"}));
+    EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+    EXPECT_EQ(report.Text("/network"), "unix");
+    EXPECT_EQ(report.Text("/steps/1/value"),
+              "world\n\nWritten from plugin_cpp");
+    EXPECT_EQ(report.Text("/sync_stdout"), "storing hello\n");
+  }
+}
+
+TEST_F(GoHostTest, MultiplexedOverTcp) {
+  plugin_ = {ServePluginPath(), "--network=tcp"};
+  for (const char* tls : {"-automtls", "-automtls=false"}) {
+    const HostReport report(Drive(
+        {"-mux", tls, "-syncstdout", "-put", "a=b", "-get", "a", "-ping"}));
+    EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+    EXPECT_EQ(report.Text("/network"), "tcp");
+    EXPECT_EQ(report.Text("/steps/1/value"), "b from version 1");
+    EXPECT_EQ(report.Text("/sync_stdout"), "storing a\n");
+  }
+}
+
+TEST_F(GoHostTest, MultiplexedBigValuesBothWays) {
+  constexpr size_t kPut = size_t{64} << 20;
+  constexpr size_t kGet = size_t{6} << 20;
+  std::ofstream(absl::StrCat(data(), "/kv_stored")) << std::string(kGet, 'x');
+  const HostReport report(
+      Drive({"-mux", "-automtls", "-put-size", absl::StrCat("big=", kPut),
+             "-get", "stored"}));
+  EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+  EXPECT_GT(std::filesystem::file_size(absl::StrCat(data(), "/kv_big")), kPut);
+  EXPECT_EQ(report.Text("/steps/1/value").size(), kGet);
+}
+
+// Prints of several windows; the host takes them as fast as it can.
+TEST_F(GoHostTest, MultiplexedPrints) {
+  constexpr int kPrints = 2000;
+  std::vector<std::string> flags = {"-mux", "-syncstdout"};
+  std::string wanted;
+  for (int i = 0; i < kPrints; ++i) {
+    const std::string key = absl::StrCat(std::string(190, 'k'), i % 10);
+    flags.insert(flags.end(), {"-put", absl::StrCat(key, "=v")});
+    absl::StrAppend(&wanted, "storing ", key, "\n");
+  }
+  const HostReport report(Drive(std::move(flags)));
+  EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+  EXPECT_EQ(report.Text("/sync_stdout"), wanted);
+}
+
+// Whatever the pieces are that a host asks for.
+TEST_F(GoHostTest, MultiplexedWithoutEnvironmentForAGroup) {
+  const HostReport report(
+      Drive({"-mux", "-automtls", "-skiphostenv", "-env",
+             absl::StrCat("TMPDIR=", temp()), "-group", absl::StrCat(getegid()),
+             "-put", "one=1", "-get", "one", "-ping"}));
+  EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+}
+
+TEST_F(GoHostTest, MultiplexedTheHighestCommonVersion) {
+  plugin_ = {ServePluginPath(), "--versions=2,3,5"};
+  const HostReport report(
+      Drive({"-mux", "-versions", "3,2,4", "-put", "a=b", "-get", "a"}));
+  EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+  EXPECT_EQ(report.Number("/version"), 3);
 }
 
 // All three at once: the plugin has no environment but the protocol's, its

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -68,6 +69,25 @@ std::string Read(proto::StreamerService::Stub& streamer) {
   return bytes;
 }
 
+// Writes and reads a MiB.
+void Walk(const Command& plugin, const std::string& path, TlsMode tls,
+          Multiplex multiplex) {
+  ClientOptions options = KvOptionsWith(tls);
+  options.multiplex = multiplex;
+  absl::StatusOr<std::unique_ptr<Client>> client =
+      Client::Launch(plugin, std::move(options));
+  ASSERT_TRUE(client.ok()) << client.status();
+  auto streamer = (*client)->NewStub<proto::StreamerService>();
+  Configure(*streamer, path);
+  std::string bytes;
+  while (bytes.size() < kSize) absl::StrAppend(&bytes, bytes.size(), " ");
+  Write(*streamer, bytes);
+  // No EXPECT_EQ: nobody wants to read both.
+  EXPECT_TRUE(Read(*streamer) == bytes);
+  const absl::Status bye = (*client)->Shutdown();
+  EXPECT_TRUE(bye.ok()) << bye;
+}
+
 class StreamingTest : public PeersTest {
  protected:
   StreamingTest()
@@ -75,22 +95,18 @@ class StreamingTest : public PeersTest {
 };
 
 TEST_F(StreamingTest, OurHostWithGosPlugin) {
-  for (TlsMode mode : {TlsMode::kInsecure, TlsMode::kAutoMtls}) {
-    absl::StatusOr<std::unique_ptr<Client>> client = Client::Launch(
-        Peer("hashicorp-streaming-plugin", {}), KvOptionsWith(mode));
-    ASSERT_TRUE(client.ok()) << client.status();
-    auto streamer = (*client)->NewStub<proto::StreamerService>();
-    Configure(*streamer, absl::StrCat(data(), "/streamed"));
-    std::string bytes;
-    while (bytes.size() < kSize) absl::StrAppend(&bytes, bytes.size(), " ");
-    Write(*streamer, bytes);
-    // No EXPECT_EQ: nobody wants to read both.
-    EXPECT_TRUE(Read(*streamer) == bytes);
-    const absl::Status bye = (*client)->Shutdown();
-    EXPECT_TRUE(bye.ok()) << bye;
+  for (TlsMode tls : {TlsMode::kInsecure, TlsMode::kAutoMtls}) {
+    Walk(Peer("hashicorp-streaming-plugin", {}), data() + "/streamed", tls,
+         Multiplex::kNever);
   }
 }
 
+TEST_F(StreamingTest, OurHostWithGosPluginMultiplexed) {
+  for (TlsMode tls : {TlsMode::kInsecure, TlsMode::kAutoMtls}) {
+    Walk(Peer("hashicorp-streaming-plugin", {}), data() + "/streamed", tls,
+         Multiplex::kRequire);
+  }
+}
 // It starts ./plugin/streamer, writes 26 bytes in chunks of 10 and reads them
 // back; any error ends it with code 1.
 TEST_F(StreamingTest, GosHostWithOurPlugin) {

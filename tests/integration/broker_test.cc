@@ -141,14 +141,6 @@ TEST_P(WiredBrokerTest, OneServerForManyIds) {
   EXPECT_EQ(dialled.sums_size(), 5) << dialled.message();
 }
 
-std::string WiringName(const ::testing::TestParamInfo<Wiring>& info) {
-  const char* tls = info.param.tls == TlsMode::kInsecure   ? "Plain"
-                    : info.param.tls == TlsMode::kAutoMtls ? "AutoMtls"
-                                                           : "ManualTls";
-  return absl::StrCat(info.param.network == Network::kUnix ? "Unix" : "Tcp",
-                      tls, info.param.multiplex ? "Multiplexed" : "");
-}
-
 INSTANTIATE_TEST_SUITE_P(
     Wired, WiredBrokerTest,
     Values(Wiring{Network::kUnix, TlsMode::kInsecure},

@@ -178,6 +178,25 @@ TEST_F(InspectTest, CallsWithBytes) {
   EXPECT_EQ(empty.Text("/call/answer_hex"), "");
 }
 
+TEST_F(InspectTest, Multiplexed) {
+  for (const char* how : {"require", "if-offered", "never"}) {
+    const InspectReport report =
+        PluginCpp({"--multiplex", how, "--proto", KvProto(), "--call",
+                   "proto.KV/Put", "--json", R"({"key": "a"})"});
+    EXPECT_EQ(report.exit_code(), 0) << report.output();
+    EXPECT_EQ(report.Flag("/multiplexed"), *how != 'n') << report.output();
+    EXPECT_EQ(report.Text("/call/code"), "OK") << report.output();
+  }
+}
+
+TEST_F(InspectTest, APluginThatCantMultiplex) {
+  ExpectFailure(ServerPlugin({"--multiplex", "require"}, {}), 1,
+                "mux_unsupported", "multiplex");
+  const InspectReport report = ServerPlugin({"--multiplex", "if-offered"}, {});
+  EXPECT_EQ(report.exit_code(), 0) << report.output();
+  EXPECT_FALSE(report.Flag("/multiplexed"));
+}
+
 TEST_F(InspectTest, CallsByReflection) {
   const InspectReport report = Greeter({"--call", "greeter.v2.Greeter/Greet",
                                         "--json", R"({"names": ["Ada"]})"});

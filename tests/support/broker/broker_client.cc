@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "tests/support/harness/plugins.h"
 
@@ -49,6 +51,15 @@ Response Ask(const Client& client,
 
 }  // namespace
 
+std::string WiringName(const ::testing::TestParamInfo<Wiring>& info) {
+  const char* tls = info.param.tls == TlsMode::kInsecure   ? "Plain"
+                    : info.param.tls == TlsMode::kAutoMtls ? "AutoMtls"
+                                                           : "ManualTls";
+  const bool tcp = info.param.network == Endpoint::Network::kTcp;
+  return absl::StrCat(tcp ? "Tcp" : "Unix", tls,
+                      info.param.multiplex ? "Multiplexed" : "");
+}
+
 std::unique_ptr<Client> LaunchBrokerPlugin(const Wiring& wiring) {
   return LaunchBrokerPlugin(wiring, KvOptions());
 }
@@ -86,6 +97,20 @@ broker::Outcome PluginAccepts(const Client& client, std::uint32_t count,
   request.set_shared(shared);
   request.set_id(id);
   return Ask(client, &broker::Control::Stub::Accept, request);
+}
+
+broker::Outcome PluginMovesBulk(const Client& client, std::uint32_t id,
+                                int mebibytes) {
+  broker::MoveBulkRequest request;
+  request.set_id(id);
+  request.set_mebibytes(mebibytes);
+  return Ask(client, &broker::Control::Stub::MoveBulk, request);
+}
+
+void PluginPrints(const Client& client, std::int64_t bytes) {
+  broker::PrintRequest request;
+  request.set_bytes(bytes);
+  Ask(client, &broker::Control::Stub::Print, request);
 }
 
 void PluginStops(const Client& client) {

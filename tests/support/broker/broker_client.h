@@ -1,6 +1,8 @@
 #ifndef TESTS_SUPPORT_BROKER_BROKER_CLIENT_H_
 #define TESTS_SUPPORT_BROKER_BROKER_CLIENT_H_
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,6 +23,9 @@ struct Wiring {
   bool multiplex = false;
 };
 
+// For names of tests: "UnixPlain", "TcpAutoMtlsMultiplexed" and so on.
+std::string WiringName(const ::testing::TestParamInfo<Wiring>& info);
+
 // broker_plugin, wired like that. Null, and a failure of the test, when it does
 // not start.
 std::unique_ptr<Client> LaunchBrokerPlugin(const Wiring& wiring = {});
@@ -36,6 +41,9 @@ broker::Outcome PluginDials(const Client& client,
                             std::int64_t timeout_ms = 0);
 broker::Outcome PluginAccepts(const Client& client, std::uint32_t count,
                               bool shared = false, std::uint32_t id = 0);
+broker::Outcome PluginMovesBulk(const Client& client, std::uint32_t id,
+                                int mebibytes);
+void PluginPrints(const Client& client, std::int64_t bytes);
 void PluginStops(const Client& client);
 broker::FactsResponse PluginFacts(const Client& client);
 

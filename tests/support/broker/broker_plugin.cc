@@ -5,6 +5,7 @@
 //   BROKER_CERT, BROKER_KEY, BROKER_ROOTS  with TLS of its own, in PEM; without
 //                                          roots it asks for no certificate
 
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -142,6 +143,33 @@ class ControlService final : public broker::Control::Service {
     std::vector<std::unique_ptr<BrokerServer>> servers;
     absl::MutexLock lock(&mutex_);
     servers.swap(servers_);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status MoveBulk(grpc::ServerContext*,
+                        const broker::MoveBulkRequest* request,
+                        broker::Outcome* outcome) override {
+    auto channel = broker_->Dial(request->id());
+    const absl::StatusOr<BulkResult> moved =
+        channel.ok()
+            ? testing::MoveBulk(*channel, *channel, request->mebibytes())
+            : channel.status();
+    if (!moved.ok()) {
+      Report(moved.status(), outcome);
+      return grpc::Status::OK;
+    }
+    outcome->add_sums(moved->put_bytes);
+    outcome->add_sums(moved->got_bytes);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Print(grpc::ServerContext*, const broker::PrintRequest* request,
+                     broker::Outcome*) override {
+    const std::string line(1023, 'x');
+    std::int64_t left = request->bytes();
+    for (; left > 1024; left -= 1024) std::puts(line.c_str());
+    std::puts(line.substr(0, static_cast<size_t>(left) - 1).c_str());
+    std::fflush(stdout);
     return grpc::Status::OK;
   }
 
