@@ -85,6 +85,10 @@ class ServeTest : public ::testing::Test {
     Environment all = {{"PROBE_COOKIE", "probe"},
                        {"PLUGIN_PROTOCOL_VERSIONS", "1,2,3"},
                        {"TMPDIR", directory_}};
+    // What a sanitizer is to know.
+    for (const char* name : {"ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
+      if (const char* value = getenv(name)) all[name] = value;
+    }
     for (const auto& [name, value] : more) all[name] = value;
     return all;
   }
@@ -173,10 +177,9 @@ TEST_F(ServeTest, ServesTheHighestCommonVersion) {
 TEST_F(ServeTest, MultiplexesWhereTheHostAsksForIt) {
   for (const char* group : {"", "its own"}) {
     PluginProcess plugin(
-        Program(),
-        With({{"PLUGIN_MULTIPLEX_GRPC", "true"},
-              {"PLUGIN_UNIX_SOCKET_GROUP",
-               *group == '\0' ? "" : std::to_string(getegid())}}));
+        Program(), With({{"PLUGIN_MULTIPLEX_GRPC", "true"},
+                         {"PLUGIN_UNIX_SOCKET_GROUP",
+                          *group == '\0' ? "" : std::to_string(getegid())}}));
     const std::vector<std::string> line = plugin.ReadFields();
     ASSERT_THAT(line, SizeIs(7));
     EXPECT_EQ(line[6], "true");

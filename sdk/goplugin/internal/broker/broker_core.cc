@@ -114,10 +114,14 @@ void BrokerCore::Answer(std::uint32_t id, const std::string& error) {
 
 void BrokerCore::OnKnock(const wire::ConnInfo& info) {
   if (!multiplexed()) {
-    // An answer here is one to a knock that was never sent.
     if (!info.knock().ack()) {
-      Answer(info.service_id(), "multiplexing is not in use");
+      return Answer(info.service_id(), "multiplexing is not in use");
     }
+    // An answer to a knock that was never sent.
+    if (info.knock().error().empty()) return;
+    setup_.warn(absl::StrCat("the ", setup_.peer,
+                             " refuses brokered connection ", info.service_id(),
+                             ": ", Quote(info.knock().error(), 256)));
   } else if (info.knock().ack()) {
     setup_.multiplexer->OnAnswer(info.service_id(), info.knock().error());
   } else {
