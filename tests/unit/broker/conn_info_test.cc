@@ -58,16 +58,19 @@ TEST(ConnInfoTest, AnErrorIsSmallWhateverCame) {
   }
 }
 
-TEST(ConnInfoTest, AKnockIsRefusedByItsId) {
-  wire::ConnInfo knock;
-  knock.set_service_id(9);
-  knock.mutable_knock()->set_knock(true);
-  ASSERT_TRUE(IsKnock(knock));
-  const wire::ConnInfo answer = RefusalOf(knock);
-  EXPECT_EQ(answer.service_id(), 9u);
-  EXPECT_TRUE(answer.knock().knock());
-  EXPECT_TRUE(answer.knock().ack());
-  EXPECT_FALSE(answer.knock().error().empty());
+TEST(ConnInfoTest, AKnockAndItsAnswer) {
+  const wire::ConnInfo knock = KnockAt(9);
+  EXPECT_TRUE(IsKnock(knock));
+  EXPECT_EQ(knock.service_id(), 9u);
+  EXPECT_FALSE(knock.knock().ack());
+  for (const char* error : {"", "not today"}) {
+    const wire::ConnInfo answer = AnswerTo(9, error);
+    EXPECT_EQ(answer.service_id(), 9u);
+    EXPECT_TRUE(answer.knock().knock());
+    EXPECT_TRUE(answer.knock().ack());
+    EXPECT_EQ(answer.knock().error(), error);
+  }
+  EXPECT_FALSE(IsKnock(AnnouncementOf(9, {Endpoint::Network::kUnix, "/s"})));
 }
 
 }  // namespace
