@@ -96,7 +96,7 @@ TEST_P(GoBrokerLoadTest, ManyDialsWithAGoHost) {
 TEST_P(GoBrokerLoadTest, BulkBesideSmallCallsWithAGoPlugin) {
   auto client = LaunchGoPlugin(GetParam());
   ASSERT_NE(client, nullptr);
-  auto small = client->broker().Dial(PluginAccepts(*client, 1));
+  auto small = client->broker().Dial(PluginAccepts(*client, 1, "accept"));
   ASSERT_TRUE(small.ok()) << small.status().message();
   const absl::StatusOr<BulkResult> result =
       MoveBulk(client->channel(), *small, kMebibytes);

@@ -71,7 +71,7 @@ TEST_P(GoBrokerTest, OurHostDialsAGoPlugin) {
   EXPECT_EQ(client->multiplexed(), GetParam().multiplex);
   auto channel = client->broker().Dial(PluginAccepts(*client, 1));
   ASSERT_TRUE(channel.ok()) << channel.status().message();
-  EXPECT_EQ(HelperSum(*channel, 40, 2).value_or(0), 42);
+  EXPECT_EQ(HelperSum(*channel, 0, 42).value_or(0), 42);
 }
 
 TEST_P(GoBrokerTest, SixtyFourAtOnceBothWays) {
@@ -79,6 +79,7 @@ TEST_P(GoBrokerTest, SixtyFourAtOnceBothWays) {
   ASSERT_NE(client, nullptr);
   EXPECT_EQ(client->multiplexed(), GetParam().multiplex);
   const std::uint32_t first = PluginAccepts(*client, kAtOnce);
+  std::vector<std::unique_ptr<AdderService>> adders(kAtOnce);
   std::vector<std::unique_ptr<BrokerServer>> servers(kAtOnce);
   std::vector<std::thread> threads;
   for (int i = 0; i < kAtOnce; ++i) {
@@ -89,7 +90,8 @@ TEST_P(GoBrokerTest, SixtyFourAtOnceBothWays) {
       ASSERT_TRUE(channel.ok()) << channel.status().message();
       EXPECT_EQ(HelperSum(*channel, i, 1).value_or(0), i + 1);
       const std::uint32_t id = client->broker().NextId();
-      auto server = client->broker().AcceptAndServe(id, {&adder_});
+      adders[i] = std::make_unique<AdderService>(id);
+      auto server = client->broker().AcceptAndServe(id, {adders[i].get()});
       ASSERT_TRUE(server.ok()) << server.status().message();
       servers[i] = *std::move(server);
       const grpc::Status status = PluginDials(*client, id);

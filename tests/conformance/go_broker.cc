@@ -74,9 +74,10 @@ grpc::Status GoBrokerPeer::PluginDials(const Client& client, std::uint32_t id) {
   return Call(client, "/proto.Counter/Put", put, &empty);
 }
 
-std::uint32_t GoBrokerPeer::PluginAccepts(const Client& client, int count) {
+std::uint32_t GoBrokerPeer::PluginAccepts(const Client& client, int count,
+                                          const char* how) {
   return static_cast<std::uint32_t>(
-      GetCounter(client, absl::StrCat("accept:", count)));
+      GetCounter(client, absl::StrCat(how, ":", count)));
 }
 
 void GoBrokerPeer::PluginStops(const Client& client) {

@@ -28,9 +28,11 @@ class GoBrokerPeer : public PeersTest {
   HostResult RunGoHost(const Wiring& wiring, std::vector<std::string> flags);
 
   // What a Go plugin is asked to do: to dial `id`; to serve on `count` ids from
-  // the one in the answer; to end all these servers.
+  // the one in the answer, the i-th for the number i only ("accept": for any);
+  // to end all these servers.
   static grpc::Status PluginDials(const Client& client, std::uint32_t id);
-  static std::uint32_t PluginAccepts(const Client& client, int count);
+  static std::uint32_t PluginAccepts(const Client& client, int count,
+                                     const char* how = "own");
   static void PluginStops(const Client& client);
 
   AdderService adder_;

@@ -100,10 +100,12 @@ TEST_P(WiredBrokerTest, SixtyFourAtOnce) {
   constexpr int kCount = 64;
   const broker::Outcome accepted = PluginAccepts(*client_, kCount);
   ASSERT_EQ(accepted.ids_size(), kCount) << accepted.message();
+  std::vector<std::unique_ptr<AdderService>> adders;
   std::vector<std::unique_ptr<BrokerServer>> servers;
   for (int i = 0; i < kCount; ++i) {
-    auto server =
-        client_->broker().AcceptAndServe(client_->broker().NextId(), {&adder_});
+    adders.push_back(std::make_unique<AdderService>(i));
+    auto server = client_->broker().AcceptAndServe(client_->broker().NextId(),
+                                                   {adders.back().get()});
     ASSERT_TRUE(server.ok()) << server.status().message();
     servers.push_back(*std::move(server));
   }

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/serve/service_methods.h"
@@ -54,7 +55,8 @@ broker::SumRequest MakeRequest(std::int64_t a, std::int64_t b) {
 
 }  // namespace
 
-AdderService::AdderService() {
+AdderService::AdderService(absl::optional<std::int64_t> number)
+    : number_(number) {
   AddMethod(new grpc::internal::RpcServiceMethod(
       "/proto.AddHelper/Sum", grpc::internal::RpcMethod::NORMAL_RPC,
       new grpc::internal::RpcMethodHandler<AdderService, broker::SumRequest,
@@ -69,6 +71,11 @@ AdderService::AdderService() {
 grpc::Status AdderService::Sum(grpc::ServerContext* /*context*/,
                                const broker::SumRequest* request,
                                broker::SumResponse* response) {
+  if (number_.has_value() && request->a() != *number_) {
+    return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
+                        absl::StrCat("the server for ", *number_,
+                                     " was asked by ", request->a()));
+  }
   response->set_r(request->a() + request->b());
   return grpc::Status::OK;
 }

@@ -8,22 +8,28 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/types/optional.h"
 #include "tests/support/broker/adder.grpc.pb.h"
 
 // What the plugin and the host of the broker's tests have in common.
 
 namespace goplugin::testing {
 
-// Also answers /proto.AddHelper/Sum, as go-plugin's example names it.
+// Also answers /proto.AddHelper/Sum, as go-plugin's example names it. Given a
+// number, it adds to that one only: whoever asks for another sum has come to
+// the wrong server.
 class AdderService final : public broker::Adder::Service {
  public:
-  AdderService();
+  explicit AdderService(absl::optional<std::int64_t> number = absl::nullopt);
   grpc::Status Sum(grpc::ServerContext* context,
                    const broker::SumRequest* request,
                    broker::SumResponse* response) override;
   grpc::Status Hold(grpc::ServerContext* context,
                     const broker::SumRequest* request,
                     broker::SumResponse* response) override;
+
+ private:
+  const absl::optional<std::int64_t> number_;
 };
 
 // Asks the Adder at the other end of `channel`.

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -126,8 +127,9 @@ class ControlService final : public broker::Control::Service {
     for (std::uint32_t i = 0; i < request->count(); ++i) {
       const std::uint32_t id =
           request->id() != 0 ? request->id() : broker_->NextId();
-      const absl::Status status =
-          request->shared() && i > 0 ? AnnounceOnLast(id) : Serve(id);
+      const absl::Status status = request->shared() && i > 0
+                                      ? AnnounceOnLast(id)
+                                      : Serve(id, request->own(), i);
       if (!status.ok()) Report(status, outcome);
       outcome->add_ids(id);
     }
@@ -143,6 +145,8 @@ class ControlService final : public broker::Control::Service {
     std::vector<std::unique_ptr<BrokerServer>> servers;
     absl::MutexLock lock(&mutex_);
     servers.swap(servers_);
+    servers.clear();
+    own_adders_.clear();
     return grpc::Status::OK;
   }
 
@@ -184,9 +188,10 @@ class ControlService final : public broker::Control::Service {
                                 broker::CounterValue* response) {
     if (request.key() == "stop") return Stop(nullptr, nullptr, nullptr);
     broker::AcceptRequest accept;
+    absl::string_view text = request.key();
+    accept.set_own(absl::ConsumePrefix(&text, "own:"));
     std::uint32_t count = 0;
-    if (!absl::SimpleAtoi(absl::StripPrefix(request.key(), "accept:"),
-                          &count)) {
+    if (!absl::SimpleAtoi(absl::StripPrefix(text, "accept:"), &count)) {
       return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "no count");
     }
     accept.set_count(count);
@@ -212,10 +217,15 @@ class ControlService final : public broker::Control::Service {
         sum.ok() ? "a wrong sum" : std::string(sum.status().message()));
   }
 
-  absl::Status Serve(std::uint32_t id) {
-    auto server = broker_->AcceptAndServe(id, {&adder_});
-    if (!server.ok()) return server.status();
+  absl::Status Serve(std::uint32_t id, bool own, std::int64_t number) {
     absl::MutexLock lock(&mutex_);
+    AdderService* adder = &adder_;
+    if (own) {
+      own_adders_.push_back(std::make_unique<AdderService>(number));
+      adder = own_adders_.back().get();
+    }
+    auto server = broker_->AcceptAndServe(id, {adder});
+    if (!server.ok()) return server.status();
     servers_.push_back(*std::move(server));
     return absl::OkStatus();
   }
@@ -229,6 +239,8 @@ class ControlService final : public broker::Control::Service {
   Broker* broker_ = nullptr;
   AdderService adder_;
   absl::Mutex mutex_;
+  std::vector<std::unique_ptr<AdderService>> own_adders_
+      ABSL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<BrokerServer>> servers_ ABSL_GUARDED_BY(mutex_);
 };
 

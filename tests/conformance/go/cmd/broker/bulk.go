@@ -104,7 +104,7 @@ const mebibyte = 1 << 20
 func (p *peer) moveBulk(count int, r *report) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	first, err := p.accept(ctx, 1)
+	first, err := p.accept(ctx, "accept", 1)
 	if err != nil {
 		return err
 	}

@@ -56,9 +56,10 @@ func atOnce(count int, call func(i int) error) (int, error) {
 	return done, first
 }
 
-// accept has the plugin serve on count ids from the one it gives.
-func (p *peer) accept(ctx context.Context, count int) (uint32, error) {
-	answer, err := p.client.Get(ctx, &proto.GetRequest{Key: fmt.Sprint("accept:", count)})
+// accept has the plugin serve on count ids from the one it gives; how is
+// "accept" or "own".
+func (p *peer) accept(ctx context.Context, how string, count int) (uint32, error) {
+	answer, err := p.client.Get(ctx, &proto.GetRequest{Key: fmt.Sprint(how, ":", count)})
 	return uint32(answer.GetValue()), err
 }
 
@@ -75,7 +76,7 @@ func (p *peer) drive(count int, r *report) error {
 	if err != nil {
 		return err
 	}
-	first, err := p.accept(ctx, count)
+	first, err := p.accept(ctx, "own", count)
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func timed(count int, call func() error) ([]float64, error) {
 func (p *peer) measure(count int, r *report) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	next, err := p.accept(ctx, count)
+	next, err := p.accept(ctx, "accept", count)
 	if err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func (p *peer) dialMany(count int, r *report) error {
 const serversAtOnce = 100
 
 func (p *peer) dialSome(ctx context.Context, count int, r *report) error {
-	first, err := p.accept(ctx, count)
+	first, err := p.accept(ctx, "own", count)
 	for i := 0; i < count && err == nil; i++ {
 		err = dialAdder(p.broker, first+uint32(i), int64(i))
 		r.HostDialled++

@@ -4,6 +4,7 @@
 // example, with a meaning of its own:
 //
 //	Get "accept:N"             serves AddHelper on N new ids, answers the first
+//	Get "own:N"                likewise, the i-th for the number i only
 //	Get "stop"                 ends all of these servers
 //	Put ADD_SERVER, VALUE      dials the id, and fails unless VALUE+1 comes back
 //
@@ -111,14 +112,18 @@ func (c *counter) Get(_ context.Context, request *proto.GetRequest) (*proto.GetR
 		c.adders.stop()
 		return &proto.GetResponse{}, nil
 	}
-	count, err := strconv.Atoi(strings.TrimPrefix(request.Key, "accept:"))
+	how, text, _ := strings.Cut(request.Key, ":")
+	count, err := strconv.Atoi(text)
 	if err != nil {
 		return nil, err
 	}
-	first := c.broker.NextId()
-	c.adders.serve(c.broker, first, adder{})
-	for i := 1; i < count; i++ {
-		c.adders.serve(c.broker, c.broker.NextId(), adder{})
+	var first uint32
+	for i := 0; i < count; i++ {
+		id := c.broker.NextId()
+		if i == 0 {
+			first = id
+		}
+		c.adders.serve(c.broker, id, adder{how == "own", int64(i)})
 	}
 	return &proto.GetResponse{Value: int64(first)}, nil
 }
