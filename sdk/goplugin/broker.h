@@ -79,6 +79,7 @@ class BrokerListener {
   // other side can't be told; kShutDown, kCrashed.
   absl::Status Announce(std::uint32_t id);
   // Where it listens; a tcp port is known once the server was started.
+  // Multiplexed, it is a private unix socket, for this process to connect to.
   Endpoint endpoint() const;
 
  private:
@@ -125,7 +126,8 @@ class BrokerServer {
 // accepts on it or dials it; the other does the opposite. Connections are
 // secured as the main one is, client certificates required; they are unix
 // sockets in the private directory, or tcp ports of 127.0.0.1 when the main
-// connection is tcp.
+// connection is tcp. Multiplexed (ClientOptions::multiplex, or a host that asks
+// the plugin for it), they are streams of the main connection.
 //
 // Example, a host that lets the plugin call back:
 //   goplugin::Broker& broker = client->broker();
@@ -157,6 +159,9 @@ class Broker {
   // Connects to the server that the other side accepts with on `id`, an id of
   // either side's. An id can be dialled once. Channels to the same unix socket
   // share a connection, unless `options` names arguments or credentials.
+  // Multiplexed, each dial gets a stream of its own, and an id can be dialled
+  // again; one dial at a time in each direction waits for its id to be
+  // accepted, and the others wait for it.
   //
   // Errors: kBrokerTimeout when the other side announces no such id in time;
   // kTransport when what it announces is no address; kConnect, kTls when nobody

@@ -27,7 +27,8 @@ namespace goplugin {
 //   stays as it is, the host's log pipe: lines in hclog's JSON or with a
 //   "[WARN]" prefix keep their level there.
 // - SIGINT is ignored, for Ctrl-C in the host's terminal is the host's matter.
-//   SIGTERM ends Serve as the host's own Shutdown call does.
+//   SIGTERM ends Serve as the host's own Shutdown call does. Where the host
+//   asks for multiplexing, the end of its one connection does so as well.
 // - Health, the controller and stdio are served beside the caller's services.
 //   Health answers SERVING for "" and "plugin".
 // When it returns, descriptor 1 and both signals are as before, and the socket
