@@ -34,12 +34,6 @@ namespace {
 
 using ::testing::Values;
 
-DialOptions Within(absl::Duration timeout) {
-  DialOptions options;
-  options.timeout = timeout;
-  return options;
-}
-
 // An announcement that the host dials in vain. `$` stands for the test's
 // scratch directory.
 struct DialFault {

@@ -30,12 +30,6 @@ using Network = Endpoint::Network;
 // For what must not come.
 constexpr absl::Duration kShort = absl::Milliseconds(100);
 
-DialOptions Within(absl::Duration timeout) {
-  DialOptions options;
-  options.timeout = timeout;
-  return options;
-}
-
 class BrokerTest : public HarnessTest {
  protected:
   AdderService adder_;

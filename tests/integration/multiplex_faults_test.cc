@@ -41,12 +41,6 @@ ClientOptions Multiplexed(Multiplex multiplex = Multiplex::kRequire) {
   return options;
 }
 
-DialOptions Within(absl::Duration timeout) {
-  DialOptions options;
-  options.timeout = timeout;
-  return options;
-}
-
 // ---- The handshake ----------------------------------------------------------
 
 class MultiplexTest : public HarnessTest {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
+#include "goplugin/broker.h"
 #include "goplugin/client.h"
 #include "goplugin/client_options.h"
 #include "goplugin/command.h"
@@ -25,6 +27,12 @@ struct Wiring {
 
 // For names of tests: "UnixPlain", "TcpAutoMtlsMultiplexed" and so on.
 std::string WiringName(const ::testing::TestParamInfo<Wiring>& info);
+
+inline DialOptions Within(absl::Duration timeout) {
+  DialOptions options;
+  options.timeout = timeout;
+  return options;
+}
 
 // broker_plugin, wired like that. Null, and a failure of the test, when it does
 // not start.

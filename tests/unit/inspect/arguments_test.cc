@@ -79,6 +79,16 @@ TEST(ArgumentsTest, EverythingElse) {
   EXPECT_EQ(arguments.format, Arguments::Format::kJson);
 }
 
+TEST(ArgumentsTest, WhetherToMultiplex) {
+  EXPECT_EQ(Understood(With({})).multiplex, goplugin::Multiplex::kNever);
+  EXPECT_EQ(Understood(With({"--multiplex", "never"})).multiplex,
+            goplugin::Multiplex::kNever);
+  EXPECT_EQ(Understood(With({"--multiplex=if-offered"})).multiplex,
+            goplugin::Multiplex::kIfOffered);
+  EXPECT_EQ(Understood(With({"--multiplex", "require"})).multiplex,
+            goplugin::Multiplex::kRequire);
+}
+
 TEST(ArgumentsTest, ThePluginsArgumentsAreItsOwn) {
   Words words = With({});
   words.insert(words.end(), {"--", "--cookie", "--help", ""});
@@ -108,7 +118,9 @@ TEST(ArgumentsTest, WhatIsMissing) {
 
 TEST(ArgumentsTest, WhatMakesNoSense) {
   ExpectWrong(With({"plugin"}), "\"plugin\" is no option");
-  ExpectWrong(With({"--multiplex", "never"}), "\"--multiplex\" is no option");
+  ExpectWrong(With({"--reattach", "x"}), "\"--reattach\" is no option");
+  ExpectWrong(With({"--multiplex", "yes"}),
+              "--multiplex is never, if-offered or require, not \"yes\"");
   ExpectWrong(With({"--cookie", "=V"}), "--cookie is KEY=VALUE");
   ExpectWrong(With({"--cookie", "K="}), "--cookie is KEY=VALUE");
   for (const char* versions : {"", "1,", "a", "-1", "4294967296"}) {

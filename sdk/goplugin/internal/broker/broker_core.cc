@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/numeric/bits.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -26,8 +27,6 @@ constexpr absl::Duration kEndAfterClose = absl::Seconds(1);
 constexpr absl::Duration kNewsAfterFailure = absl::Milliseconds(100);
 // Ids named in an error.
 constexpr size_t kIdsNamed = 8;
-
-bool IsPowerOfTwo(std::uint64_t number) { return (number & (number - 1)) == 0; }
 
 absl::StatusOr<Endpoint> Translate(const AddressTranslation::Translate& how,
                                    Endpoint endpoint) {
@@ -149,7 +148,7 @@ std::string BrokerCore::Keep(std::uint32_t id, Announcement announcement) {
   }
   if (pending_.Add(id, std::move(announcement), clock_.Elapsed())) return "";
   // A flood must not become one of log lines.
-  if (!IsPowerOfTwo(++dropped_)) return "";
+  if (!absl::has_single_bit(++dropped_)) return "";
   return absl::StrCat("the ", setup_.peer,
                       " announces more brokered connections than anybody "
                       "dials: ",

@@ -5,17 +5,13 @@
 #include <string>
 #include <utility>
 
+#include "absl/numeric/bits.h"
 #include "absl/strings/str_cat.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/mux/private_socket.h"
 
 namespace goplugin::internal {
-namespace {
-
-bool IsPowerOfTwo(std::uint64_t number) { return (number & (number - 1)) == 0; }
-
-}  // namespace
 
 Multiplexer::State::State(EventLoop& loop, Options options)
     : loop_(loop),
@@ -388,7 +384,7 @@ std::shared_ptr<void> Multiplexer::State::Hurry() {
 
 // A flood must not become one of log lines.
 void Multiplexer::State::Warn(std::string text) {
-  if (!IsPowerOfTwo(++warnings_)) return;
+  if (!absl::has_single_bit(++warnings_)) return;
   options_.warn(absl::StrCat(
       text, warnings_ > 1 ? absl::StrCat(" (warning ", warnings_, ")") : ""));
 }
