@@ -133,7 +133,7 @@ TEST_F(SeedTest, APluginWithoutStderrIsLegal) {
   }
 }
 
-// A poll of the closed pipe would show itself within the call.
+// A poll of the closed pipe would show itself within the call, by thousands.
 TEST_F(SeedTest, AClosedStderrWakesNobody) {
   Launched client = Launch({"--close-stderr"});
   ASSERT_TRUE(client.ok()) << client.status();
@@ -141,7 +141,8 @@ TEST_F(SeedTest, AClosedStderrWakesNobody) {
   const int64_t before = LoopWakeUps();
   ASSERT_GE(before, 0);
   EXPECT_EQ(Get(**client, "!sleep:1000"), "");
-  EXPECT_EQ(LoopWakeUps(), before);
+  // The loop may have been awake still when it was asked first.
+  EXPECT_LE(LoopWakeUps(), before + 5);
 }
 
 TEST_F(SeedTest, TheLastWordsComeBeforeTheReportOfTheExit) {
