@@ -179,7 +179,9 @@ Client::~Client() {
     return;
   }
   session_->BeginShutdown();
-  if (Session::CheckThread().ok()) session_->WaitForEnd().IgnoreError();
+  if (!Session::CheckThread().ok()) return;
+  session_->WaitForEnd().IgnoreError();
+  session_->WaitForLoop();
 }
 
 std::shared_ptr<grpc::Channel> Client::channel() const {

@@ -380,6 +380,13 @@ absl::Status Session::WaitForEnd() {
   return state_->end()->result;
 }
 
+void Session::WaitForLoop() {
+  // Shared with the loop, which may still be in Notify when this returns.
+  const auto done = std::make_shared<absl::Notification>();
+  runtime_->loop().Post([done] { done->Notify(); });
+  done->WaitForNotification();
+}
+
 bool Session::WaitForEnd(absl::Duration timeout) {
   return state_->WaitForEnd(timeout);
 }

@@ -79,6 +79,10 @@ class Session : public std::enable_shared_from_this<Session> {
   // Waits for an end that has begun.
   absl::Status WaitForEnd();
   bool WaitForEnd(absl::Duration timeout);
+  // Waits until the loop has run, and dropped, what was posted before: the
+  // caller's reference is then the last, and the threads end with it. Else they
+  // may end while the process runs its exit handlers.
+  void WaitForLoop();
   bool ended() const { return state_->ended(); }
   void OnEnd(SessionState::EndCallback callback);
 
