@@ -84,9 +84,8 @@ absl::Status SetMultiplex(absl::string_view value, Arguments& arguments) {
   } else if (value == "require") {
     arguments.multiplex = goplugin::Multiplex::kRequire;
   } else {
-    return Wrong(
-        absl::StrCat("--multiplex is never, if-offered or require, not \"",
-                     value, "\""));
+    return Wrong(absl::StrCat(
+        "--multiplex is never, if-offered or require, not \"", value, "\""));
   }
   return absl::OkStatus();
 }

@@ -107,7 +107,7 @@ absl::Status NoAnswer(const BrokerTarget& target, absl::Duration waited) {
 // An argument that does nothing but live as long as the channel.
 void Keep(std::shared_ptr<Door> door, grpc::ChannelArguments& arguments) {
   using Kept = std::shared_ptr<Door>;
-  static const grpc_arg_pointer_vtable kVtable = {
+  static const grpc_arg_pointer_vtable vtable = {
       [](void* kept) -> void* { return new Kept(*static_cast<Kept*>(kept)); },
       [](void* kept) { delete static_cast<Kept*>(kept); },
       [](void* a, void* b) {
@@ -116,7 +116,7 @@ void Keep(std::shared_ptr<Door> door, grpc::ChannelArguments& arguments) {
         Door* const right = static_cast<Kept*>(b)->get();
         return less(left, right) ? -1 : less(right, left) ? 1 : 0;
       }};
-  arguments.SetPointerWithVtable("goplugin.door", &door, &kVtable);
+  arguments.SetPointerWithVtable("goplugin.door", &door, &vtable);
 }
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(

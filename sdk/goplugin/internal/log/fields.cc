@@ -67,9 +67,9 @@ class Choice {
   static constexpr size_t kNone = static_cast<size_t>(-1);
   static constexpr int kUnranked = 100;
 
-  template <size_t kCount>
+  template <size_t Count>
   void Match(absl::string_view key, size_t index,
-             const RoleKey (&keys)[kCount]) {
+             const RoleKey (&keys)[Count]) {
     for (const RoleKey& known : keys) {
       if (key == known.key) Offer(known, index);
     }

@@ -260,7 +260,7 @@ void Multiplexer::State::OpenStream(Request request) {
 }
 
 absl::StatusOr<YamuxSession::StreamId> Multiplexer::State::OpenOnConnection() {
-  const auto stream = connection_->Open();
+  auto stream = connection_->Open();
   if (!stream.ok()) return stream;
   opening_timer_.Start(kOpeningTimeout, [this] {
     connection_->StopOpening();
@@ -383,7 +383,7 @@ std::shared_ptr<void> Multiplexer::State::Hurry() {
 }
 
 // A flood must not become one of log lines.
-void Multiplexer::State::Warn(std::string text) {
+void Multiplexer::State::Warn(const std::string& text) {
   if (!absl::has_single_bit(++warnings_)) return;
   options_.warn(absl::StrCat(
       text, warnings_ > 1 ? absl::StrCat(" (warning ", warnings_, ")") : ""));

@@ -91,7 +91,7 @@ class Multiplexer::State {
 
   void OnDrained();
   void OnConnectionEnd(const absl::Status& status);
-  void Warn(std::string text);
+  void Warn(const std::string& text);
   std::shared_ptr<void> Hurry();
 
   EventLoop& loop_;

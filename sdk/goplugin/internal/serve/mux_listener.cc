@@ -26,9 +26,9 @@ namespace {
 // For the last words on their way to the host.
 constexpr absl::Duration kDrainTime = absl::Milliseconds(200);
 
-// A listening socket at `port` of 127.0.0.1, and the port it got where that is
-// 0. Invalid when it can't be had.
-std::pair<UniqueFd, int> ListenAtPort(int port) {
+// A listening socket at `port` of 127.0.0.1, and in `taken` the port it got
+// where that is 0. Invalid when it can't be had.
+UniqueFd ListenAtPort(int port, int* taken) {
   UniqueFd listener(
       socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
@@ -47,8 +47,9 @@ std::pair<UniqueFd, int> ListenAtPort(int port) {
       listen(listener.get(), /*backlog=*/1) == 0 &&
       getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address),
                   &size) == 0;
-  if (!listens) listener.reset();
-  return {std::move(listener), ntohs(address.sin_port)};
+  if (!listens) return UniqueFd();
+  *taken = ntohs(address.sin_port);
+  return listener;
 }
 
 }  // namespace
@@ -125,10 +126,9 @@ absl::Status MuxListener::ListenUnix(const ServerPlan& plan) {
 absl::Status MuxListener::ListenTcp(const ServerPlan& plan) {
   absl::StatusOr<int> port =
       WalkPorts(plan.min_port, plan.max_port, [this](int candidate) {
-        auto [listener, taken] = ListenAtPort(candidate);
-        if (!listener.valid()) return absl::StatusOr<int>(0);
-        listener_ = std::move(listener);
-        return absl::StatusOr<int>(taken);
+        int taken = 0;
+        listener_ = ListenAtPort(candidate, &taken);
+        return absl::StatusOr<int>(listener_.valid() ? taken : 0);
       });
   if (!port.ok()) return port.status();
   endpoint_ = {Endpoint::Network::kTcp, absl::StrCat("127.0.0.1:", *port)};

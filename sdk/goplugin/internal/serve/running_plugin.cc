@@ -177,7 +177,7 @@ absl::Status RunningPlugin::ServeAlone(const ServerPlan& plan) {
   return absl::OkStatus();
 }
 
-absl::Status RunningPlugin::ServeMultiplexed(ServerPlan plan) {
+absl::Status RunningPlugin::ServeMultiplexed(const ServerPlan& plan) {
   ServerPlan hidden = plan;
   hidden.networks = {Endpoint::Network::kUnix};
   hidden.socket_directory.clear();

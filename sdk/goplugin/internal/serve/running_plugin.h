@@ -50,7 +50,7 @@ class RunningPlugin {
   // The version it chose, and the certificate to announce.
   absl::StatusOr<HandshakeResponse> Listen(const HostRequest& request);
   absl::Status ServeAlone(const ServerPlan& plan);
-  absl::Status ServeMultiplexed(ServerPlan plan);
+  absl::Status ServeMultiplexed(const ServerPlan& plan);
   // What the line announces.
   const Endpoint& endpoint() const;
   ReattachConfig TestConfig(const HandshakeResponse& response) const;
