@@ -2,20 +2,20 @@
 
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstddef>
 #include <cstring>
 #include <string>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "goplugin/endpoint.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/tls/socket_address.h"
 
 namespace goplugin::internal {
 namespace {
@@ -23,26 +23,10 @@ namespace {
 // gRPC opens one connection per door, and another one after it was lost.
 constexpr int kQueue = 64;
 
-struct Address {
-  sockaddr_un name = {};
-  socklen_t size = 0;  // 0: it is none
-
-  const sockaddr* get() const {
-    return reinterpret_cast<const sockaddr*>(&name);
-  }
-};
-
-Address AddressOf(const std::string& text) {
-  Address address;
-  if (text.empty() || text.size() >= sizeof address.name.sun_path) {
-    return address;
-  }
-  address.name.sun_family = AF_UNIX;
-  std::memcpy(address.name.sun_path, text.data(), text.size());
-  // A path ends in a zero, an abstract name where the size says.
-  const size_t size = text.front() == '\0' ? text.size() : text.size() + 1;
-  address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
-  return address;
+// Its length is 0 when `text` is no address.
+SocketAddress AddressOf(const std::string& text) {
+  const auto addresses = SocketAddresses({Endpoint::Network::kUnix, text});
+  return addresses.ok() ? addresses->front() : SocketAddress();
 }
 
 UniqueFd MakeSocket() {
@@ -60,11 +44,11 @@ bool IsOwn(int connection) {
 }  // namespace
 
 absl::StatusOr<UniqueFd> ListenAt(const std::string& text) {
-  const Address address = AddressOf(text);
+  const SocketAddress address = AddressOf(text);
   UniqueFd listener = MakeSocket();
-  if (address.size == 0) errno = EINVAL;
-  if (address.size > 0 && listener.valid() &&
-      bind(listener.get(), address.get(), address.size) == 0 &&
+  if (address.length == 0) errno = EINVAL;
+  if (address.length > 0 && listener.valid() &&
+      bind(listener.get(), address.get(), address.length) == 0 &&
       listen(listener.get(), kQueue) == 0) {
     return listener;
   }
@@ -88,10 +72,10 @@ std::string NewAbstractName() {
 }
 
 UniqueFd ConnectTo(const std::string& text) {
-  const Address address = AddressOf(text);
+  const SocketAddress address = AddressOf(text);
   UniqueFd connection = MakeSocket();
-  if (address.size > 0 && connection.valid() &&
-      connect(connection.get(), address.get(), address.size) == 0) {
+  if (address.length > 0 && connection.valid() &&
+      connect(connection.get(), address.get(), address.length) == 0) {
     return connection;
   }
   return UniqueFd();

@@ -306,8 +306,7 @@ void YamuxSession::EndData(size_t size) {
   header.type = static_cast<std::uint8_t>(FrameType::kData);
   header.stream = sending_;
   header.length = static_cast<std::uint32_t>(size);
-  EncodeFrameHeader(header, output_.Reserve(kFrameHeaderSize + size));
-  output_.Commit(kFrameHeaderSize + size);
+  Append(header, size);
 }
 
 size_t YamuxSession::Send(StreamId id, absl::string_view bytes) {
@@ -389,9 +388,13 @@ void YamuxSession::Frame(FrameType type, unsigned flags, StreamId stream,
   header.flags = static_cast<std::uint16_t>(flags);
   header.stream = stream;
   header.length = length;
-  EncodeFrameHeader(header, output_.Reserve(kFrameHeaderSize));
-  output_.Commit(kFrameHeaderSize);
+  Append(header, 0);
   control_since_mark_ += kFrameHeaderSize;
+}
+
+void YamuxSession::Append(const FrameHeader& header, size_t payload) {
+  EncodeFrameHeader(header, output_.Reserve(kFrameHeaderSize + payload));
+  output_.Commit(kFrameHeaderSize + payload);
 }
 
 absl::Status YamuxSession::Fail(absl::string_view what, GoAwayCode code) {

@@ -157,6 +157,8 @@ class YamuxSession {
   void Erase(StreamId id);
   void Frame(FrameType type, unsigned flags, StreamId stream,
              std::uint32_t length);
+  // The header, with `payload` bytes behind it that are there already.
+  void Append(const FrameHeader& header, size_t payload);
   absl::Status Fail(absl::string_view what, GoAwayCode code);
 
   Events& events_;

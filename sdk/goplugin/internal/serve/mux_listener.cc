@@ -1,6 +1,7 @@
 #include "goplugin/internal/serve/mux_listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -10,7 +11,6 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
@@ -26,24 +26,17 @@ namespace {
 // For the last words on their way to the host.
 constexpr absl::Duration kDrainTime = absl::Milliseconds(200);
 
-// A listening socket at `port` of 127.0.0.1, and in `taken` the port it got
-// where that is 0. Invalid when it can't be had.
+// A listening socket that does not block at `port` of 127.0.0.1, and in `taken`
+// the port it got where that is 0. Invalid when it can't be had.
 UniqueFd ListenAtPort(int port, int* taken) {
-  UniqueFd listener(
-      socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  UniqueFd listener = BindPort(port);
   const int on = 1;
-  // A port whose last connections are in TIME_WAIT will do. Connections inherit
-  // the other: frames go out as they come.
-  setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  // Connections inherit it: frames go out as they come.
   setsockopt(listener.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   const bool listens =
-      bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), size) ==
-          0 &&
+      fcntl(listener.get(), F_SETFL, O_NONBLOCK) == 0 &&
       listen(listener.get(), /*backlog=*/1) == 0 &&
       getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address),
                   &size) == 0;
@@ -58,13 +51,10 @@ absl::StatusOr<std::unique_ptr<MuxListener>> MuxListener::Start(
     const ServerPlan& plan, const std::string& main_socket,
     Callbacks callbacks) {
   auto listener = absl::WrapUnique(new MuxListener());
-  std::vector<absl::Status> errors;
-  for (Endpoint::Network network : plan.networks) {
-    absl::Status status = listener->Listen(network, plan);
-    if (status.ok()) break;
-    errors.push_back(std::move(status));
-  }
-  if (!listener->listener_.valid()) return NowhereToListen(errors);
+  absl::Status listens = ListenOnFirst(plan.networks, [&](auto network) {
+    return listener->Listen(network, plan);
+  });
+  if (!listens.ok()) return listens;
   Multiplexer::Options options;
   options.role = YamuxRole::kServer;
   options.peer = "host";

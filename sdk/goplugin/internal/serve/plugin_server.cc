@@ -44,8 +44,6 @@ absl::Status CantServe(const std::string& address) {
       "services of one name can be the cause, or broken credentials");
 }
 
-}  // namespace
-
 absl::Status NowhereToListen(const std::vector<absl::Status>& errors) {
   if (errors.size() == 1) return errors.front();
   ErrorDetails details;
@@ -58,16 +56,28 @@ absl::Status NowhereToListen(const std::vector<absl::Status>& errors) {
   return MakeError(details);
 }
 
-absl::StatusOr<std::unique_ptr<PluginServer>> PluginServer::Start(
-    const ServerPlan& plan) {
-  auto server = absl::WrapUnique(new PluginServer());
+}  // namespace
+
+absl::Status ListenOnFirst(
+    const std::vector<Endpoint::Network>& networks,
+    absl::FunctionRef<absl::Status(Endpoint::Network)> listen) {
   std::vector<absl::Status> errors;
-  for (Endpoint::Network network : plan.networks) {
-    absl::Status status = server->Listen(network, plan);
-    if (status.ok()) return server;
+  for (Endpoint::Network network : networks) {
+    absl::Status status = listen(network);
+    if (status.ok()) return status;
     errors.push_back(std::move(status));
   }
   return NowhereToListen(errors);
+}
+
+absl::StatusOr<std::unique_ptr<PluginServer>> PluginServer::Start(
+    const ServerPlan& plan) {
+  auto server = absl::WrapUnique(new PluginServer());
+  absl::Status listens = ListenOnFirst(plan.networks, [&](auto network) {
+    return server->Listen(network, plan);
+  });
+  if (!listens.ok()) return listens;
+  return server;
 }
 
 absl::Status PluginServer::Listen(Endpoint::Network network,

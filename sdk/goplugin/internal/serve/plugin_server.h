@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
@@ -33,8 +34,11 @@ struct ServerPlan {
   std::function<void(grpc::ServerBuilder&)> configure = nullptr;
 };
 
-// Why none of a plan's networks will do.
-absl::Status NowhereToListen(const std::vector<absl::Status>& errors);
+// Listens on the first of the networks where `listen` can. kTransport, with the
+// error of each, when there is none.
+absl::Status ListenOnFirst(
+    const std::vector<Endpoint::Network>& networks,
+    absl::FunctionRef<absl::Status(Endpoint::Network)> listen);
 
 // The plugin's gRPC server, and its socket in the file system.
 class PluginServer {

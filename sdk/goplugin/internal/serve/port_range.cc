@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
 
@@ -27,18 +26,21 @@ absl::StatusOr<int> WalkPorts(
       "end programs that hold these");
 }
 
-bool LooksFree(int port) {
-  UniqueFd probe(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!probe.valid()) return false;
-  // As gRPC binds: a port whose last connections are in TIME_WAIT will do.
+UniqueFd BindPort(int port) {
+  UniqueFd bound(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int on = 1;
-  setsockopt(probe.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(bound.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return bind(probe.get(), reinterpret_cast<const sockaddr*>(&address),
-              sizeof address) == 0;
+  if (bind(bound.get(), reinterpret_cast<const sockaddr*>(&address),
+           sizeof address) != 0) {
+    bound.reset();
+  }
+  return bound;
 }
+
+bool LooksFree(int port) { return BindPort(port).valid(); }
 
 }  // namespace goplugin::internal

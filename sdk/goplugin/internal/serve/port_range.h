@@ -3,6 +3,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
 
@@ -12,6 +13,10 @@ namespace goplugin::internal {
 absl::StatusOr<int> WalkPorts(
     int min_port, int max_port,
     absl::FunctionRef<absl::StatusOr<int>(int port)> bind);
+
+// A stream socket bound to `port` of 127.0.0.1 as gRPC binds: a port whose last
+// connections are in TIME_WAIT will do. Invalid when it can't be had.
+UniqueFd BindPort(int port);
 
 // Whether nobody listens on `port` of 127.0.0.1 at the moment. Asked before
 // gRPC binds it, because gRPC writes an error to stderr, which is the host's
