@@ -3,10 +3,13 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/serve/plugin_calls.h"
@@ -90,9 +93,24 @@ TEST_F(StdioServiceTest, OutlivesAReaderThatGoes) {
   EXPECT_EQ(ReadStdout(*stdio, 3), "two");
 }
 
-TEST_F(StdioServiceTest, FlushIsAtOnceWithoutAReader) {
+TEST_F(StdioServiceTest, FlushEndsWithoutAReader) {
   service_.Append("nobody reads this");
   EXPECT_TRUE(service_.Flush(absl::InfiniteDuration()));
+}
+
+// As for a host's call that gRPC has not handed over yet when Shutdown comes.
+TEST_F(StdioServiceTest, FlushWaitsForTheFirstReader) {
+  service_.Append("printed early");
+  std::atomic<bool> called{false};
+  std::thread flush([&] {
+    EXPECT_TRUE(service_.Flush(absl::Seconds(60)));
+    EXPECT_TRUE(called);
+  });
+  absl::SleepFor(absl::Milliseconds(20));
+  called = true;
+  auto stdio = CallStreamStdio(*channel_);
+  EXPECT_EQ(ReadStdout(*stdio, 13), "printed early");
+  flush.join();
 }
 
 TEST_F(StdioServiceTest, FlushWaitsForTheReader) {

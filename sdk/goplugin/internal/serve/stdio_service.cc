@@ -1,8 +1,10 @@
 #include "goplugin/internal/serve/stdio_service.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "goplugin/internal/serve/service_methods.h"
 #include "goplugin/wire/controller.pb.h"
 
@@ -15,6 +17,9 @@ constexpr char kStreamStdio[] = "/plugin.GRPCStdio/StreamStdio";
 // Go's own plugins send pieces of 1 KiB. Larger ones cost less each and are
 // far below the 4 MiB that every peer takes.
 constexpr std::size_t kPieceBytes = 32 * 1024;
+// A host makes the call before all others, and yet gRPC may hand it over after
+// a later one, Shutdown included: on a busy machine by some milliseconds.
+constexpr absl::Duration kFirstReaderTimeout = absl::Milliseconds(200);
 
 }  // namespace
 
@@ -102,9 +107,17 @@ void StdioService::Append(absl::string_view data) {
 }
 
 bool StdioService::Flush(absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
   absl::MutexLock lock(&mutex_);
-  return mutex_.AwaitWithTimeout(absl::Condition(this, &StdioService::Idle),
-                                 timeout);
+  if (first_reader_awaited_ && !buffer_.empty()) {
+    mutex_.AwaitWithTimeout(
+        absl::Condition(
+            +[](bool* awaited) { return !*awaited; }, &first_reader_awaited_),
+        std::min(timeout, kFirstReaderTimeout));
+    first_reader_awaited_ = false;
+  }
+  return mutex_.AwaitWithDeadline(absl::Condition(this, &StdioService::Idle),
+                                  deadline);
 }
 
 void StdioService::Close() {
@@ -117,6 +130,7 @@ grpc::ServerWriteReactor<wire::StdioData>* StdioService::Open(
     grpc::CallbackServerContext* context) {
   auto* stream = new Stream(this, context);
   absl::MutexLock lock(&mutex_);
+  first_reader_awaited_ = false;
   if (reader_ != nullptr) reader_->Yield();
   reader_ = stream;
   Advance();

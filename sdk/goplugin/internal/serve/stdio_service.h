@@ -33,7 +33,8 @@ class StdioService : public grpc::Service {
   void Append(absl::string_view data) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Waits until gRPC has taken all that was appended for the host that reads,
-  // at most `timeout`. True at once when nobody reads.
+  // at most `timeout`. True at once when nobody reads any more; a first reader
+  // is waited for a moment, once, if there is something to read.
   bool Flush(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Ends the stream after what it has still to send, and any later one.
@@ -57,6 +58,8 @@ class StdioService : public grpc::Service {
   // time, so that a piece which comes back is still the oldest.
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  // Until somebody has read, or Flush has waited for it.
+  bool first_reader_awaited_ ABSL_GUARDED_BY(mutex_) = true;
 };
 
 }  // namespace goplugin::internal
