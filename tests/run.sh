@@ -47,7 +47,7 @@ check() {
 bazel_test() {
   local counts
   rm -f "$events"
-  "$BAZEL" test --keep_going --ui_event_filters=-info --show_result=0 \
+  "$BAZEL" test --keep_going --show_result=0 \
     --noshow_loading_progress --show_progress_rate_limit=60 \
     --build_event_json_file="$events" \
     --test_env=GOPLUGIN_PEERS="$out/peers" \

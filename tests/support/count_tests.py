@@ -3,14 +3,18 @@
     count_tests.py EVENTS EXIT_CODE
 
 EVENTS is what --build_event_json_file wrote, EXIT_CODE Bazel's. Prints
-"PASSED FAILED". A test program without a report of its own counts as one case;
-a build that failed is one failure more, so that it can't go unseen.
+"PASSED FAILED", and on stderr the cases that failed, with what they say. A test
+program without a report of its own counts as one case; a build that failed is
+one failure more, so that it can't go unseen.
 """
 
 import json
 import sys
 import urllib.parse
 import xml.etree.ElementTree
+
+# Of one failure: values can be megabytes.
+MESSAGE_CHARACTERS = 2000
 
 
 def cases(path, program_passed):
@@ -20,12 +24,16 @@ def cases(path, program_passed):
         ran = [case for case in suites if case.get("status") != "notrun"]
     except (OSError, xml.etree.ElementTree.ParseError):
         ran = []
-    bad = sum(
-        case.find("failure") is not None or case.find("error") is not None
-        for case in ran)
-    if not ran or (not program_passed and bad == 0):
+    bad = [case for case in ran
+           if case.find("failure") is not None or case.find("error") is not None]
+    for case in bad:
+        print("FAILED ", f"{case.get('classname')}.{case.get('name')}",
+              file=sys.stderr)
+        for failure in case.findall("failure"):
+            print((failure.text or "")[:MESSAGE_CHARACTERS], file=sys.stderr)
+    if not ran or (not program_passed and not bad):
         return (1, 0) if program_passed else (len(ran), 1)
-    return len(ran) - bad, bad
+    return len(ran) - len(bad), len(bad)
 
 
 def main():
