@@ -16,8 +16,9 @@ namespace goplugin::testing {
 namespace {
 
 // The kernel and gRPC finish some things after the call that asked for them:
-// the close of a socket, the disappearance of a joined thread.
-constexpr absl::Duration kSettle = absl::Seconds(5);
+// the close of a socket, the disappearance of a joined thread. Where nobody
+// polls any more, gRPC looks after its sockets every 5 s.
+constexpr absl::Duration kSettle = absl::Seconds(15);
 
 }  // namespace
 

@@ -15,6 +15,23 @@ namespace {
 constexpr auto kBetweenLooks = std::chrono::milliseconds(20);
 // After a piece of a stream that gathers them.
 constexpr auto kHurryAfterPiece = std::chrono::milliseconds(50);
+// One look handles one event. Enough for all the plugins that end last.
+constexpr int kLastLooks = 64;
+
+// gRPC closes the socket of a dropped channel that was still connecting when it
+// hears of the other side's end. Once this queue's thread is gone there may be
+// nobody in the process who polls, and it would hear of it up to 5 s later. Any
+// queue of gRPC's polls for all.
+void LookAround() {
+  grpc::CompletionQueue queue;
+  void* tag = nullptr;
+  bool ok = false;
+  for (int i = 0; i < kLastLooks; ++i) {
+    queue.AsyncNext(&tag, &ok, std::chrono::system_clock::now());
+  }
+  queue.Shutdown();
+  queue.Next(&tag, &ok);
+}
 
 }  // namespace
 
@@ -41,6 +58,7 @@ CallQueue::~CallQueue() {
   const Hurry hurry(*this);
   queue_.Shutdown();
   thread_.join();
+  LookAround();
 }
 
 void CallQueue::Run() {
