@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -275,6 +276,23 @@ TEST_F(GoHostTest, ThePluginsOwnEndIsWaitedFor) {
   const HostReport report(Drive({"-put", "a=b"}));
   EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
   EXPECT_TRUE(std::filesystem::exists(after));
+}
+
+TEST_F(GoHostTest, WithAChecksum) {
+  const std::string sum = Sha256OfFile(PluginPath());
+  const HostReport report(Drive({"-sha256", absl::BytesToHexString(sum),
+                                 "-automtls", "-put", "a=b", "-get", "a"}));
+  EXPECT_TRUE(report.Flag("/ok")) << report.Text("/error");
+}
+
+TEST_F(GoHostTest, WithAnothersChecksumItIsNotRun) {
+  const std::string sum = Sha256OfFile(ServePluginPath());
+  const HostReport report(
+      Drive({"-sha256", absl::BytesToHexString(sum), "-put", "a=b"}));
+  EXPECT_FALSE(report.Flag("/ok"));
+  EXPECT_TRUE(absl::StrContains(report.Text("/error"), "checksum"))
+      << report.Text("/error");
+  EXPECT_EQ(report.Text("/pid"), "");
 }
 
 TEST_F(GoHostTest, ForAGroup) {

@@ -1,13 +1,11 @@
 // Plugins that are checked before they run.
 
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -27,16 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Mode = SecureConfig::Mode;
-
-std::string Sha256OfFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  unsigned char digest[32];
-  EXPECT_EQ(EVP_Digest(bytes.data(), bytes.size(), digest, nullptr,
-                       EVP_sha256(), nullptr),
-            1);
-  return {reinterpret_cast<const char*>(digest), sizeof(digest)};
-}
 
 class SecureConfigTest : public HarnessTest,
                          public ::testing::WithParamInterface<Mode> {

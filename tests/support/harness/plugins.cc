@@ -1,9 +1,13 @@
 #include "tests/support/harness/plugins.h"
 
 #include <grpcpp/client_context.h>
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +40,16 @@ Command OwnPlugin(const std::string& path, std::vector<std::string> args) {
 std::string RunfilePath(const std::string& path) {
   return absl::StrCat(getenv("TEST_SRCDIR"), "/", getenv("TEST_WORKSPACE"), "/",
                       path);
+}
+
+std::string Sha256OfFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  unsigned char digest[32];
+  EXPECT_EQ(EVP_Digest(bytes.data(), bytes.size(), digest, nullptr,
+                       EVP_sha256(), nullptr),
+            1);
+  return {reinterpret_cast<const char*>(digest), sizeof(digest)};
 }
 
 Command Misbehave(std::vector<std::string> args) {

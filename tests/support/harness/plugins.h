@@ -14,6 +14,9 @@ namespace goplugin::testing {
 // path in the workspace.
 std::string RunfilePath(const std::string& path);
 
+// The SHA-256 of a file, 32 bytes.
+std::string Sha256OfFile(const std::string& path);
+
 // tests/plugins/misbehave and tests/plugins/server_plugin.
 Command Misbehave(std::vector<std::string> args);
 Command ServerPlugin(std::vector<std::string> args);
