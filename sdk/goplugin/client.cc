@@ -147,6 +147,24 @@ LaunchOperation Client::ReattachAsync(ReattachConfig config,
                     std::move(done));
 }
 
+absl::StatusOr<std::unique_ptr<Client>> Client::Reattach(
+    ReattachConfig config, std::shared_ptr<Runner> runner,
+    ClientOptions options) {
+  return Start(Session::Create(
+      internal::RunnerReattachSource(std::move(config), std::move(runner)),
+      std::move(options)));
+}
+
+LaunchOperation Client::ReattachAsync(ReattachConfig config,
+                                      std::shared_ptr<Runner> runner,
+                                      ClientOptions options,
+                                      LaunchCallback done) {
+  return StartAsync(Session::Create(internal::RunnerReattachSource(
+                                        std::move(config), std::move(runner)),
+                                    std::move(options)),
+                    std::move(done));
+}
+
 absl::StatusOr<std::unique_ptr<Client>> Client::Attach(std::string target,
                                                        ClientOptions options) {
   return Attach(std::move(target), nullptr, std::move(options));

@@ -132,6 +132,19 @@ class Client {
                                        ClientOptions options,
                                        LaunchCallback done);
 
+  // The same with a plugin that `runner` takes hold of, by Runner::Attach: in a
+  // container, on another machine. The runner's word takes the place of all
+  // proof; of `config` it may read what it likes, and config.endpoint is where
+  // this host reaches the plugin. The runner's Kill comes in place of signals,
+  // its Wait tells the exit, and the output that it gives is seen. pid() is -1.
+  static absl::StatusOr<std::unique_ptr<Client>> Reattach(
+      ReattachConfig config, std::shared_ptr<Runner> runner,
+      ClientOptions options);
+  static LaunchOperation ReattachAsync(ReattachConfig config,
+                                       std::shared_ptr<Runner> runner,
+                                       ClientOptions options,
+                                       LaunchCallback done);
+
   // Connects to a plugin that somebody else runs: a sidecar, a container, a
   // service. `target` is any target of gRPC's, as "unix:/shared/kv.sock",
   // "dns:///kv:50051", "ipv4:10.0.0.7:50051", or of a resolver that this

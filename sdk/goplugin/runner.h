@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/exit_status.h"
+#include "goplugin/reattach.h"
 
 namespace goplugin {
 
@@ -26,11 +27,12 @@ struct RunnerRequest {
   absl::Duration timeout;
 };
 
-// What a runner has started. The descriptors become the SDK's, which closes
-// them, and makes them non-blocking and close-on-exec.
+// What a runner has started or attached to. The descriptors become the SDK's,
+// which closes them, and makes them non-blocking and close-on-exec.
 struct RunnerProcess {
-  // The read ends of the plugin's output: pipes, sockets or files. Both are
-  // required; they may not be the same.
+  // The read ends of the plugin's output: pipes, sockets or files; not the same
+  // one. Start must give both. Attach may leave them out: what the plugin
+  // writes there is not seen then.
   int stdout_fd = -1;
   int stderr_fd = -1;
   // Becomes readable, as poll(2) has it, when the plugin has ended: a pidfd, an
@@ -42,18 +44,19 @@ struct RunnerProcess {
 };
 
 // The user's own way to start a plugin, in a container or a sandbox, for
-// Client::Launch. One object starts one plugin.
+// Client::Launch, or to take hold of one that runs already, for
+// Client::Reattach. One object has one plugin.
 //
 // Example: examples/runner, which starts plugins under bubblewrap.
 //
 // Thread safety: each method says who calls it. The translations may be called
 // on many threads at once and beside everything else; all others are called one
 // at a time, but Diagnose may run beside Wait and Kill.
-// Blocking: other clients' launches wait while Start runs, so what takes long,
-// as fetching an image, is better done before Launch. No method may call
+// Blocking: other clients' launches wait while Start or Attach runs, so what
+// takes long, as fetching an image, is better done before. No method may call
 // blocking methods of a client or its broker.
 // Lifetime: shared; the SDK lets go of it after the client's end. Nothing but
-// Name is called before PlaceSocketDirectory and Start.
+// Name is called before PlaceSocketDirectory and Start, or Attach.
 // Errors: any status, whose code does not matter; its text becomes evidence of
 // the SDK's own error.
 class Runner {
@@ -79,6 +82,15 @@ class Runner {
   // launch with Reason::kSpawn.
   virtual absl::StatusOr<RunnerProcess> Start(const RunnerRequest& request) = 0;
 
+  // Takes hold of a plugin that runs already, in place of Start and on the same
+  // thread; called once. `config` is what Reattach was given. The plugin stays
+  // as it is after an error, which ends Reattach with
+  // Reason::kReattachNotFound.
+  virtual absl::StatusOr<RunnerProcess> Attach(
+      const ReattachConfig& /*config*/) {
+    return absl::UnimplementedError("this runner only starts plugins");
+  }
+
   // How the plugin ended. Called once, on a callback thread, when exit_fd was
   // readable; must not wait for anything else. After an error the plugin is
   // taken for gone, its exit status for unknown, and Kill is called.
@@ -86,15 +98,16 @@ class Runner {
 
   // Ends the plugin at once and with all that belongs to it. Called on a
   // callback thread, when a launch fails, and in place of SIGTERM and SIGKILL
-  // when a client ends; on Start's thread, when what Start gave can't be used;
-  // again, maybe, after an error; also when the plugin is gone already. May
-  // block for a moment: ShutdownOptions::kill_timeout after the call, a plugin
-  // that is still there is given up.
+  // when a client ends (not one that has reattached in test mode); on Start's
+  // thread, when what Start gave can't be used; again, maybe, after an error;
+  // also when the plugin is gone already. May block for a moment:
+  // ShutdownOptions::kill_timeout after the call, a plugin that is still there
+  // is given up.
   virtual absl::Status Kill() = 0;
 
   // What the runner knows of a launch that failed, for a person: one line or a
-  // few. Called once at most: on Start's thread when Start has failed, on a
-  // callback thread when the plugin has not become ready. May block for a
+  // few. Called once at most: on Start's thread when that or Attach failed, on
+  // a callback thread when the plugin has not become ready. May block for a
   // moment; beyond kill_timeout it is not waited for.
   virtual std::string Diagnose() { return ""; }
 

@@ -1,6 +1,8 @@
 #include "goplugin/internal/lifecycle/find_plugin.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,8 +18,10 @@
 #include "goplugin/internal/handshake/address.h"
 #include "goplugin/internal/handshake/versions.h"
 #include "goplugin/internal/lifecycle/held_plugin_process.h"
+#include "goplugin/internal/lifecycle/join.h"
 #include "goplugin/internal/lifecycle/open_channel.h"
 #include "goplugin/internal/lifecycle/options_check.h"
+#include "goplugin/internal/lifecycle/run_plugin.h"
 #include "goplugin/internal/process/held_process.h"
 
 namespace goplugin::internal {
@@ -97,15 +101,41 @@ absl::Status CheckTarget(const std::string& target,
   return MakeError(details);
 }
 
-}  // namespace
+// The process of a plugin to reattach to.
+struct ClaimedProcess {
+  // nullptr: what is not seen is not signalled. Then `doubt` says why.
+  MakePluginProcess make_process;
+  std::string doubt = {};
+  // What errors call the plugin; "" for its address.
+  std::string name = {};
+};
+using ClaimProcess = std::function<absl::StatusOr<ClaimedProcess>()>;
 
-absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
-                                           const ClientOptions& options) {
-  const absl::Status usable = CheckConfig(config, options);
-  if (!usable.ok()) return usable;
+absl::StatusOr<ClaimedProcess> ClaimByProof(const ReattachConfig& config) {
   absl::StatusOr<ServerProof> proof =
       ProveServer({config.endpoint, config.pid, config.start_time});
   if (!proof.ok()) return proof.status();
+  ClaimedProcess claimed;
+  claimed.doubt = std::move(proof->doubt);
+  if (proof->process.has_value()) {
+    claimed.make_process = [process = *std::move(proof->process)](
+                               EventLoop& loop,
+                               PluginProcess::Callbacks callbacks) mutable
+        -> std::unique_ptr<PluginProcess> {
+      return std::make_unique<HeldPluginProcess>(loop, std::move(process),
+                                                 std::move(callbacks));
+    };
+  }
+  return claimed;
+}
+
+absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
+                                           const ClientOptions& options,
+                                           const ClaimProcess& claim) {
+  const absl::Status usable = CheckConfig(config, options);
+  if (!usable.ok()) return usable;
+  absl::StatusOr<ClaimedProcess> claimed = claim();
+  if (!claimed.ok()) return claimed.status();
 
   FoundPlugin found;
   found.response.app_version = config.protocol_version;
@@ -114,6 +144,7 @@ absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
       OpenPluginChannel(options, absl::nullopt, found.response);
   if (!target.ok()) return target.status();
   found.target = *std::move(target);
+  if (!claimed->name.empty()) found.target.name = std::move(claimed->name);
   found.target.nobody_hint =
       "nobody serves there any more: the plugin has ended, or was told to";
   found.belongs_to_others = config.test;
@@ -121,30 +152,14 @@ absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
   found.no_broker =
       "a plugin serves one broker stream in its life, and the host that "
       "started it had that: a reattached client has no broker";
-  if (proof->process.has_value()) {
-    found.make_process = [process = *std::move(proof->process)](
-                             EventLoop& loop,
-                             PluginProcess::Callbacks callbacks) mutable
-        -> std::unique_ptr<PluginProcess> {
-      return std::make_unique<HeldPluginProcess>(loop, std::move(process),
-                                                 std::move(callbacks));
-    };
-  }
-  if (!proof->doubt.empty()) {
+  found.make_process = std::move(claimed->make_process);
+  if (!claimed->doubt.empty()) {
     found.note = absl::StrCat(
         "the plugin's process can't be proved to be the one of the reattach "
         "config, and will be neither watched nor signalled: ",
-        proof->doubt);
+        claimed->doubt);
   }
   return found;
-}
-
-MakeSource ReattachSource(ReattachConfig config) {
-  return [config = std::move(config)](const SourceContext& context) {
-    return std::make_shared<Join>(context, [config, options = context.options] {
-      return FindReattached(config, options);
-    });
-  };
 }
 
 absl::StatusOr<FoundPlugin> FindAttached(
@@ -167,6 +182,36 @@ absl::StatusOr<FoundPlugin> FindAttached(
   found.target = *std::move(target);
   found.belongs_to_others = !options.shutdown.ask_attached;
   return found;
+}
+
+}  // namespace
+
+MakeSource ReattachSource(ReattachConfig config) {
+  return [config = std::move(config)](const SourceContext& context) {
+    return std::make_shared<Join>(context, [config, options = context.options] {
+      return FindReattached(config, options,
+                            [&config] { return ClaimByProof(config); });
+    });
+  };
+}
+
+MakeSource RunnerReattachSource(ReattachConfig config,
+                                std::shared_ptr<Runner> runner) {
+  return [config = std::move(config),
+          runner = std::move(runner)](const SourceContext& context) {
+    const auto claim = [&pool = context.runtime.callbacks(), runner,
+                        config]() -> absl::StatusOr<ClaimedProcess> {
+      absl::StatusOr<RunnerPlugin> plugin =
+          AttachByRunner(pool, runner, config);
+      if (!plugin.ok()) return plugin.status();
+      return ClaimedProcess{std::move(plugin->make_process), /*doubt=*/"",
+                            std::move(plugin->name)};
+    };
+    return std::make_shared<Join>(
+        context, [config, options = context.options, claim] {
+          return FindReattached(config, options, claim);
+        });
+  };
 }
 
 MakeSource AttachSource(std::string target,

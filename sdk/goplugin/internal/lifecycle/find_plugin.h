@@ -6,26 +6,23 @@
 #include <memory>
 #include <string>
 
-#include "absl/status/statusor.h"
-#include "goplugin/client_options.h"
-#include "goplugin/internal/lifecycle/join.h"
+#include "goplugin/internal/lifecycle/plugin_source.h"
 #include "goplugin/reattach.h"
+#include "goplugin/runner.h"
 
 namespace goplugin::internal {
 
-// Checks config and options, and finds the plugin's process. Errors: kOptions,
-// kAppVersion, kTransport, and those of ProveServer. Blocks for no noticeable
-// time.
-absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
-                                           const ClientOptions& options);
+// The search for a plugin that runs already. Its errors: kOptions, kAppVersion,
+// kTransport, and those of ProveServer.
 MakeSource ReattachSource(ReattachConfig config);
 
-// Checks the target, gRPC's `uri`, and options. `credentials` may be null: then
-// the options' TLS counts. Errors: kOptions.
-absl::StatusOr<FoundPlugin> FindAttached(
-    const std::string& uri,
-    const std::shared_ptr<grpc::ChannelCredentials>& credentials,
-    const ClientOptions& options);
+// The same for one that `runner` takes hold of; null is an error. Its errors:
+// kReattachNotFound and kSpawn in place of ProveServer's.
+MakeSource RunnerReattachSource(ReattachConfig config,
+                                std::shared_ptr<Runner> runner);
+
+// The same for what serves at a target of gRPC's. `credentials` may be null:
+// then the options' TLS counts. Its errors: kOptions.
 MakeSource AttachSource(std::string target,
                         std::shared_ptr<grpc::ChannelCredentials> credentials);
 

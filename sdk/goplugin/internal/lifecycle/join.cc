@@ -11,6 +11,7 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/lifecycle/held_plugin_process.h"
+#include "goplugin/internal/lifecycle/process_output.h"
 
 namespace goplugin::internal {
 
@@ -58,10 +59,7 @@ void Join::OnFound(absl::StatusOr<FoundPlugin> found) {
   plugin_.files = std::move(found->files);
   plugin_.no_broker = std::move(found->no_broker);
   if (found->make_process != nullptr) {
-    PluginProcess::Callbacks callbacks;
-    callbacks.on_stderr = [this](absl::string_view bytes) {
-      output_->OnStderr(bytes);
-    };
+    PluginProcess::Callbacks callbacks = OutputCallbacks(*output_);
     callbacks.on_exit = [this](ExitStatus /*status*/) { OnExit(); };
     plugin_.process =
         std::move(found->make_process)(runtime_.loop(), std::move(callbacks));

@@ -19,6 +19,7 @@
 #include "goplugin/internal/lifecycle/key_pair_stock.h"
 #include "goplugin/internal/lifecycle/open_channel.h"
 #include "goplugin/internal/lifecycle/options_check.h"
+#include "goplugin/internal/lifecycle/process_output.h"
 #include "goplugin/internal/process/socket_sweep.h"
 
 namespace goplugin::internal {
@@ -160,15 +161,9 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
 }
 
 PluginProcess::Callbacks Launch::ProcessCallbacks() {
-  PluginProcess::Callbacks callbacks;
+  PluginProcess::Callbacks callbacks = OutputCallbacks(*output_);
   callbacks.on_stdout = [this](absl::string_view bytes) { OnStdout(bytes); };
   callbacks.on_stdout_end = [this] { OnStdoutEnd(); };
-  callbacks.on_stderr = [this](absl::string_view bytes) {
-    output_->OnStderr(bytes);
-  };
-  callbacks.on_read_error = [this](absl::string_view stream, int error) {
-    output_->OnReadError(stream, error);
-  };
   callbacks.on_exit = [this](ExitStatus /*status*/) { OnExit(); };
   return callbacks;
 }

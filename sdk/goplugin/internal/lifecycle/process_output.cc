@@ -15,9 +15,11 @@ namespace {
 // ordinary users; more can only come from somebody who still writes.
 constexpr size_t kLastWords = size_t{1024} * 1024;
 
-// A plugin that may outlive its host writes to files.
+// A plugin that may outlive its host writes to files. nullptr for what is not
+// there.
 std::unique_ptr<OutputReader> MakeReader(EventLoop& loop, UniqueFd output,
                                          OutputReader::Callbacks callbacks) {
+  if (!output.valid()) return nullptr;
   struct stat file = {};
   fstat(output.get(), &file);
   if (S_ISREG(file.st_mode) || S_ISCHR(file.st_mode)) {
@@ -53,8 +55,23 @@ ProcessOutput::ProcessOutput(EventLoop& loop, UniqueFd stdout_fd,
 }
 
 void ProcessOutput::Drain() {
-  stderr_->Drain(kLastWords);
-  stdout_->Drain(kLastWords);
+  if (stderr_ != nullptr) stderr_->Drain(kLastWords);
+  if (stdout_ != nullptr) stdout_->Drain(kLastWords);
+}
+
+PluginProcess::Callbacks OutputCallbacks(PluginOutput& output) {
+  PluginProcess::Callbacks callbacks;
+  callbacks.on_stdout = [&output](absl::string_view bytes) {
+    output.OnStdout(bytes);
+  };
+  callbacks.on_stdout_end = [] {};
+  callbacks.on_stderr = [&output](absl::string_view bytes) {
+    output.OnStderr(bytes);
+  };
+  callbacks.on_read_error = [&output](absl::string_view stream, int error) {
+    output.OnReadError(stream, error);
+  };
+  return callbacks;
 }
 
 }  // namespace goplugin::internal

@@ -5,6 +5,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
+#include "goplugin/internal/lifecycle/plugin_output.h"
 #include "goplugin/internal/lifecycle/plugin_process.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/process/unique_fd.h"
@@ -15,7 +16,8 @@ namespace goplugin::internal {
 // thread.
 class ProcessOutput {
  public:
-  // `callbacks` outlive this object, and may change.
+  // `callbacks` outlive this object, and may change. A descriptor that is not
+  // valid stands for output that is not seen.
   ProcessOutput(EventLoop& loop, UniqueFd stdout_fd, UniqueFd stderr_fd,
                 PluginProcess::Callbacks& callbacks);
 
@@ -26,6 +28,10 @@ class ProcessOutput {
   std::unique_ptr<OutputReader> stdout_;
   std::unique_ptr<OutputReader> stderr_;
 };
+
+// Callbacks that hand on all that a process writes. `output` outlives them;
+// on_exit is left to the caller.
+PluginProcess::Callbacks OutputCallbacks(PluginOutput& output);
 
 }  // namespace goplugin::internal
 

@@ -39,21 +39,44 @@ absl::Status StartError(const Runner& runner, std::string what,
   return MakeError(details);
 }
 
-absl::Status StartFailed(Runner& runner, const absl::Status& status) {
-  ErrorDetails details;
-  details.reason = Reason::kSpawn;
-  details.what =
-      absl::StrCat("the runner ", runner.Name(), " could not start the plugin");
-  details.evidence = {absl::StrCat("Start failed: ", Said(status))};
+absl::Status NullRunner() {
+  return MakeError(Reason::kOptions, "the runner is null",
+                   "give Client::Launch or Client::Reattach an object of a "
+                   "class that you derived from Runner");
+}
+
+// `details` bring reason, what and hint.
+absl::Status RunnerFailed(Runner& runner, const char* step,
+                          const absl::Status& status, ErrorDetails details) {
+  details.evidence = {absl::StrCat(step, " failed: ", Said(status))};
   const std::string diagnosis = runner.Diagnose();
   if (!diagnosis.empty()) {
     details.evidence.push_back(
         absl::StrCat("the runner's diagnosis: ", Quote(diagnosis)));
   }
+  return MakeError(details);
+}
+
+absl::Status StartFailed(Runner& runner, const absl::Status& status) {
+  ErrorDetails details;
+  details.reason = Reason::kSpawn;
+  details.what =
+      absl::StrCat("the runner ", runner.Name(), " could not start the plugin");
   details.hint =
       "the cause lies in the runner, or in what it starts plugins with: try "
       "the same start by hand";
-  return MakeError(details);
+  return RunnerFailed(runner, "Start", status, std::move(details));
+}
+
+absl::Status AttachFailed(Runner& runner, const absl::Status& status) {
+  ErrorDetails details;
+  details.reason = Reason::kReattachNotFound;
+  details.what = absl::StrCat("the runner ", runner.Name(),
+                              " could not take hold of the plugin");
+  details.hint =
+      "the plugin has ended, or the runner does not know it: see whether it "
+      "runs, and use the reattach config of the one that does";
+  return RunnerFailed(runner, "Attach", status, std::move(details));
 }
 
 // One direction of a runner's translation, whose answers are checked.
@@ -122,26 +145,50 @@ Descriptors TakeDescriptors(const RunnerProcess& process) {
   return taken;
 }
 
-absl::Status CheckProcess(const Runner& runner, const Descriptors& process) {
+enum class Output { kRequired, kOptional };
+
+absl::Status CheckProcess(const Runner& runner, const Descriptors& process,
+                          Output output) {
   struct Row {
     const char* field;
-    int descriptor;
-    bool may_be_file;
+    const UniqueFd& descriptor;
+    bool is_output;
   };
-  const Row rows[] = {{"stdout_fd", process.stdout_fd.get(), true},
-                      {"stderr_fd", process.stderr_fd.get(), true},
-                      {"exit_fd", process.exit_fd.get(), false}};
+  const Row rows[] = {{"stdout_fd", process.stdout_fd, true},
+                      {"stderr_fd", process.stderr_fd, true},
+                      {"exit_fd", process.exit_fd, false}};
   for (const Row& row : rows) {
-    std::string problem = CheckDescriptor(row.descriptor, row.may_be_file);
+    if (row.is_output && output == Output::kOptional &&
+        !row.descriptor.valid()) {
+      continue;
+    }
+    std::string problem =
+        CheckDescriptor(row.descriptor.get(), /*may_be_file=*/row.is_output);
     if (problem.empty()) continue;
     return StartError(
         runner,
         absl::StrCat("the runner gave no ", row.field, " that can be used"),
         std::move(problem),
-        "Start must give open descriptors, and give them away: "
-        "RunnerProcess in runner.h says which");
+        "it must give open descriptors, and give them away: RunnerProcess in "
+        "runner.h says which");
   }
   return absl::OkStatus();
+}
+
+RunnerPlugin MakePlugin(CallbackPool& pool,
+                        const std::shared_ptr<Runner>& runner,
+                        const std::string& id, Descriptors descriptors) {
+  RunnerPlugin plugin;
+  plugin.name =
+      id.empty() ? runner->Name() : absl::StrCat(runner->Name(), " ", id);
+  plugin.make_process = [&pool, runner, descriptors = std::move(descriptors)](
+                            EventLoop& loop,
+                            PluginProcess::Callbacks callbacks) mutable
+      -> std::unique_ptr<PluginProcess> {
+    return std::make_unique<RunnerPluginProcess>(
+        loop, pool, runner, std::move(descriptors), std::move(callbacks));
+  };
+  return plugin;
 }
 
 absl::StatusOr<RunnerRequest> MakeRequest(Runner& runner,
@@ -179,22 +226,16 @@ absl::StatusOr<StartedPlugin> RunPlugin(const std::shared_ptr<Runner>& runner,
   absl::StatusOr<RunnerProcess> process = runner->Start(*request);
   if (!process.ok()) return StartFailed(*runner, process.status());
   Descriptors descriptors = TakeDescriptors(*process);
-  const absl::Status usable = CheckProcess(*runner, descriptors);
+  const absl::Status usable =
+      CheckProcess(*runner, descriptors, Output::kRequired);
   if (!usable.ok()) {
     runner->Kill().IgnoreError();
     return usable;
   }
-  plugin.name = process->id.empty()
-                    ? runner->Name()
-                    : absl::StrCat(runner->Name(), " ", process->id);
-  plugin.make_process = [&pool = context.runtime.callbacks(), runner,
-                         descriptors = std::move(descriptors)](
-                            EventLoop& loop,
-                            PluginProcess::Callbacks callbacks) mutable
-      -> std::unique_ptr<PluginProcess> {
-    return std::make_unique<RunnerPluginProcess>(
-        loop, pool, runner, std::move(descriptors), std::move(callbacks));
-  };
+  RunnerPlugin made = MakePlugin(context.runtime.callbacks(), runner,
+                                 process->id, std::move(descriptors));
+  plugin.name = std::move(made.name);
+  plugin.make_process = std::move(made.make_process);
   plugin.directory = std::move(preparation->directory);
   plugin.key_pair = std::move(preparation->key_pair);
   plugin.diagnose = [runner] { return runner->Diagnose(); };
@@ -207,15 +248,25 @@ PluginStart RunnerStart(std::shared_ptr<Runner> runner) {
   PluginStart start;
   if (runner != nullptr) start.name = runner->Name();
   start.check = [has_runner = runner != nullptr](const ClientOptions& options) {
-    if (has_runner) return CheckRunnerOptions(options);
-    return MakeError(Reason::kOptions, "the runner to launch with is null",
-                     "give Client::Launch an object of a class that you "
-                     "derived from Runner");
+    return has_runner ? CheckRunnerOptions(options) : NullRunner();
   };
   start.run = [runner = std::move(runner)](const StartContext& context) {
     return RunPlugin(runner, context);
   };
   return start;
+}
+
+absl::StatusOr<RunnerPlugin> AttachByRunner(
+    CallbackPool& pool, const std::shared_ptr<Runner>& runner,
+    const ReattachConfig& config) {
+  if (runner == nullptr) return NullRunner();
+  absl::StatusOr<RunnerProcess> process = runner->Attach(config);
+  if (!process.ok()) return AttachFailed(*runner, process.status());
+  Descriptors descriptors = TakeDescriptors(*process);
+  const absl::Status usable =
+      CheckProcess(*runner, descriptors, Output::kOptional);
+  if (!usable.ok()) return usable;
+  return MakePlugin(pool, runner, process->id, std::move(descriptors));
 }
 
 }  // namespace goplugin::internal

@@ -17,7 +17,7 @@
 
 namespace goplugin::internal {
 
-// A plugin that a user's runner has started: watched by the runner's
+// A plugin that a user's runner has started or attached to: watched by the runner's
 // descriptors, waited for and killed by the runner. Lives on the loop's thread;
 // the runner is called on a callback's.
 class RunnerPluginProcess final : public PluginProcess {
@@ -35,7 +35,7 @@ class RunnerPluginProcess final : public PluginProcess {
   bool controllable() const override { return true; }
   bool takes_signals() const override { return false; }
   void Signal(int signal) override;
-  // Such a plugin never outlives its client.
+  // It runs on unless the runner is asked to end it.
   void Detach() override {}
 
  private:

@@ -17,6 +17,7 @@
 #include "goplugin/internal/lifecycle/crash.h"
 #include "goplugin/internal/lifecycle/live_sessions.h"
 #include "goplugin/internal/lifecycle/process_control.h"
+#include "goplugin/internal/lifecycle/process_output.h"
 #include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/rpc/health.h"
 #include "goplugin/internal/rpc/stdio_stream.h"
@@ -118,17 +119,7 @@ void Session::OnReady(absl::StatusOr<ReadyPlugin> plugin) {
 
 void Session::Live(ReadyPlugin plugin) {
   plugin_ = std::move(plugin);
-  PluginProcess::Callbacks callbacks;
-  callbacks.on_stdout = [this](absl::string_view bytes) {
-    output_->OnStdout(bytes);
-  };
-  callbacks.on_stdout_end = [] {};
-  callbacks.on_stderr = [this](absl::string_view bytes) {
-    output_->OnStderr(bytes);
-  };
-  callbacks.on_read_error = [this](absl::string_view stream, int error) {
-    output_->OnReadError(stream, error);
-  };
+  PluginProcess::Callbacks callbacks = OutputCallbacks(*output_);
   callbacks.on_exit = [this](ExitStatus status) { OnProcessExit(status); };
   plugin_.process->set_callbacks(std::move(callbacks));
   if (plugin_.mux != nullptr) {
