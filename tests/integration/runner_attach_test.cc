@@ -202,7 +202,7 @@ TEST_F(RunnerAttachTest, ItsEndIsSeen) {
   auto client = MustReattach(plugin_->config());
   ASSERT_NE(client, nullptr);
   Mailbox<ExitStatus> exit;
-  client->OnExit([&exit](ExitStatus status, absl::Status why) {
+  client->OnExit([&exit](ExitStatus status, const absl::Status& why) {
     ExpectError(why, {Reason::kCrashed, "attaching runner id-9", ""});
     exit.Put(status);
   });

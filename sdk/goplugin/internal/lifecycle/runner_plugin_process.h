@@ -17,9 +17,9 @@
 
 namespace goplugin::internal {
 
-// A plugin that a user's runner has started or attached to: watched by the runner's
-// descriptors, waited for and killed by the runner. Lives on the loop's thread;
-// the runner is called on a callback's.
+// A plugin that a user's runner has started or attached to: watched by the
+// runner's descriptors, waited for and killed by the runner. Lives on the
+// loop's thread; the runner is called on a callback's.
 class RunnerPluginProcess final : public PluginProcess {
  public:
   struct Descriptors {
