@@ -41,11 +41,6 @@ constexpr int kRound = 100;
 class GoBrokerLoadTest : public GoBrokerPeer,
                          public ::testing::WithParamInterface<Wiring> {
  protected:
-  // TLS makes a dial three times as long, and nothing else different.
-  static int Dials() {
-    return GetParam().tls == TlsMode::kInsecure ? kDials : kDials / 10;
-  }
-
   // Each makes a connection of its own: the one before is gone.
   void DialMany(Client& client) {
     const std::uint32_t first = PluginAccepts(client, kRound);
@@ -72,11 +67,11 @@ TEST_P(GoBrokerLoadTest, ManyDialsWithAGoPlugin) {
   auto client = LaunchGoPlugin(GetParam());
   ASSERT_NE(client, nullptr);
   const absl::Time begin = absl::Now();
-  for (int done = 0; done < Dials(); done += kRound) {
+  for (int done = 0; done < kDials; done += kRound) {
     ASSERT_NO_FATAL_FAILURE(DialMany(*client)) << "after " << done;
     ASSERT_NO_FATAL_FAILURE(AcceptMany(*client)) << "after " << done;
   }
-  std::printf("%d dials in each direction: %s\n", Dials(),
+  std::printf("%d dials in each direction: %s\n", kDials,
               absl::FormatDuration(absl::Now() - begin).c_str());
   EXPECT_TRUE(client->Shutdown().ok());
   EXPECT_TRUE(client->exit_status()->success());
@@ -84,11 +79,11 @@ TEST_P(GoBrokerLoadTest, ManyDialsWithAGoPlugin) {
 
 TEST_P(GoBrokerLoadTest, ManyDialsWithAGoHost) {
   const HostResult result =
-      RunGoHost(GetParam(), {absl::StrCat("-dials=", Dials())});
+      RunGoHost(GetParam(), {absl::StrCat("-dials=", kDials)});
   const HostReport report(result.output);
   EXPECT_TRUE(report.Flag("/ok")) << result.output;
-  EXPECT_EQ(report.Number("/plugin_dialled"), Dials());
-  EXPECT_EQ(report.Number("/host_dialled"), Dials());
+  EXPECT_EQ(report.Number("/plugin_dialled"), kDials);
+  EXPECT_EQ(report.Number("/host_dialled"), kDials);
   EXPECT_TRUE(report.Flag("/exited"));
   std::printf("%s", result.output.c_str());
 }
