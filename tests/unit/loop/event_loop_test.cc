@@ -65,10 +65,29 @@ struct SocketPair {
   int ends[2];
 };
 
-TEST(EventLoopTest, AWatchTellsAsOftenAsItIsAsked) {
+// Once watched by the system, once not: epoll takes no descriptor twice.
+class WatchTest : public ::testing::TestWithParam<bool> {
+ protected:
+  WatchTest() {
+    RunOn(loop, [&] {
+      if (GetParam()) return;
+      occupant = std::make_unique<DescriptorWatch>(
+          loop, sockets.ends[0], DescriptorWatch::Callbacks());
+    });
+  }
+  ~WatchTest() override {
+    RunOn(loop, [&] { occupant.reset(); });
+  }
+
   EventLoop loop;
   SocketPair sockets;
+  std::unique_ptr<DescriptorWatch> occupant;
   std::unique_ptr<DescriptorWatch> watch;
+};
+
+INSTANTIATE_TEST_SUITE_P(Watched, WatchTest, ::testing::Bool());
+
+TEST_P(WatchTest, TellsAsOftenAsItIsAsked) {
   int readable = 0;
   absl::Notification thrice;
   absl::Notification writable;
@@ -96,10 +115,7 @@ TEST(EventLoopTest, AWatchTellsAsOftenAsItIsAsked) {
   EXPECT_EQ(readable, 3);
 }
 
-TEST(EventLoopTest, AWatchMayEndInItsOwnCallback) {
-  EventLoop loop;
-  SocketPair sockets;
-  std::unique_ptr<DescriptorWatch> watch;
+TEST_P(WatchTest, MayEndInItsOwnCallback) {
   absl::Notification ended;
   RunOn(loop, [&] {
     // Both are ready at once; the first to come is the last.
@@ -115,6 +131,23 @@ TEST(EventLoopTest, AWatchMayEndInItsOwnCallback) {
   });
   ended.WaitForNotification();
   RunOn(loop, [] {});
+}
+
+TEST_P(WatchTest, TellsOfAHangUp) {
+  absl::Notification readable;
+  absl::Notification writable;
+  RunOn(loop, [&] {
+    watch = std::make_unique<DescriptorWatch>(
+        loop, sockets.ends[0],
+        DescriptorWatch::Callbacks{[&] { readable.Notify(); },
+                                   [&] { writable.Notify(); }});
+    EXPECT_EQ(shutdown(sockets.ends[1], SHUT_RDWR), 0);
+    watch->WaitReadable();
+    watch->WaitWritable();
+  });
+  readable.WaitForNotification();
+  writable.WaitForNotification();
+  RunOn(loop, [&] { watch.reset(); });
 }
 
 struct Pipe {

@@ -1,5 +1,6 @@
 #include "goplugin/internal/loop/event_loop.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,6 +37,8 @@ namespace {
 
 // As much as a pipe holds by default.
 constexpr size_t kReadSize = size_t{64} * 1024;
+// At a descriptor that can't be watched.
+constexpr auto kBetweenLooks = std::chrono::milliseconds(10);
 
 }  // namespace
 
@@ -97,24 +100,63 @@ void Timer::Cancel() {
   impl_->timer.cancel();
 }
 
-struct DescriptorWatch::Impl {
+struct DescriptorWatch::Impl : std::enable_shared_from_this<Impl> {
   using Wait = asio::posix::descriptor_base::wait_type;
 
-  explicit Impl(asio::io_context& context) : descriptor(context) {}
-
-  static void Start(const std::shared_ptr<Impl>& impl, Wait wait, bool& waiting,
-                    absl::AnyInvocable<void()>& callback) {
-    if (waiting) return;
-    waiting = true;
-    impl->descriptor.async_wait(
-        wait, [impl, &waiting, &callback](const std::error_code& /*error*/) {
-          if (impl->stopped) return;
-          waiting = false;
-          callback();
-        });
+  Impl(asio::io_context& context, int descriptor)
+      : watched(context), looks(context) {
+    std::error_code error;
+    watched.assign(descriptor, error);
+    if (error) unwatched = descriptor;
   }
 
-  asio::posix::stream_descriptor descriptor;
+  void Start(Wait wait, bool& waiting, absl::AnyInvocable<void()>& callback) {
+    if (waiting) return;
+    waiting = true;
+    if (unwatched >= 0) return LookLater();
+    watched.async_wait(wait, [self = shared_from_this(), &waiting,
+                              &callback](const std::error_code& /*error*/) {
+      if (!self->stopped) self->Tell(waiting, callback);
+    });
+  }
+
+  static void Tell(bool& waiting, absl::AnyInvocable<void()>& callback) {
+    waiting = false;
+    callback();
+  }
+
+  void LookLater() {
+    if (looking) return;
+    looking = true;
+    looks.expires_after(kBetweenLooks);
+    looks.async_wait([self = shared_from_this()](
+                         const std::error_code& /*error*/) { self->Look(); });
+  }
+
+  void Look() {
+    looking = false;
+    if (stopped) return;
+    pollfd state = {unwatched, 0, 0};
+    if (reading) state.events |= POLLIN;
+    if (writing) state.events |= POLLOUT;
+    const bool known = poll(&state, 1, 0) >= 0;
+    const auto holds = [&](short event) {
+      return known && (state.revents & (event | POLLHUP | POLLERR)) != 0;
+    };
+    if (reading && holds(POLLIN)) Tell(reading, callbacks.on_readable);
+    // The callback may have ended the watch.
+    if (!stopped && writing && holds(POLLOUT)) {
+      Tell(writing, callbacks.on_writable);
+    }
+    if (!stopped && (reading || writing)) LookLater();
+  }
+
+  asio::posix::stream_descriptor watched;
+  // Where epoll does not take it: the system has a limit on watches, which
+  // others may have used up. It is looked at again and again then.
+  int unwatched = -1;
+  asio::steady_timer looks;
+  bool looking = false;
   Callbacks callbacks;
   bool reading = false;
   bool writing = false;
@@ -123,49 +165,49 @@ struct DescriptorWatch::Impl {
 
 DescriptorWatch::DescriptorWatch(EventLoop& loop, int descriptor,
                                  Callbacks callbacks)
-    : impl_(std::make_shared<Impl>(loop.impl().context)) {
+    : impl_(std::make_shared<Impl>(loop.impl().context, descriptor)) {
   impl_->callbacks = std::move(callbacks);
-  std::error_code error;
-  impl_->descriptor.assign(descriptor, error);
 }
 
 DescriptorWatch::~DescriptorWatch() {
   impl_->stopped = true;
-  impl_->descriptor.release();  // borrowed: the owner closes it
+  impl_->watched.release();  // borrowed: the owner closes it
+  impl_->looks.cancel();
 }
 
 void DescriptorWatch::WaitReadable() {
-  Impl::Start(impl_, Impl::Wait::wait_read, impl_->reading,
-              impl_->callbacks.on_readable);
+  impl_->Start(Impl::Wait::wait_read, impl_->reading,
+               impl_->callbacks.on_readable);
 }
 
 void DescriptorWatch::WaitWritable() {
-  Impl::Start(impl_, Impl::Wait::wait_write, impl_->writing,
-              impl_->callbacks.on_writable);
+  impl_->Start(Impl::Wait::wait_write, impl_->writing,
+               impl_->callbacks.on_writable);
 }
 
 struct PipeReader::Impl : std::enable_shared_from_this<PipeReader::Impl> {
-  explicit Impl(EventLoop::Impl& loop)
-      : buffer(loop.buffer.data()), descriptor(loop.context) {}
+  Impl(EventLoop& loop, int owned)
+      : buffer(loop.impl().buffer.data()),
+        descriptor(owned),
+        watch(std::make_unique<DescriptorWatch>(
+            loop, owned,
+            DescriptorWatch::Callbacks{[this] { OnReadable(); }, nullptr})) {
+    watch->WaitReadable();
+  }
 
-  // Waits for readiness and reads by hand: a large buffer is then needed only
-  // while there is something to read, and one serves every plugin.
-  void Wait() {
-    descriptor.async_wait(
-        asio::posix::descriptor_base::wait_read,
-        [self = shared_from_this()](const std::error_code& /*error*/) {
-          // Drain may have found the end meanwhile.
-          if (self->stopped || self->ended) return;
-          self->ReadOnce();
-          if (!self->stopped && !self->ended) self->Wait();
-        });
+  // Reads by hand: a large buffer is needed only while there is something to
+  // read, and one serves every plugin.
+  void OnReadable() {
+    const auto keep = shared_from_this();
+    ReadOnce();
+    if (!ended()) watch->WaitReadable();
   }
 
   // Returns the bytes handed on; 0 when there is nothing to read now.
   size_t ReadOnce() {
     ssize_t count = 0;
     do {
-      count = read(descriptor.native_handle(), buffer, kReadSize);
+      count = read(descriptor, buffer, kReadSize);
     } while (count < 0 && errno == EINTR);
     if (count > 0) {
       const auto keep = shared_from_this();
@@ -178,44 +220,43 @@ struct PipeReader::Impl : std::enable_shared_from_this<PipeReader::Impl> {
   }
 
   void End(int error_number) {
-    ended = true;
-    std::error_code ignored;
-    descriptor.close(ignored);
     const auto keep = shared_from_this();
+    Close();
     callbacks.on_end(error_number);
   }
 
-  char* buffer;
-  asio::posix::stream_descriptor descriptor;
+  void Close() {
+    if (ended()) return;
+    watch.reset();
+    close(descriptor);
+  }
+
+  bool ended() const { return watch == nullptr; }
+
+  char* const buffer;
+  const int descriptor;
+  // nullptr after the end.
+  std::unique_ptr<DescriptorWatch> watch;
   Callbacks callbacks;
-  bool ended = false;
-  bool stopped = false;
 };
 
 PipeReader::PipeReader(EventLoop& loop, int descriptor, Callbacks callbacks)
-    : impl_(std::make_shared<Impl>(loop.impl())) {
+    : impl_(std::make_shared<Impl>(loop, descriptor)) {
   impl_->callbacks = std::move(callbacks);
-  std::error_code error;
-  impl_->descriptor.assign(descriptor, error);
-  impl_->Wait();
 }
 
-PipeReader::~PipeReader() {
-  impl_->stopped = true;
-  std::error_code ignored;
-  impl_->descriptor.close(ignored);
-}
+PipeReader::~PipeReader() { impl_->Close(); }
 
 void PipeReader::Drain(size_t max_bytes) {
   const std::shared_ptr<Impl> impl = impl_;
   size_t total = 0;
-  while (!impl->ended && !impl->stopped && total < max_bytes) {
+  while (!impl->ended() && total < max_bytes) {
     const size_t count = impl->ReadOnce();
     if (count == 0) return;
     total += count;
   }
 }
 
-bool PipeReader::ended() const { return impl_->ended; }
+bool PipeReader::ended() const { return impl_->ended(); }
 
 }  // namespace goplugin::internal

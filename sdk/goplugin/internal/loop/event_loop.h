@@ -52,6 +52,7 @@ class Timer {
 };
 
 // Tells that a descriptor can be read or written, as often as it is asked to.
+// Where the system does not let it be watched, it is told later, by 10 ms.
 class DescriptorWatch {
  public:
   struct Callbacks {
