@@ -180,7 +180,8 @@ absl::Status RunningPlugin::ServeAlone(const ServerPlan& plan) {
 absl::Status RunningPlugin::ServeMultiplexed(const ServerPlan& plan) {
   ServerPlan hidden = plan;
   hidden.networks = {Endpoint::Network::kUnix};
-  hidden.socket_directory.clear();
+  // In the host's directory, which the host sweeps when the plugin is killed;
+  // but nobody else's business.
   hidden.socket_group.clear();
   absl::Status status = ServeAlone(hidden);
   if (!status.ok()) return status;
