@@ -140,7 +140,7 @@ struct DescriptorWatch::Impl : std::enable_shared_from_this<Impl> {
     if (reading) state.events |= POLLIN;
     if (writing) state.events |= POLLOUT;
     const bool known = poll(&state, 1, 0) >= 0;
-    const auto holds = [&](short event) {
+    const auto holds = [&](int event) {
       return known && (state.revents & (event | POLLHUP | POLLERR)) != 0;
     };
     if (reading && holds(POLLIN)) Tell(reading, callbacks.on_readable);
