@@ -16,6 +16,7 @@
 #include "goplugin/internal/lifecycle/launch.h"
 #include "goplugin/internal/lifecycle/live_sessions.h"
 #include "goplugin/internal/lifecycle/run_plugin.h"
+#include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/session.h"
 #include "goplugin/internal/lifecycle/spawn_plugin.h"
 #include "goplugin/internal/lifecycle/stopwatch.h"
@@ -62,9 +63,11 @@ void LaunchOperation::Cancel() {
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Start(
-    std::shared_ptr<Session> session) {
+    absl::StatusOr<std::shared_ptr<Session>> created) {
   absl::Status may_block = Session::CheckThread();
   if (!may_block.ok()) return may_block;
+  if (!created.ok()) return created.status();
+  std::shared_ptr<Session> session = *std::move(created);
   // Shared with the loop, which may still be in Notify when this returns.
   struct Outcome {
     absl::Notification known;
@@ -80,8 +83,16 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Start(
   return std::unique_ptr<Client>(new Client(std::move(session)));
 }
 
-LaunchOperation Client::StartAsync(std::shared_ptr<Session> session,
-                                   LaunchCallback done) {
+LaunchOperation Client::StartAsync(
+    absl::StatusOr<std::shared_ptr<Session>> created, LaunchCallback done) {
+  if (!created.ok()) {
+    internal::Runtime::RunWithout(
+        [done = std::move(done), status = created.status()]() mutable {
+          std::move(done)(std::move(status));
+        });
+    return LaunchOperation();
+  }
+  std::shared_ptr<Session> session = *std::move(created);
   std::weak_ptr<Session> weak = session;
   Session* raw = session.get();
   raw->Start([session = std::move(session),

@@ -274,9 +274,10 @@ class Client {
   explicit Client(std::shared_ptr<internal::Session> session);
 
   static absl::StatusOr<std::unique_ptr<Client>> Start(
-      std::shared_ptr<internal::Session> session);
-  static LaunchOperation StartAsync(std::shared_ptr<internal::Session> session,
-                                    LaunchCallback done);
+      absl::StatusOr<std::shared_ptr<internal::Session>> created);
+  static LaunchOperation StartAsync(
+      absl::StatusOr<std::shared_ptr<internal::Session>> created,
+      LaunchCallback done);
 
   std::shared_ptr<internal::Session> session_;
 };

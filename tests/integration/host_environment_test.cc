@@ -9,12 +9,16 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -157,6 +161,73 @@ rlimit RaiseOpenFiles() {
   raised = {before.rlim_max, before.rlim_max};
   EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &raised), 0);
   return before;
+}
+
+// Takes all descriptors but `left` for as long as it lives.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(std::size_t left) {
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const rlimit few = {300, before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int taken = 0;
+    while ((taken = dup(STDERR_FILENO)) >= 0) taken_.push_back(taken);
+    EXPECT_EQ(errno, EMFILE);
+    EXPECT_GE(taken_.size(), left);
+    for (std::size_t i = 0; i < left && !taken_.empty(); ++i) {
+      close(taken_.back());
+      taken_.pop_back();
+    }
+  }
+  ~FewDescriptors() {
+    for (const int taken : taken_) close(taken);
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before_), 0);
+  }
+  FewDescriptors(const FewDescriptors&) = delete;
+  FewDescriptors& operator=(const FewDescriptors&) = delete;
+
+ private:
+  rlimit before_ = {};
+  std::vector<int> taken_;
+};
+
+// The first client needs some for the SDK's own threads, each for its plugin.
+TEST_F(HostEnvironmentTest, NoDescriptorsLeft) {
+  for (const std::size_t left : {0, 1, 5, 10, 20}) {
+    const FewDescriptors few(left);
+    const auto client = Client::Launch(ServerPlugin({}), PlainOptions());
+    ASSERT_FALSE(client.ok()) << left;
+    ExpectError(client.status(), {Reason::kSpawn, "Too many open files",
+                                  "the host's limit of open files"});
+  }
+}
+
+TEST_F(HostEnvironmentTest, NoDescriptorsLeftAndNobodyWaits) {
+  Mailbox<absl::Status> ended;
+  {
+    const FewDescriptors few(0);
+    Client::LaunchAsync(ServerPlugin({}), PlainOptions(),
+                        [&ended](absl::StatusOr<std::unique_ptr<Client>> c) {
+                          ended.Put(c.status());
+                        })
+        .Cancel();
+    ExpectError(*ended.Take(), {Reason::kSpawn, "no descriptors left", ""});
+  }
+  EXPECT_NE(MustLaunch(ServerPlugin({})), nullptr);
+}
+
+TEST_F(HostEnvironmentTest, NoDescriptorsLeftForOneMore) {
+  const auto client = MustLaunch(ServerPlugin({}));
+  ASSERT_NE(client, nullptr);
+  for (const std::size_t left : {0, 1, 2, 3, 4}) {
+    const FewDescriptors few(left);
+    const auto more = Client::Launch(ServerPlugin({}), PlainOptions());
+    ASSERT_FALSE(more.ok()) << left;
+    EXPECT_TRUE(
+        absl::StrContains(more.status().message(), "Too many open files"))
+        << more.status();
+    EXPECT_TRUE(Answers(*client));
+  }
 }
 
 TEST_F(HostEnvironmentTest, AMillionOpenFilesAllowed) {

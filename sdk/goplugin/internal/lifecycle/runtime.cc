@@ -1,8 +1,12 @@
 #include "goplugin/internal/lifecycle/runtime.h"
 
+#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -10,15 +14,43 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/loop/sdk_thread.h"
+#include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
 namespace {
 
 // How long a destructor waits for callbacks that still run.
 constexpr absl::Duration kCallbackGrace = absl::Seconds(1);
+
+// More than gRPC, the loop and a launch need at first.
+constexpr int kDescriptors = 24;
+
+absl::Status CheckDescriptors() {
+  std::array<UniqueFd, kDescriptors> taken;
+  for (UniqueFd& descriptor : taken) {
+    descriptor.reset(eventfd(0, EFD_CLOEXEC));
+    if (descriptor.valid()) continue;
+    ErrorDetails details;
+    details.reason = Reason::kSpawn;
+    details.what = "the host has no descriptors left to work with plugins";
+    details.evidence = {absl::StrCat(strerror(errno), "; ", kDescriptors,
+                                     " are wanted to begin with")};
+    details.hint =
+        "raise the host's limit of open files (ulimit -n), or look for "
+        "descriptors that it leaks";
+    return MakeError(details);
+  }
+  return absl::OkStatus();
+}
 
 struct Reaper {
   std::thread thread;
@@ -41,9 +73,21 @@ Registry& TheRegistry() {
   return *registry;
 }
 
+// On a thread of its own, which a later Acquire joins.
+void RunApart(absl::AnyInvocable<void() &&> task) {
+  Registry& registry = TheRegistry();
+  absl::MutexLock lock(&registry.mutex);
+  Reaper& reaper = registry.reapers.emplace_back();
+  reaper.thread = StartSdkThread("goplugin-reap",
+                                 [task = std::move(task), &reaper]() mutable {
+                                   std::move(task)();
+                                   reaper.finished = true;
+                                 });
+}
+
 }  // namespace
 
-std::shared_ptr<Runtime> Runtime::Acquire() {
+absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Acquire() {
   Registry& registry = TheRegistry();
   absl::MutexLock lock(&registry.mutex);
   if (registry.process != getpid()) {
@@ -59,6 +103,8 @@ std::shared_ptr<Runtime> Runtime::Acquire() {
   });
   std::shared_ptr<Runtime> runtime = registry.current.lock();
   if (runtime == nullptr) {
+    const absl::Status enough = CheckDescriptors();
+    if (!enough.ok()) return enough;
     runtime = std::shared_ptr<Runtime>(new Runtime, &Runtime::Release);
     registry.current = runtime;
   }
@@ -75,13 +121,11 @@ void Runtime::Release(Runtime* runtime) {
     delete runtime;
     return;
   }
-  Registry& registry = TheRegistry();
-  absl::MutexLock lock(&registry.mutex);
-  Reaper& reaper = registry.reapers.emplace_back();
-  reaper.thread = StartSdkThread("goplugin-reap", [runtime, &reaper] {
-    delete runtime;
-    reaper.finished = true;
-  });
+  RunApart([runtime] { delete runtime; });
+}
+
+void Runtime::RunWithout(absl::AnyInvocable<void() &&> task) {
+  RunApart(std::move(task));
 }
 
 }  // namespace goplugin::internal

@@ -4,6 +4,8 @@
 #include <memory>
 #include <mutex>
 
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
@@ -20,8 +22,12 @@ namespace goplugin::internal {
 class Runtime {
  public:
   // Thread-safe. In a forked child it starts anew: the parent's threads do not
-  // exist there.
-  static std::shared_ptr<Runtime> Acquire();
+  // exist there. Errors: kSpawn where the process has no descriptors left for
+  // them, which gRPC and Asio would end the process for.
+  static absl::StatusOr<std::shared_ptr<Runtime>> Acquire();
+  // Runs `task` as a callback where there is no runtime, on a thread of its
+  // own.
+  static void RunWithout(absl::AnyInvocable<void() &&> task);
 
   EventLoop& loop() { return loop_; }
   CallbackPool& callbacks() { return callbacks_; }

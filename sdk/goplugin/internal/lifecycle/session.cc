@@ -65,17 +65,20 @@ absl::Status ShutDownError() {
 
 }  // namespace
 
-std::shared_ptr<Session> Session::Create(MakeSource source,
-                                         ClientOptions options) {
+absl::StatusOr<std::shared_ptr<Session>> Session::Create(
+    MakeSource source, ClientOptions options) {
+  absl::StatusOr<std::shared_ptr<Runtime>> runtime = Runtime::Acquire();
+  if (!runtime.ok()) return runtime.status();
   return std::shared_ptr<Session>(
-      new Session(std::move(source), std::move(options)));
+      new Session(*std::move(runtime), std::move(source), std::move(options)));
 }
 
-Session::Session(MakeSource source, ClientOptions options)
+Session::Session(std::shared_ptr<Runtime> runtime, MakeSource source,
+                 ClientOptions options)
     : owner_(getpid()),
       make_source_(std::move(source)),
       options_(std::move(options)),
-      runtime_(Runtime::Acquire()),
+      runtime_(std::move(runtime)),
       callbacks_(MakeQueue(*runtime_, options_)),
       state_(std::make_shared<SessionState>()),
       output_(std::make_shared<PluginOutput>(SinksOf(options_), callbacks_)) {}

@@ -36,8 +36,9 @@ namespace goplugin::internal {
 // threads, and kForked in a forked child.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  static std::shared_ptr<Session> Create(MakeSource source,
-                                         ClientOptions options);
+  // Errors: Runtime::Acquire's.
+  static absl::StatusOr<std::shared_ptr<Session>> Create(MakeSource source,
+                                                         ClientOptions options);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -93,7 +94,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool forked() const;
 
  private:
-  Session(MakeSource source, ClientOptions options);
+  Session(std::shared_ptr<Runtime> runtime, MakeSource source,
+          ClientOptions options);
 
   // On the loop's thread, as everything below.
   void OnReady(absl::StatusOr<ReadyPlugin> plugin);
