@@ -86,7 +86,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Start(
 LaunchOperation Client::StartAsync(
     absl::StatusOr<std::shared_ptr<Session>> created, LaunchCallback done) {
   if (!created.ok()) {
-    internal::Runtime::RunWithout(
+    internal::Runtime::RunApart(
         [done = std::move(done), status = created.status()]() mutable {
           std::move(done)(std::move(status));
         });

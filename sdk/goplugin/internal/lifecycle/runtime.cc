@@ -73,18 +73,6 @@ Registry& TheRegistry() {
   return *registry;
 }
 
-// On a thread of its own, which a later Acquire joins.
-void RunApart(absl::AnyInvocable<void() &&> task) {
-  Registry& registry = TheRegistry();
-  absl::MutexLock lock(&registry.mutex);
-  Reaper& reaper = registry.reapers.emplace_back();
-  reaper.thread = StartSdkThread("goplugin-reap",
-                                 [task = std::move(task), &reaper]() mutable {
-                                   std::move(task)();
-                                   reaper.finished = true;
-                                 });
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Acquire() {
@@ -124,8 +112,15 @@ void Runtime::Release(Runtime* runtime) {
   RunApart([runtime] { delete runtime; });
 }
 
-void Runtime::RunWithout(absl::AnyInvocable<void() &&> task) {
-  RunApart(std::move(task));
+void Runtime::RunApart(absl::AnyInvocable<void() &&> task) {
+  Registry& registry = TheRegistry();
+  absl::MutexLock lock(&registry.mutex);
+  Reaper& reaper = registry.reapers.emplace_back();
+  reaper.thread = StartSdkThread("goplugin-reap",
+                                 [task = std::move(task), &reaper]() mutable {
+                                   std::move(task)();
+                                   reaper.finished = true;
+                                 });
 }
 
 }  // namespace goplugin::internal

@@ -25,9 +25,9 @@ class Runtime {
   // exist there. Errors: kSpawn where the process has no descriptors left for
   // them, which gRPC and Asio would end the process for.
   static absl::StatusOr<std::shared_ptr<Runtime>> Acquire();
-  // Runs `task` as a callback where there is no runtime, on a thread of its
-  // own.
-  static void RunWithout(absl::AnyInvocable<void() &&> task);
+  // Runs `task` on a thread of its own, which a later Acquire joins: for what
+  // can't be done on a runtime's.
+  static void RunApart(absl::AnyInvocable<void() &&> task);
 
   EventLoop& loop() { return loop_; }
   CallbackPool& callbacks() { return callbacks_; }
