@@ -13,6 +13,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "examples/proto/kv.grpc.pb.h"
@@ -273,6 +274,24 @@ TEST_F(MultiplexTest, ALateAnswerTakesNobodysStream) {
   Get(*client, "answer:ack");
   EXPECT_TRUE(client->broker().Dial(8, Within(absl::Seconds(20))).ok());
   EXPECT_EQ(Get(*client, "nothing"), "");
+}
+
+// Of two streams that were promised at once, either may get the first.
+TEST_F(MultiplexTest, AKnockThatALateAnswerCrossesIsRepeated) {
+  auto client = Launch();
+  ASSERT_FALSE(client->broker().Dial(7, Within(kShort)).ok());
+  ASSERT_TRUE(Hears(*client, "knock 7"));
+  std::thread plugin([&] {
+    ASSERT_TRUE(Hears(*client, "knock 8"));
+    Get(*client, "ack:7");
+    Get(*client, "answer:ack");  // from the next knock on
+    Get(*client, "ack:8");
+  });
+  EXPECT_TRUE(client->broker().Dial(8, Within(absl::Seconds(20))).ok());
+  plugin.join();
+  const std::vector<std::string> knocks =
+      absl::StrSplit(Get(*client, "heard"), "knock 8");
+  EXPECT_EQ(knocks.size() - 1, 2u);
 }
 
 TEST_F(MultiplexTest, ARefusedKnock) {

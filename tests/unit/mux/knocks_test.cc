@@ -80,13 +80,42 @@ TEST_F(OutgoingKnocksTest, AnswersForOthersChangeNothing) {
 
 TEST_F(OutgoingKnocksTest, ALateAckIsAStreamThrownAway) {
   knocks_.Add(1, 11);
+  ExpectKnock(1, 11);
+  knocks_.Abandon(1);
+  EXPECT_EQ(knocks_.OnAck(11), Ack::kThrowAway);
+  knocks_.Add(2, 12);
+  ExpectKnock(2, 12);
+  EXPECT_EQ(knocks_.OnAck(12), Ack::kOpen);
+  EXPECT_EQ(knocks_.OnAck(11), Ack::kUnexpected) << "one stream per ack";
+}
+
+TEST_F(OutgoingKnocksTest, AKnockThatALateAckCrossesIsRepeated) {
+  knocks_.Add(1, 11);
+  knocks_.Add(2, 12);
+  knocks_.Add(3, 13);
+  ExpectKnock(1, 11);
+  knocks_.Abandon(1);
+  ExpectKnock(2, 12);
+  EXPECT_EQ(knocks_.OnAck(11), Ack::kThrowAway);
+  EXPECT_EQ(knocks_.OnAck(12), Ack::kThrowAway) << "11 may have taken it";
+  ExpectKnock(2, 12);
+  EXPECT_EQ(knocks_.OnAck(12), Ack::kOpen);
+  EXPECT_EQ(knocks_.finished(), 2u);
+  ExpectKnock(3, 13);
+  EXPECT_EQ(knocks_.OnAck(13), Ack::kOpen);
+}
+
+TEST_F(OutgoingKnocksTest, ACrossedKnockThatIsRefusedCrossesNoOther) {
+  knocks_.Add(1, 11);
   knocks_.Add(2, 12);
   ExpectKnock(1, 11);
   knocks_.Abandon(1);
   ExpectKnock(2, 12);
   EXPECT_EQ(knocks_.OnAck(11), Ack::kThrowAway);
-  EXPECT_EQ(knocks_.OnAck(12), Ack::kOpen);
-  EXPECT_EQ(knocks_.OnAck(11), Ack::kUnexpected) << "one stream per ack";
+  EXPECT_EQ(knocks_.OnRefusal(12), 2u);
+  knocks_.Add(3, 13);
+  ExpectKnock(3, 13);
+  EXPECT_EQ(knocks_.OnAck(13), Ack::kOpen);
 }
 
 TEST_F(OutgoingKnocksTest, ALateRefusalNeedsNoStream) {

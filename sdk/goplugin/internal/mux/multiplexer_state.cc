@@ -228,7 +228,8 @@ void Multiplexer::State::OnAnswer(ServiceId id, const std::string& error) {
       if (const auto stream = OpenOnConnection(); stream.ok()) {
         connection_->Abandon(*stream);
       }
-      return;
+      if (!outgoing_.knocked().has_value()) StopWaiting();
+      return Advance();
     case OutgoingKnocks::Verdict::kUnexpected:
       Warn(absl::StrCat("the ", options_.peer,
                         " answers a knock that nobody sent, for brokered "

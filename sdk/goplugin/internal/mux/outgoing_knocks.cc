@@ -12,7 +12,10 @@ absl::optional<OutgoingKnocks::Step> OutgoingKnocks::Next() {
   if (knocked_.has_value() || line_.empty()) return absl::nullopt;
   const Step step = {line_.front().request, line_.front().id};
   line_.pop_front();
-  if (step.knock.has_value()) knocked_ = step;
+  if (step.knock.has_value()) {
+    knocked_ = step;
+    crossed_ = false;
+  }
   return step;
 }
 
@@ -22,9 +25,13 @@ OutgoingKnocks::Verdict OutgoingKnocks::OnAck(ServiceId id) {
     // answer to this one will be one too many, and is remembered as such.
     finished_ = knocked_->request;
     knocked_.reset();
-    return Verdict::kOpen;
+    if (!crossed_) return Verdict::kOpen;
+    line_.push_front({finished_, id});
+    return Verdict::kThrowAway;
   }
-  return TakeGivenUp(id) ? Verdict::kThrowAway : Verdict::kUnexpected;
+  if (!TakeGivenUp(id)) return Verdict::kUnexpected;
+  crossed_ = true;
+  return Verdict::kThrowAway;
 }
 
 absl::optional<OutgoingKnocks::Request> OutgoingKnocks::OnRefusal(

@@ -32,7 +32,8 @@ class OutgoingKnocks {
   enum class Verdict {
     kOpen,        // the stream of finished()
     kThrowAway,   // a stream for nobody, which ends at once: the other side has
-                  // promised its next stream to somebody who has given up
+                  // promised its next stream to somebody who has given up, or
+                  // may give it to one of two
     kUnexpected,  // nobody knocked: the peer is confused
   };
 
@@ -66,6 +67,10 @@ class OutgoingKnocks {
 
   std::deque<Wanted> line_;
   absl::optional<Step> knocked_;
+  // A late ack came while knocked_ was out. A Go host has two goroutines then
+  // that take the next stream: both get one for nobody, and the knock is
+  // repeated.
+  bool crossed_ = false;
   Request finished_ = 0;
   // How many answers may still come, by id.
   std::map<ServiceId, size_t> given_up_;
