@@ -27,6 +27,10 @@ int PendingError(int socket) {
                                                                       : errno;
 }
 
+bool NobodyListens(int error) {
+  return error == ECONNREFUSED || error == ENOENT || error == EAGAIN;
+}
+
 // Frames go out as they come.
 void SendAtOnce(int socket) {
   const int on = 1;
@@ -95,25 +99,27 @@ void MuxLink::OnConnected(int error) {
   }
   connecting_.reset();
   next_address_ = (next_address_ + 1) % addresses_.size();
-  const bool refused =
-      error == ECONNREFUSED || error == ENOENT || error == EAGAIN;
-  if (refused && stopwatch_.Elapsed() < kPatience) {
+  if (NobodyListens(error) && stopwatch_.Elapsed() < kPatience) {
     return retry_.Start(kRetryDelay, [this] { Connect(); });
   }
   // Later, as promised.
-  retry_.Start(absl::ZeroDuration(), [this, error] { Fail(strerror(error)); });
+  retry_.Start(absl::ZeroDuration(), [this, error] { Fail(error); });
 }
 
-void MuxLink::Fail(const std::string& why) {
+void MuxLink::Fail(int error) {
   ErrorDetails details;
   details.reason = Reason::kConnect;
   details.what =
       absl::StrCat("no connection to the plugin at ", endpoint_.ToString());
   details.evidence = {
-      why, absl::StrCat("tried for ", InMilliseconds(stopwatch_.Elapsed()))};
+      strerror(error),
+      absl::StrCat("tried for ", InMilliseconds(stopwatch_.Elapsed()))};
   details.hint =
-      "nobody serves where the plugin's handshake line points: it must listen "
-      "before it prints the line, and go on listening";
+      !NobodyListens(error)
+          ? "see that this host may open one more socket (ulimit -n), and that "
+            "its user may use the plugin's"
+          : "nobody serves where the plugin's handshake line points: it must "
+            "listen before it prints the line, and go on listening";
   if (const auto tell = *on_end_) tell(MakeError(details));
 }
 

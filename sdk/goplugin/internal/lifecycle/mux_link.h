@@ -64,7 +64,7 @@ class MuxLink {
 
   void Connect();
   void OnConnected(int error);
-  void Fail(const std::string& why);
+  void Fail(int error);
 
   EventLoop& loop_;
   const Endpoint endpoint_;
