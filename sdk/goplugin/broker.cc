@@ -19,7 +19,7 @@
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/channel/server_arguments.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/loop/stopwatch.h"
 
 namespace goplugin {
 

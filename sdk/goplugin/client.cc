@@ -19,7 +19,7 @@
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/session.h"
 #include "goplugin/internal/lifecycle/spawn_plugin.h"
-#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/loop/stopwatch.h"
 
 namespace goplugin {
 

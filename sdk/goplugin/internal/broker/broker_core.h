@@ -25,7 +25,7 @@
 #include "goplugin/internal/broker/broker_sockets.h"
 #include "goplugin/internal/broker/channel_pool.h"
 #include "goplugin/internal/broker/pending_table.h"
-#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/mux/door.h"
 #include "goplugin/internal/mux/multiplexer.h"
 #include "goplugin/wire/broker.pb.h"

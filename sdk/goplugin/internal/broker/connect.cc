@@ -12,7 +12,7 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/process/socket_sweep.h"
 #include "goplugin/internal/tls/probe.h"
 

@@ -14,7 +14,7 @@
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/lifecycle/runtime.h"
-#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/rpc/unary_call.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/tls/probe.h"

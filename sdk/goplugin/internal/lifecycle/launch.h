@@ -25,8 +25,8 @@
 #include "goplugin/internal/lifecycle/plugin_source.h"
 #include "goplugin/internal/lifecycle/plugin_start.h"
 #include "goplugin/internal/lifecycle/runtime.h"
-#include "goplugin/internal/lifecycle/stopwatch.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/tls/certificate.h"
 
 namespace goplugin::internal {

@@ -18,7 +18,7 @@
 #include "goplugin/internal/lifecycle/plugin_output.h"
 #include "goplugin/internal/lifecycle/plugin_process.h"
 #include "goplugin/internal/lifecycle/runtime.h"
-#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/loop/stopwatch.h"
 
 namespace goplugin::internal {
 

@@ -22,7 +22,7 @@
 #include "goplugin/internal/lifecycle/session_broker.h"
 #include "goplugin/internal/lifecycle/session_state.h"
 #include "goplugin/internal/lifecycle/shutdown_ladder.h"
-#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/rpc/unary_call.h"
 #include "goplugin/reattach.h"
 

@@ -15,7 +15,7 @@
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/lifecycle/plugin_process.h"
 #include "goplugin/internal/lifecycle/runtime.h"
-#include "goplugin/internal/lifecycle/stopwatch.h"
+#include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/rpc/unary_call.h"
 
 namespace goplugin::internal {

@@ -1,5 +1,5 @@
-#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_STOPWATCH_H_
-#define GOPLUGIN_INTERNAL_LIFECYCLE_STOPWATCH_H_
+#ifndef GOPLUGIN_INTERNAL_LOOP_STOPWATCH_H_
+#define GOPLUGIN_INTERNAL_LOOP_STOPWATCH_H_
 
 #include <algorithm>
 #include <chrono>
@@ -34,4 +34,4 @@ inline std::string InMilliseconds(absl::Duration duration) {
 
 }  // namespace goplugin::internal
 
-#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_STOPWATCH_H_
+#endif  // GOPLUGIN_INTERNAL_LOOP_STOPWATCH_H_
