@@ -83,9 +83,9 @@ class Runner {
   virtual absl::StatusOr<RunnerProcess> Start(const RunnerRequest& request) = 0;
 
   // Takes hold of a plugin that runs already, in place of Start and on the same
-  // thread; called once. `config` is what Reattach was given. The plugin stays
-  // as it is after an error, which ends Reattach with
-  // Reason::kReattachNotFound.
+  // thread. `config` is what Reattach was given. Called once; Reattach waits
+  // for it, whatever its timeout. An error ends that with
+  // Reason::kReattachNotFound, and leaves the plugin as it is.
   virtual absl::StatusOr<RunnerProcess> Attach(
       const ReattachConfig& /*config*/) {
     return absl::UnimplementedError("this runner only starts plugins");
