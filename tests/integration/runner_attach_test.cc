@@ -118,7 +118,10 @@ class AttachingRunner final : public Runner {
     process.id = "id-9";
     return process;
   }
-  absl::StatusOr<ExitStatus> Wait() override { return plugin_.Wait(); }
+  absl::StatusOr<ExitStatus> Wait() override {
+    if (!wait_.ok()) return wait_;
+    return plugin_.Wait();
+  }
   absl::Status Kill() override {
     ++kills_;
     return KillProcess(plugin_.child().pidfd);
@@ -126,6 +129,7 @@ class AttachingRunner final : public Runner {
   std::string Diagnose() override { return "it rains"; }
 
   void set_attach(absl::Status status) { attach_ = std::move(status); }
+  void set_wait(absl::Status status) { wait_ = std::move(status); }
   void set_has_exit_fd(bool has) { has_exit_fd_ = has; }
   int kills() const { return kills_; }
 
@@ -133,6 +137,7 @@ class AttachingRunner final : public Runner {
   ForeignPlugin& plugin_;
   const bool with_output_;
   absl::Status attach_;
+  absl::Status wait_;
   bool has_exit_fd_ = true;
   std::atomic<int> kills_{0};
 };
@@ -221,6 +226,22 @@ TEST_F(RunnerAttachTest, InTestModeItIsLeftRunning) {
   client.reset();
   EXPECT_EQ(runner_->kills(), 0);
   EXPECT_TRUE(plugin_->Lives());
+}
+
+TEST_F(RunnerAttachTest, WhereWaitFailsOnlyAnOwnPluginIsKilled) {
+  for (const bool test : {false, true}) {
+    Run();
+    runner_->set_wait(absl::UnavailableError("no answer"));
+    ReattachConfig config = plugin_->config();
+    config.test = test;
+    auto client = MustReattach(config);
+    ASSERT_NE(client, nullptr);
+    EXPECT_TRUE(absl::StartsWith(Get(*client, "!exit:3"), "error: "));
+    EXPECT_EQ(client->WaitForExit(absl::Seconds(20)).value_or(ExitStatus{}),
+              ExitStatus());
+    client.reset();
+    EXPECT_EQ(runner_->kills(), test ? 0 : 1);
+  }
 }
 
 TEST_F(RunnerAttachTest, DetachLeavesItToTheNextRunner) {

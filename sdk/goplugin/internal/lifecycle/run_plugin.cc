@@ -23,6 +23,7 @@ namespace goplugin::internal {
 namespace {
 
 using Descriptors = RunnerPluginProcess::Descriptors;
+using Owner = RunnerPluginProcess::Owner;
 
 std::string Said(const absl::Status& status) {
   return Quote(status.ToString(absl::StatusToStringMode::kWithNoExtraData));
@@ -176,17 +177,18 @@ absl::Status CheckProcess(const Runner& runner, const Descriptors& process,
 }
 
 RunnerPlugin MakePlugin(CallbackPool& pool,
-                        const std::shared_ptr<Runner>& runner,
+                        const std::shared_ptr<Runner>& runner, Owner owner,
                         const std::string& id, Descriptors descriptors) {
   RunnerPlugin plugin;
   plugin.name =
       id.empty() ? runner->Name() : absl::StrCat(runner->Name(), " ", id);
-  plugin.make_process = [&pool, runner, descriptors = std::move(descriptors)](
-                            EventLoop& loop,
-                            PluginProcess::Callbacks callbacks) mutable
+  plugin.make_process =
+      [&pool, runner, owner, descriptors = std::move(descriptors)](
+          EventLoop& loop, PluginProcess::Callbacks callbacks) mutable
       -> std::unique_ptr<PluginProcess> {
-    return std::make_unique<RunnerPluginProcess>(
-        loop, pool, runner, std::move(descriptors), std::move(callbacks));
+    return std::make_unique<RunnerPluginProcess>(loop, pool, runner, owner,
+                                                 std::move(descriptors),
+                                                 std::move(callbacks));
   };
   return plugin;
 }
@@ -232,8 +234,9 @@ absl::StatusOr<StartedPlugin> RunPlugin(const std::shared_ptr<Runner>& runner,
     runner->Kill().IgnoreError();
     return usable;
   }
-  RunnerPlugin made = MakePlugin(context.runtime.callbacks(), runner,
-                                 process->id, std::move(descriptors));
+  RunnerPlugin made =
+      MakePlugin(context.runtime.callbacks(), runner, Owner::kClient,
+                 process->id, std::move(descriptors));
   plugin.name = std::move(made.name);
   plugin.make_process = std::move(made.make_process);
   plugin.directory = std::move(preparation->directory);
@@ -266,7 +269,8 @@ absl::StatusOr<RunnerPlugin> AttachByRunner(
   const absl::Status usable =
       CheckProcess(*runner, descriptors, Output::kOptional);
   if (!usable.ok()) return usable;
-  return MakePlugin(pool, runner, process->id, std::move(descriptors));
+  return MakePlugin(pool, runner, config.test ? Owner::kOthers : Owner::kClient,
+                    process->id, std::move(descriptors));
 }
 
 }  // namespace goplugin::internal

@@ -13,11 +13,12 @@ namespace goplugin::internal {
 
 RunnerPluginProcess::RunnerPluginProcess(EventLoop& loop, CallbackPool& pool,
                                          std::shared_ptr<Runner> runner,
-                                         Descriptors descriptors,
+                                         Owner owner, Descriptors descriptors,
                                          Callbacks callbacks)
     : PluginProcess(/*pid=*/-1, std::move(callbacks)),
       loop_(loop),
       runner_(std::move(runner)),
+      owner_(owner),
       queue_(std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {})),
       output_(loop, std::move(descriptors.stdout_fd),
               std::move(descriptors.stderr_fd), this->callbacks()),
@@ -43,7 +44,9 @@ void RunnerPluginProcess::OnWaited(const absl::StatusOr<ExitStatus>& status) {
   if (!status.ok()) {
     set_trouble(Said("Wait", status.status()));
     // It may be there still, and nobody will look again.
-    queue_->Post([runner = runner_] { runner->Kill().IgnoreError(); });
+    if (owner_ == Owner::kClient) {
+      queue_->Post([runner = runner_] { runner->Kill().IgnoreError(); });
+    }
   }
   Exited(status.value_or(ExitStatus()));
 }

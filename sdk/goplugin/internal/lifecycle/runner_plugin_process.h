@@ -28,9 +28,12 @@ class RunnerPluginProcess final : public PluginProcess {
     UniqueFd exit_fd;
   };
 
+  // Whose end it is that ends the plugin.
+  enum class Owner { kClient, kOthers };
+
   RunnerPluginProcess(EventLoop& loop, CallbackPool& pool,
-                      std::shared_ptr<Runner> runner, Descriptors descriptors,
-                      Callbacks callbacks);
+                      std::shared_ptr<Runner> runner, Owner owner,
+                      Descriptors descriptors, Callbacks callbacks);
 
   bool controllable() const override { return true; }
   bool takes_signals() const override { return false; }
@@ -46,6 +49,7 @@ class RunnerPluginProcess final : public PluginProcess {
 
   EventLoop& loop_;
   const std::shared_ptr<Runner> runner_;
+  const Owner owner_;
   const std::shared_ptr<CallbackQueue> queue_;
   ProcessOutput output_;
   const UniqueFd exit_fd_;
