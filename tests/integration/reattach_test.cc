@@ -56,7 +56,7 @@ class ReattachTest : public HarnessTest {
   }
 
   std::unique_ptr<Client> MustReattach(const ReattachConfig& config,
-                                       ClientOptions options = ShortLadder()) {
+                                       ClientOptions options = PlainOptions()) {
     absl::StatusOr<std::unique_ptr<Client>> client =
         Client::Reattach(config, std::move(options));
     EXPECT_TRUE(client.ok()) << client.status();

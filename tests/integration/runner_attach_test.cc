@@ -1,6 +1,8 @@
 // Plugins that run already, in the hands of a runner.
 
 #include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -51,6 +53,9 @@ class ForeignPlugin {
         absl::StrCat("TMPDIR=", getenv("TMPDIR"))};
     for (const auto& [name, value] : command.env) {
       environment.push_back(absl::StrCat(name, "=", value));
+    }
+    if (const char* sanitizer = getenv("TSAN_OPTIONS")) {
+      environment.push_back(absl::StrCat("TSAN_OPTIONS=", sanitizer));
     }
     const absl::StatusOr<Child> child = StartChild(line, environment);
     EXPECT_TRUE(child.ok()) << child.status();
@@ -150,7 +155,7 @@ class RunnerAttachTest : public HarnessTest {
   }
 
   std::unique_ptr<Client> MustReattach(const ReattachConfig& config,
-                                       ClientOptions options = ShortLadder()) {
+                                       ClientOptions options = PlainOptions()) {
     auto client = Client::Reattach(config, runner_, std::move(options));
     EXPECT_TRUE(client.ok()) << client.status();
     return client.ok() ? *std::move(client) : nullptr;
@@ -184,7 +189,7 @@ TEST_F(RunnerAttachTest, CallAndShutdown) {
 TEST_F(RunnerAttachTest, ItsOutputIsSeenWhereTheRunnerHasIt) {
   Run({"--stderr=hello from afar"}, /*with_output=*/true);
   auto sink = std::make_shared<RecordingLogSink>();
-  ClientOptions options = ShortLadder();
+  ClientOptions options = PlainOptions();
   options.log_sink = sink;
   auto client = MustReattach(plugin_->config(), options);
   ASSERT_NE(client, nullptr);
@@ -194,7 +199,7 @@ TEST_F(RunnerAttachTest, ItsOutputIsSeenWhereTheRunnerHasIt) {
 
 TEST_F(RunnerAttachTest, KillComesInPlaceOfSignals) {
   Run({"--ignore-shutdown", "--ignore-sigterm"});
-  auto client = MustReattach(plugin_->config());
+  auto client = MustReattach(plugin_->config(), ShortLadder());
   ASSERT_NE(client, nullptr);
   ExpectError(client->Shutdown(),
               {Reason::kShutdownForced, "ended by its runner's Kill", ""});

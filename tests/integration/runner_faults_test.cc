@@ -319,8 +319,9 @@ TEST_F(RunnerFaultTest, BrokeredAddressesAreNotTranslated) {
   mischief.to_plugin = [](const Endpoint&) -> Address {
     return absl::NotFoundError("not in there");
   };
-  auto client = MustRun(
-      Command{RunfilePath("tests/support/broker/broker_plugin")}, mischief);
+  auto client =
+      MustRun(Command{RunfilePath("tests/support/broker/broker_plugin")},
+              mischief, PlainOptions());
   ASSERT_NE(client, nullptr);
   ready->Notify();
   AdderService adder;
