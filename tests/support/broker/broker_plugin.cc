@@ -5,6 +5,7 @@
 //   BROKER_CERT, BROKER_KEY, BROKER_ROOTS  with TLS of its own, in PEM; without
 //                                          roots it asks for no certificate
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -106,7 +107,7 @@ class ControlService final : public broker::Control::Service {
   grpc::Status Dial(grpc::ServerContext*, const broker::DialRequest* request,
                     broker::Outcome* outcome) override {
     for (std::uint32_t id : request->ids()) {
-      auto channel = broker_->Dial(id, OwnDialOptions(*request));
+      auto channel = broker_.load()->Dial(id, OwnDialOptions(*request));
       if (!channel.ok()) {
         Report(channel.status(), outcome);
         continue;
@@ -126,7 +127,7 @@ class ControlService final : public broker::Control::Service {
                       broker::Outcome* outcome) override {
     for (std::uint32_t i = 0; i < request->count(); ++i) {
       const std::uint32_t id =
-          request->id() != 0 ? request->id() : broker_->NextId();
+          request->id() != 0 ? request->id() : broker_.load()->NextId();
       const absl::Status status = request->shared() && i > 0
                                       ? AnnounceOnLast(id)
                                       : Serve(id, request->own(), i);
@@ -153,7 +154,7 @@ class ControlService final : public broker::Control::Service {
   grpc::Status MoveBulk(grpc::ServerContext*,
                         const broker::MoveBulkRequest* request,
                         broker::Outcome* outcome) override {
-    auto channel = broker_->Dial(request->id());
+    auto channel = broker_.load()->Dial(request->id());
     const absl::StatusOr<BulkResult> moved =
         channel.ok()
             ? testing::MoveBulk(*channel, *channel, request->mebibytes())
@@ -207,7 +208,7 @@ class ControlService final : public broker::Control::Service {
   grpc::Status DialForCounter(const broker::CounterPut& request) {
     DialOptions patient;
     patient.timeout = absl::Seconds(30);
-    auto channel = broker_->Dial(request.add_server(), patient);
+    auto channel = broker_.load()->Dial(request.add_server(), patient);
     const absl::StatusOr<std::int64_t> sum =
         channel.ok() ? HelperSum(*channel, request.value(), 1)
                      : channel.status();
@@ -224,7 +225,7 @@ class ControlService final : public broker::Control::Service {
       own_adders_.push_back(std::make_unique<AdderService>(number));
       adder = own_adders_.back().get();
     }
-    auto server = broker_->AcceptAndServe(id, {adder});
+    auto server = broker_.load()->AcceptAndServe(id, {adder});
     if (!server.ok()) return server.status();
     servers_.push_back(*std::move(server));
     return absl::OkStatus();
@@ -236,7 +237,8 @@ class ControlService final : public broker::Control::Service {
     return servers_.back()->Announce(id);
   }
 
-  Broker* broker_ = nullptr;
+  // The server is there before it.
+  std::atomic<Broker*> broker_{nullptr};
   AdderService adder_;
   absl::Mutex mutex_;
   std::vector<std::unique_ptr<AdderService>> own_adders_

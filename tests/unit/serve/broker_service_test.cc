@@ -39,12 +39,14 @@ struct HostStream {
 
 class BrokerServiceTest : public ::testing::Test {
  protected:
-  BrokerServiceTest() {
+  enum class Attached { kBefore, kLater };
+
+  explicit BrokerServiceTest(Attached attach = Attached::kBefore) {
     BrokerSetup setup;
     setup.peer = "host";
     setup.warn = [](const std::string&) {};
     core_ = std::make_shared<BrokerCore>(std::move(setup));
-    service_.Attach(core_);
+    if (attach == Attached::kBefore) service_.Attach(core_);
     grpc::ServerBuilder builder;
     builder.RegisterService(&service_);
     // Not gRPC's in-process transport: there a write waits for its read.
@@ -73,6 +75,25 @@ TEST_F(BrokerServiceTest, CarriesAnnouncementsBothWays) {
   wire::ConnInfo info;
   ASSERT_TRUE(host.stream->Read(&info));
   EXPECT_EQ(info.service_id(), 8u);
+}
+
+class EarlyCallTest : public BrokerServiceTest {
+ protected:
+  EarlyCallTest() : BrokerServiceTest(Attached::kLater) {}
+};
+
+TEST_F(EarlyCallTest, WaitsForTheBroker) {
+  HostStream host(*channel_);
+  ASSERT_TRUE(host.stream->Write(AnnouncementOf(5, Place())));
+  service_.Attach(core_);
+  EXPECT_TRUE(core_->Await(5, kLong).ok());
+}
+
+TEST_F(EarlyCallTest, EndsWithThePlugin) {
+  HostStream host(*channel_);
+  ASSERT_TRUE(host.stream->Write(AnnouncementOf(5, Place())));
+  service_.Close();
+  EXPECT_EQ(host.stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
 TEST_F(BrokerServiceTest, TheNewestStreamTakesOver) {

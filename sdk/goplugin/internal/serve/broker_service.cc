@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/loop/worker.h"
 #include "goplugin/internal/serve/service_methods.h"
@@ -12,6 +13,10 @@ namespace goplugin::internal {
 namespace {
 
 constexpr char kStartStream[] = "/plugin.GRPCBroker/StartStream";
+
+// For the plugin to get ready. Only a stranger can call so early, who has found
+// its port before the host was told of it.
+constexpr absl::Duration kAttachTimeout = absl::Seconds(5);
 
 using Handler =
     grpc::internal::BidiStreamingHandler<BrokerService, wire::ConnInfo,
@@ -57,6 +62,7 @@ BrokerService::BrokerService() {
 }
 
 void BrokerService::Attach(std::shared_ptr<BrokerCore> core) {
+  absl::MutexLock lock(&mutex_);
   core_ = std::move(core);
 }
 
@@ -66,12 +72,17 @@ void BrokerService::Close() {
   if (context_ != nullptr) context_->TryCancel();
 }
 
-bool BrokerService::Begin(grpc::ServerContext* context) {
+std::shared_ptr<BrokerCore> BrokerService::Begin(grpc::ServerContext* context) {
+  const auto settled = [this] {
+    mutex_.AssertReaderHeld();
+    return closed_ || core_ != nullptr;
+  };
   absl::MutexLock lock(&mutex_);
-  if (closed_) return false;
+  mutex_.AwaitWithTimeout(absl::Condition(&settled), kAttachTimeout);
+  if (closed_ || core_ == nullptr) return nullptr;
   if (context_ != nullptr) context_->TryCancel();
   context_ = context;
-  return true;
+  return core_;
 }
 
 bool BrokerService::Finish(grpc::ServerContext* context) {
@@ -82,18 +93,20 @@ bool BrokerService::Finish(grpc::ServerContext* context) {
 }
 
 grpc::Status BrokerService::Run(grpc::ServerContext* context, Stream* stream) {
-  if (!Begin(context)) {
-    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the plugin is ending");
+  const std::shared_ptr<BrokerCore> core = Begin(context);
+  if (core == nullptr) {
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                        "the plugin is starting or ending");
   }
-  auto writer = std::make_shared<Writer>(stream, core_->multiplexed());
-  core_->Open(
+  auto writer = std::make_shared<Writer>(stream, core->multiplexed());
+  core->Open(
       [writer](const wire::ConnInfo& info) { return writer->Write(info); });
   wire::ConnInfo info;
-  while (stream->Read(&info)) core_->Receive(info);
+  while (stream->Read(&info)) core->Receive(info);
   writer->Detach();
   if (Finish(context)) {
-    core_->Close(grpc::Status(grpc::StatusCode::UNAVAILABLE,
-                              "the host has closed the stream"));
+    core->Close(grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                             "the host has closed the stream"));
   }
   return grpc::Status::OK;
 }

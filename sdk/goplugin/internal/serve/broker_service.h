@@ -27,8 +27,8 @@ class BrokerService : public grpc::Service {
  public:
   BrokerService();
 
-  // The broker whose messages these are. Before the first call comes.
-  void Attach(std::shared_ptr<BrokerCore> core);
+  // The broker whose messages these are. Calls wait for it.
+  void Attach(std::shared_ptr<BrokerCore> core) ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends the stream, and any later one.
   void Close() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -38,13 +38,14 @@ class BrokerService : public grpc::Service {
   struct Writer;
 
   grpc::Status Run(grpc::ServerContext* context, Stream* stream);
-  // False once closed.
-  bool Begin(grpc::ServerContext* context) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Null once closed, or when there is no broker yet.
+  std::shared_ptr<BrokerCore> Begin(grpc::ServerContext* context)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether this was the newest stream.
   bool Finish(grpc::ServerContext* context) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  std::shared_ptr<BrokerCore> core_;
   absl::Mutex mutex_;
+  std::shared_ptr<BrokerCore> core_ ABSL_GUARDED_BY(mutex_);
   // The newest stream's.
   grpc::ServerContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
