@@ -105,7 +105,10 @@ void MuxConnection::Join(StreamId stream, UniqueFd socket) {
 void MuxConnection::OnConnectionReadable() {
   if (ended_) return;
   const ssize_t count = Receive(connection_.get(), buffer_.get(), kReceiveSize);
-  if (count == 0) return End(absl::OkStatus());
+  // Reset: it was closed before all that was sent there had been read.
+  if (count == 0 || (count < 0 && errno == ECONNRESET)) {
+    return End(absl::OkStatus());
+  }
   if (count < 0 && !IsNotNow(errno)) {
     return End(Broken("can't read from the connection", errno));
   }
@@ -234,6 +237,11 @@ void MuxConnection::Flush() {
     const ssize_t count = Send(connection_.get(), session_.output());
     if (count < 0) {
       if (IsNotNow(errno)) return watch_.WaitWritable();
+      if (errno == EPIPE) {
+        // It was closed. What came before that, and the end, is read yet.
+        session_.RemoveOutput(session_.output().size());
+        break;
+      }
       return End(Broken("can't write to the connection", errno));
     }
     session_.RemoveOutput(static_cast<size_t>(count));
