@@ -46,18 +46,14 @@ class ForeignPlugin {
  public:
   explicit ForeignPlugin(std::vector<std::string> flags) {
     const Command command = ServerPlugin(std::move(flags));
-    std::vector<std::string> line = {command.path};
-    line.insert(line.end(), command.args.begin(), command.args.end());
     std::vector<std::string> environment = {
         "BASIC_PLUGIN=hello", "PLUGIN_PROTOCOL_VERSIONS=1",
         absl::StrCat("TMPDIR=", getenv("TMPDIR"))};
-    for (const auto& [name, value] : command.env) {
-      environment.push_back(absl::StrCat(name, "=", value));
-    }
     if (const char* sanitizer = getenv("TSAN_OPTIONS")) {
       environment.push_back(absl::StrCat("TSAN_OPTIONS=", sanitizer));
     }
-    const absl::StatusOr<Child> child = StartChild(line, environment);
+    const absl::StatusOr<Child> child = StartChild(
+        ArgumentsOf(command), EnvironmentOf(command, std::move(environment)));
     EXPECT_TRUE(child.ok()) << child.status();
     if (!child.ok()) return;
     child_ = *child;

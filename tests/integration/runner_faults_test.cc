@@ -11,7 +11,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
@@ -64,13 +63,8 @@ class TestRunner final : public Runner {
 
   absl::StatusOr<RunnerProcess> Start(const RunnerRequest& request) override {
     if (!mischief_.start.ok()) return mischief_.start;
-    std::vector<std::string> line = {command_.path};
-    line.insert(line.end(), command_.args.begin(), command_.args.end());
-    std::vector<std::string> environment = request.environment;
-    for (const auto& [name, value] : command_.env) {
-      environment.push_back(absl::StrCat(name, "=", value));
-    }
-    absl::StatusOr<Child> child = StartChild(line, environment);
+    absl::StatusOr<Child> child = StartChild(
+        ArgumentsOf(command_), EnvironmentOf(command_, request.environment));
     if (!child.ok()) return child.status();
     pid_ = child->pid;
     pidfd_ = dup(child->pidfd);

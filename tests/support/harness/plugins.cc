@@ -60,6 +60,20 @@ Command ServerPlugin(std::vector<std::string> args) {
   return OwnPlugin("tests/plugins/server_plugin", std::move(args));
 }
 
+std::vector<std::string> ArgumentsOf(const Command& command) {
+  std::vector<std::string> arguments = {command.path};
+  arguments.insert(arguments.end(), command.args.begin(), command.args.end());
+  return arguments;
+}
+
+std::vector<std::string> EnvironmentOf(const Command& command,
+                                       std::vector<std::string> environment) {
+  for (const auto& [name, value] : command.env) {
+    environment.push_back(absl::StrCat(name, "=", value));
+  }
+  return environment;
+}
+
 ClientOptions KvOptions() {
   ClientOptions options;
   options.handshake.magic_cookie_key = "BASIC_PLUGIN";

@@ -21,6 +21,12 @@ std::string Sha256OfFile(const std::string& path);
 Command Misbehave(std::vector<std::string> args);
 Command ServerPlugin(std::vector<std::string> args);
 
+// A command as exec takes it: the program and its arguments; `environment` and
+// the command's own, "NAME=value" each.
+std::vector<std::string> ArgumentsOf(const Command& command);
+std::vector<std::string> EnvironmentOf(const Command& command,
+                                       std::vector<std::string> environment);
+
 // The cookie and version of go-plugin's examples, and deadlines for tests.
 ClientOptions KvOptions();
 

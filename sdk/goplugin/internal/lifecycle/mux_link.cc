@@ -115,11 +115,11 @@ void MuxLink::Fail(int error) {
       strerror(error),
       absl::StrCat("tried for ", InMilliseconds(stopwatch_.Elapsed()))};
   details.hint =
-      !NobodyListens(error)
-          ? "see that this host may open one more socket (ulimit -n), and that "
-            "its user may use the plugin's"
-          : "nobody serves where the plugin's handshake line points: it must "
-            "listen before it prints the line, and go on listening";
+      NobodyListens(error)
+          ? "nobody serves where the plugin's handshake line points: it must "
+            "listen before it prints the line, and go on listening"
+          : "see that this host may open one more socket (ulimit -n), and that "
+            "its user may use the plugin's";
   if (const auto tell = *on_end_) tell(MakeError(details));
 }
 
