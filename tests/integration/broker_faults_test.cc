@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
@@ -62,7 +63,7 @@ TEST_P(DialFaultTest, EndsInItsReason) {
   auto channel = client->broker().Dial(1, Within(fault.timeout));
   EXPECT_LT(absl::Now() - start, fault.timeout + kGrace);
   ExpectError(channel.status(), fault.expected);
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -152,7 +153,7 @@ TEST_F(BrokerFaultTest, NobodyDialsWhatIsServed) {
   servers.clear();
   EXPECT_LT(absl::Now() - start, kGrace);
   EXPECT_EQ(PluginAccepts(*client, 20).message(), "");
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 TEST_F(BrokerFaultTest, NoBroker) {
@@ -167,7 +168,7 @@ TEST_F(BrokerFaultTest, NoBroker) {
                                 "the plugin has no broker", "on both sides"});
   // Everything else works.
   EXPECT_TRUE(Answers(*client));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 TEST_F(BrokerFaultTest, ServedWithoutTls) {
@@ -208,6 +209,52 @@ TEST_F(BrokerFaultTest, ServedWithAnotherCertificate) {
   auto channel = client->broker().Dial(1, Within(absl::Seconds(30)));
   ExpectError(channel.status(), {Reason::kTls, "answered with TLS",
                                  "certificates of the main connection"});
+}
+
+// A tcp listener on a port that a gRPC server may take over.
+int ListenForAWhile(int* port) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  EXPECT_EQ(bind(listener, generic, size), 0);
+  EXPECT_EQ(listen(listener, 1), 0);
+  EXPECT_EQ(getsockname(listener, generic, &size), 0);
+  *port = ntohs(address.sin_port);
+  return listener;
+}
+
+TEST_F(BrokerFaultTest, OneCutTlsConnectionIsNoRefusal) {
+  const auto pair = internal::GenerateOneTimeCertificate();
+  ASSERT_TRUE(pair.ok());
+  int port = 0;
+  const int listener = ListenForAWhile(&port);
+  const std::string address = absl::StrCat("127.0.0.1:", port);
+  std::unique_ptr<grpc::Server> server;
+  std::thread cutter([&] {
+    const int first = accept(listener, nullptr, nullptr);
+    grpc::SslServerCredentialsOptions options;
+    options.pem_key_cert_pairs.push_back(
+        {pair->private_key_pem, pair->certificate_pem});
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(address, grpc::SslServerCredentials(options));
+    builder.RegisterService(&adder_);
+    server = builder.BuildAndStart();
+    close(listener);
+    close(first);
+  });
+  auto client =
+      MustLaunch(ServerPlugin({absl::StrCat("--broker=1:tcp:", address)}));
+  DialOptions options = Within(absl::Seconds(30));
+  options.credentials = grpc::SslCredentials({pair->certificate_pem, "", ""});
+  auto channel = client->broker().Dial(1, options);
+  cutter.join();
+  ASSERT_TRUE(channel.ok()) << channel.status().message();
+  EXPECT_EQ(Sum(*channel, 2, 3).value_or(0), 5);
 }
 
 // A variable in the environment that the plugin was started with.
@@ -288,7 +335,7 @@ TEST_F(BrokerFaultTest, AFloodOfAnnouncementsIsBoundedAndTold) {
   ExpectError(dropped.status(), {Reason::kBrokerTimeout, "announced no", ""});
   EXPECT_TRUE(sink->WaitForMessage("more brokered connections than anybody"));
   EXPECT_TRUE(Answers(*client));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   int told = 0;
   for (const LogEntry& entry : sink->entries()) {
     told += absl::StrContains(entry.message, "more brokered connections");
@@ -334,7 +381,7 @@ TEST_F(BrokerFaultTest, ShutdownUnderADial) {
   auto client = MustLaunch(ServerPlugin({"--broker"}));
   const absl::Time start = absl::Now();
   PendingDial dial(*client);
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   ExpectError(dial.Join(), {Reason::kShutDown, "shut down", "no calls after"});
   EXPECT_LT(absl::Now() - start, kGrace);
   auto server = client->broker().AcceptAndServe(2, {&adder_});
@@ -353,7 +400,7 @@ TEST_F(BrokerFaultTest, ShutdownUnderADialOfThePlugin) {
     client->NewStub<broker::Control>()->Dial(&context, request, &outcome);
   });
   const absl::Time start = absl::Now();
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   EXPECT_LT(absl::Now() - start, kGrace);
   caller.join();
 }
@@ -393,7 +440,7 @@ TEST_F(BrokerFaultTest, InACallback) {
     accepted.Put(client->broker().AcceptAndServe(1, {&adder_}).status());
     listened.Put(client->broker().Listen().status());
   });
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   for (Mailbox<absl::Status>* box : {&dialled, &accepted, &listened}) {
     ExpectError(
         box->Take().value_or(absl::OkStatus()),

@@ -150,12 +150,26 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
   return channel;
 }
 
+// gRPC 1.51 reads connect's errno after other calls, and now and then takes a
+// tcp connection in progress for a failed one. Where a look at the endpoint
+// shows nothing wrong, that can't be told from a refused certificate.
+bool MayBeChance(const BrokerTarget& target, const absl::Status& status) {
+  const absl::optional<ErrorDetails> details = GetErrorDetails(status);
+  return details.has_value() && details->reason == Reason::kTls &&
+         target.uses_tls && target.endpoint.network == Endpoint::Network::kTcp;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectBrokered(
     const BrokerTarget& target, absl::Duration timeout) {
+  const Stopwatch stopwatch;
   absl::StatusOr<std::shared_ptr<grpc::Channel>> channel =
       Connect(target, timeout);
+  if (!channel.ok() && MayBeChance(target, channel.status())) {
+    // A new channel: the first would wait before it tries again.
+    channel = Connect(target, stopwatch.Remaining(timeout));
+  }
   if (!channel.ok() && target.door != nullptr) target.door->Close();
   return channel;
 }
