@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -73,7 +74,7 @@ TEST_P(GoBrokerLoadTest, ManyDialsWithAGoPlugin) {
   }
   std::printf("%d dials in each direction: %s\n", kDials,
               absl::FormatDuration(absl::Now() - begin).c_str());
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   EXPECT_TRUE(client->exit_status()->success());
 }
 

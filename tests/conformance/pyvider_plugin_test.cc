@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/time/time.h"
@@ -92,7 +93,7 @@ TEST_F(PyviderPluginTest, PrintsArriveAsRawStdout) {
   EXPECT_TRUE(stdio->WaitForRaw("printed\n"));
   EXPECT_EQ(stdio->piped(), "");
   // Its stdio stream ends as UNAVAILABLE, which is no error.
-  EXPECT_TRUE((*client)->Shutdown().ok());
+  EXPECT_EQ((*client)->Shutdown(), absl::OkStatus());
 }
 
 TEST_F(PyviderPluginTest, LinesOfPythonLoggersKeepTheirLevel) {

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -184,7 +185,7 @@ TEST_F(SeedTest, ALongLineComesInPieces) {
   options_.stderr_sink = std::make_shared<RecordingStdioSink>();
   Launched client = Launch({"--long-stderr-line=1MB"});
   ASSERT_TRUE(client.ok()) << client.status();
-  EXPECT_TRUE((*client)->Shutdown().ok());
+  EXPECT_EQ((*client)->Shutdown(), absl::OkStatus());
   size_t pieces = 0;
   for (const LogEntry& entry : log_->entries()) {
     if (entry.source == LogEntry::Source::kSdk) continue;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -48,7 +49,7 @@ class BrokerLeakTest : public HarnessTest,
     ASSERT_NE(client_, nullptr);
   }
   void TearDown() override {
-    EXPECT_TRUE(client_->Shutdown().ok());
+    EXPECT_EQ(client_->Shutdown(), absl::OkStatus());
     client_.reset();
     HarnessTest::TearDown();
   }

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
@@ -45,7 +46,7 @@ class WiredBrokerTest : public BrokerTest,
   }
   void TearDown() override {
     if (client_ != nullptr) {
-      EXPECT_TRUE(client_->Shutdown().ok());
+      EXPECT_EQ(client_->Shutdown(), absl::OkStatus());
       client_.reset();
     }
     BrokerTest::TearDown();
@@ -250,7 +251,7 @@ TEST_F(BrokerTest, AServerMayOutliveItsClient) {
   auto server = client->broker().AcceptAndServe(1, {&adder_});
   ASSERT_TRUE(server.ok());
   const std::string path = (*server)->endpoint().address;
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   EXPECT_FALSE(std::filesystem::exists(path));
   ExpectError((*server)->Announce(2),
               {Reason::kShutDown, "the client was shut down", ""});

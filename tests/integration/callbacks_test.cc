@@ -84,7 +84,7 @@ TEST_F(CallbacksTest, AStuckSinkDelaysNoOtherClient) {
   // Nor what its own client does without callbacks.
   EXPECT_TRUE(Answers(*stuck));
   EXPECT_TRUE(stuck->Ping().ok());
-  EXPECT_TRUE(stuck->Shutdown().ok());
+  EXPECT_EQ(stuck->Shutdown(), absl::OkStatus());
   sink_->Release();
   EXPECT_TRUE(sink_->recorder().WaitForMessage("hello"));
 }
@@ -107,7 +107,7 @@ TEST_F(CallbacksTest, WhatAStuckSinkMissesIsCounted) {
   Get(*client, "!raw-stderr:the newest");
   Mailbox<bool> exited;
   client->OnExit([&](ExitStatus, const absl::Status&) { exited.Put(true); });
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   EXPECT_FALSE(exited.Has());
   sink_->Release();
 

@@ -147,7 +147,7 @@ TEST_F(CrashTest, ExplainOfAnInternalErrorIsBounded) {
 TEST_F(CrashTest, ExplainAfterShutdown) {
   std::unique_ptr<Client> client = MustLaunch(ServerPlugin({}));
   ASSERT_NE(client, nullptr);
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   const grpc::Status call = Call(*client, "key");
   ASSERT_FALSE(call.ok());
   ExpectError(client->Explain(call),
@@ -167,7 +167,7 @@ TEST_F(CrashTest, WaitForExitTimesOut) {
 TEST_F(CrashTest, OnExitAfterTheExit) {
   std::unique_ptr<Client> client = MustLaunch(ServerPlugin({}));
   ASSERT_NE(client, nullptr);
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   Mailbox<Exit> exit;
   client->OnExit([&exit](ExitStatus how, absl::Status why) {
     exit.Put({how, std::move(why)});

@@ -31,7 +31,7 @@ class HealthTest : public HarnessTest {
     ASSERT_NE(client, nullptr);
     EXPECT_TRUE(Answers(*client));
     ExpectError(client->Ping(), {Reason::kConnect, evidence, hint});
-    EXPECT_TRUE(client->Shutdown().ok());
+    EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   }
 };
 
@@ -59,7 +59,7 @@ TEST_F(HealthTest, NotServing) {
   }));
   EXPECT_TRUE(Answers(*client));
   ExpectError(client->Ping(), {Reason::kConnect, "NOT_SERVING", "ask again"});
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 TEST_F(HealthTest, ServesLater) {
@@ -87,7 +87,7 @@ TEST_F(HealthTest, PingOfAStoppedPlugin) {
 TEST_F(HealthTest, PingAfterShutdown) {
   std::unique_ptr<Client> client = MustLaunch(ServerPlugin({}));
   ASSERT_NE(client, nullptr);
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   ExpectError(client->Ping(), {Reason::kShutDown, "shut down", "no calls"});
 }
 

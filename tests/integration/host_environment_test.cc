@@ -245,7 +245,7 @@ TEST_F(HostEnvironmentTest, AMillionOpenFilesAllowed) {
   const std::string open = Get(*client, "!fds");
   EXPECT_TRUE(absl::StrContains(open, "0 /dev/null\n")) << open;
   EXPECT_FALSE(absl::StrContains(open, absl::StrCat(high, " "))) << open;
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   close(high);
   EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
@@ -271,7 +271,7 @@ TEST_F(HostEnvironmentTest, TheLaunchingThreadEnds) {
   std::thread([&] { client = MustLaunch(ServerPlugin({})); }).join();
   ASSERT_NE(client, nullptr);
   EXPECT_TRUE(Answers(*client));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 // What a forked worker sees of its parent's client: 0, or which part failed.
@@ -309,7 +309,7 @@ TEST_F(HostEnvironmentTest, ForksAWorkerAfterwards) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
   EXPECT_TRUE(Answers(*client));
   EXPECT_TRUE(client->Ping().ok());
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 // A worker that goes by exec, as popen and system do, changes nothing either.

@@ -75,7 +75,7 @@ TEST_F(LaunchAsyncTest, HandsOverAClient) {
   std::unique_ptr<Client> client = TakeClient();
   ASSERT_NE(client, nullptr);
   EXPECT_TRUE(Answers(*client));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 TEST_F(LaunchAsyncTest, BadOptionsAreToldByTheCallback) {
@@ -151,7 +151,7 @@ TEST_F(LaunchAsyncTest, CancelAfterItIsReadyHasNoEffect) {
   ASSERT_NE(client, nullptr);
   operation.Cancel();
   EXPECT_TRUE(Answers(*client));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   client.reset();
   operation.Cancel();
 }

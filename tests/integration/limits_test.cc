@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -99,7 +100,7 @@ TEST_F(LimitsTest, ReachThePlugin) {
   EXPECT_EQ(NiceOf(*client), absl::StrCat(getpriority(PRIO_PROCESS, 0) + 2));
   EXPECT_TRUE(Contains(Get(*client, "!status"), "NoNewPrivs:\t1"));
   EXPECT_TRUE(Contains(Get(*client, "!fds"), "55 /dev/null\n"));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 // The first place in which a control group can be made; "" if there is none.
@@ -125,7 +126,7 @@ TEST_F(LimitsTest, ControlGroupIsJoined) {
   ASSERT_NE(client, nullptr);
   EXPECT_TRUE(Contains(Get(*client, "!proc:cgroup"),
                        "/" + fs::path(group).filename().string()));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   EXPECT_EQ(rmdir(group.c_str()), 0);
 }
 

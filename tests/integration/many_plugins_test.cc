@@ -74,7 +74,7 @@ TEST_F(ManyPluginsTest, TheSameOneAfterAnother) {
     std::unique_ptr<Client> client = MustLaunch(ServerPlugin({}), KvOptions());
     ASSERT_NE(client, nullptr);
     EXPECT_TRUE(Answers(*client));
-    EXPECT_TRUE(client->Shutdown().ok());
+    EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   }
 }
 

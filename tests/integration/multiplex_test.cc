@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -47,7 +48,7 @@ class MultiplexTest : public HarnessTest,
   }
   void TearDown() override {
     if (client_ != nullptr) {
-      EXPECT_TRUE(client_->Shutdown().ok());
+      EXPECT_EQ(client_->Shutdown(), absl::OkStatus());
       client_.reset();
     }
     HarnessTest::TearDown();
@@ -102,7 +103,7 @@ TEST_P(MultiplexTest, NoSocketStays) {
     EXPECT_TRUE(absl::StartsWith(address, absl::StrCat(temp(), "/")));
     EXPECT_TRUE(std::filesystem::is_socket(address)) << address;
   }
-  EXPECT_TRUE(client_->Shutdown().ok());
+  EXPECT_EQ(client_->Shutdown(), absl::OkStatus());
   for (const auto& left :
        std::filesystem::recursive_directory_iterator(temp())) {
     ADD_FAILURE() << left.path() << " was left behind";

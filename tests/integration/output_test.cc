@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -110,7 +111,7 @@ TEST_F(OutputTest, CallsWorkWhileStdoutIsFlooded) {
   ASSERT_NE(client, nullptr);
   ASSERT_TRUE(stdio_->WaitForRaw("flood 500 "));
   for (int i = 0; i < 50; ++i) EXPECT_TRUE(Answers(*client));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 // Without anybody to read them the pipes are emptied all the same.
@@ -120,7 +121,7 @@ TEST_F(OutputTest, FloodsWithoutSinks) {
   ASSERT_NE(client, nullptr);
   // More than both pipes hold: the plugin's writers would stand still.
   for (int i = 0; i < 50; ++i) EXPECT_TRUE(Answers(*client));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 TEST_F(OutputTest, LineOf10MbComesInPieces) {
@@ -158,14 +159,14 @@ TEST_F(OutputTest, ClosesStderr) {
   std::unique_ptr<Client> client = Start({"--close-stderr"});
   ASSERT_NE(client, nullptr);
   EXPECT_TRUE(Answers(*client));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 TEST_F(OutputTest, ClosesStdoutAfterTheLine) {
   std::unique_ptr<Client> client = Start({"--close-stdout"});
   ASSERT_NE(client, nullptr);
   EXPECT_TRUE(Answers(*client));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 TEST_F(OutputTest, StdoutAfterTheLineIsRaw) {
@@ -196,7 +197,7 @@ TEST_F(OutputTest, LastWordsArrive) {
   Get(*client, "!stdout:last over gRPC");
   Get(*client, "!raw-stdout:last raw");
   Get(*client, "!raw-stderr:last log");
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   EXPECT_TRUE(stdio_->WaitForPiped("last over gRPC\n"));
   EXPECT_TRUE(stdio_->WaitForRaw("last raw\n"));
   EXPECT_TRUE(log_->WaitForMessage("last log"));
@@ -210,7 +211,7 @@ TEST_P(StdioFaultTest, IsNoFault) {
   std::unique_ptr<Client> client = Start({GetParam()});
   ASSERT_NE(client, nullptr);
   EXPECT_TRUE(Answers(*client));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, StdioFaultTest,

@@ -324,7 +324,7 @@ TEST_F(RunnerFaultTest, BrokeredAddressesAreNotTranslated) {
   const std::uint32_t id = PluginAccepts(*client, 1).ids(0);
   ExpectError(client->broker().Dial(id).status(),
               {Reason::kTransport, "not on this host", "translation"});
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 TEST_F(RunnerFaultTest, KillFailsInALaunch) {

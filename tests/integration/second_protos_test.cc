@@ -92,7 +92,7 @@ TEST_F(SecondProtosTest, AsAHost) {
   EXPECT_TRUE(Answers(*client));
   EXPECT_TRUE(client->Ping().ok());
   ExpectServes(*client);
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 TEST_F(SecondProtosTest, AsAPlugin) {
@@ -107,7 +107,7 @@ TEST_F(SecondProtosTest, AsAPlugin) {
   EXPECT_TRUE(stdio->WaitForPiped("asked for echo\n"));
   EXPECT_TRUE(client->Ping().ok());
   ExpectServes(*client);
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   EXPECT_TRUE(client->exit_status()->success());
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
 #include "absl/time/clock.h"
@@ -69,7 +70,7 @@ TEST_P(SecureConfigTest, TheRightProgramIsAPluginLikeAnyOther) {
   // Now that it runs, nobody cares for the file.
   fs::remove(command_.path);
   EXPECT_TRUE(Answers(*client));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 TEST_P(SecureConfigTest, OtherProgram) {

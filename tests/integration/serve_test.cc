@@ -142,6 +142,9 @@ TEST_F(OwnTlsTest, AHostThatWantsAutoMtlsIsToldWhatToDo) {
 grpc::ChannelArguments EagerPings() {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20);
+  // A connection that breaks under a ping is kept by gRPC until the ping's time
+  // is up.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   return arguments;

@@ -35,8 +35,8 @@ class ShutdownCallersTest : public HarnessTest {};
 TEST_F(ShutdownCallersTest, Twice) {
   std::unique_ptr<Client> client = MustLaunch(ServerPlugin({}));
   ASSERT_NE(client, nullptr);
-  EXPECT_TRUE(client->Shutdown().ok());
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 TEST_F(ShutdownCallersTest, FromManyThreads) {

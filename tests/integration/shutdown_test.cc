@@ -164,7 +164,7 @@ TEST_F(ShutdownTest, KillIsQuickAndNoError) {
   EXPECT_LT(absl::Now() - start, kGrace);
   EXPECT_TRUE(killed.ok()) << killed;
   EXPECT_EQ(client->exit_status(), Signalled(SIGKILL));
-  EXPECT_TRUE(client->Shutdown().ok());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   EXPECT_TRUE(client->Kill().ok());
 }
 

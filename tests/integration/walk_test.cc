@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "goplugin/client.h"
@@ -84,7 +85,7 @@ TEST_F(WalkTest, StubsOutliveTheClient) {
         Client::Launch(ServerPlugin({}), KvOptions());
     ASSERT_TRUE(client.ok()) << client.status();
     channel = (*client)->channel();
-    EXPECT_TRUE((*client)->Shutdown().ok());
+    EXPECT_EQ((*client)->Shutdown(), absl::OkStatus());
     // A client that was shut down hands out a channel whose calls fail.
     EXPECT_NE(Put(**client, "key", "value"), "");
   }

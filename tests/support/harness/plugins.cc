@@ -80,6 +80,10 @@ ClientOptions KvOptions() {
   options.handshake.magic_cookie_value = "hello";
   options.handshake.protocol_versions = {1};
   options.start_timeout = absl::Seconds(30);
+  // A program with AddressSanitizer looks for leaks as it exits, which takes
+  // seconds on a busy machine.
+  options.shutdown.rpc_timeout = absl::Seconds(20);
+  options.shutdown.exit_timeout = absl::Seconds(20);
   return options;
 }
 
