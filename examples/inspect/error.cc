@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "goplugin/error.h"
@@ -17,6 +18,25 @@ namespace {
 
 constexpr char kPayload[] = "inspect.Error";
 
+// The SDK speaks to those who write a host. What inspect has an option for is
+// named by it; the longest name counts.
+std::string InOptionsOfInspect(absl::string_view hint) {
+  return absl::StrReplaceAll(
+      hint, {{"ClientOptions::tls.mode = TlsMode::kInsecure", "--tls insecure"},
+             {"tls.mode to TlsMode::kInsecure", "--tls to insecure"},
+             {"tls.mode to TlsMode::kAutoMtls", "--tls to auto"},
+             {"TlsMode::kAutoMtls", "--tls auto"},
+             {"TlsMode::kAutoMtlsIfOffered", "--tls if-offered"},
+             {"multiplex to Multiplex::kNever", "--multiplex to never"},
+             {"multiplex to Multiplex::kIfOffered or kNever",
+              "--multiplex to if-offered or never"},
+             {"handshake.protocol_versions", "--versions"},
+             {"magic_cookie_key and magic_cookie_value", "--cookie"},
+             {"the start timeout", "--timeout"},
+             {"start_timeout", "--timeout"},
+             {"Command::path", "PLUGIN"}});
+}
+
 Error FromSdk(const goplugin::ErrorDetails& details) {
   Error error;
   error.set_reason(goplugin::ReasonName(details.reason));
@@ -24,7 +44,7 @@ Error FromSdk(const goplugin::ErrorDetails& details) {
   for (const std::string& fact : details.evidence) {
     error.add_evidence(Text(fact));
   }
-  error.set_hint(Text(details.hint));
+  error.set_hint(Text(InOptionsOfInspect(details.hint)));
   if (details.exit_status.has_value()) {
     error.set_exit(details.exit_status->ToString());
   }

@@ -1,6 +1,7 @@
 // examples/inspect, the command, on plugins in C++: good ones, and those with
 // faults. Other languages: tests/conformance/inspect_peers_test.cc.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -17,6 +18,7 @@
 namespace goplugin::testing {
 namespace {
 
+using ::testing::HasSubstr;
 using Words = std::vector<std::string>;
 
 std::string KvProto() { return RunfilePath("examples/proto/kv.proto"); }
@@ -249,6 +251,23 @@ TEST_F(InspectTest, APluginThatDoesNotStart) {
   ExpectFailure(ServerPlugin({}, {"--versions=7"}), 1, "app_version", "7");
   ExpectFailure(ServerPlugin({}, {"--tls=none"}), 1, "server_certificate",
                 "no certificate");
+}
+
+// Its users may never have seen a line of C++.
+TEST_F(InspectTest, HintsNameItsOwnOptions) {
+  const auto hint = [](const InspectReport& report) {
+    return report.Text("/error/hint");
+  };
+  EXPECT_THAT(hint(ServerPlugin({}, {"--versions=7"})),
+              HasSubstr("supports to --versions"));
+  EXPECT_THAT(hint(ServerPlugin({}, {"--tls=none"})),
+              HasSubstr("; --tls if-offered accepts"));
+  EXPECT_THAT(hint(ServerPlugin({"--multiplex", "require"}, {})),
+              HasSubstr("set --multiplex to if-offered or never"));
+  EXPECT_THAT(hint(Misbehave({"--timeout", "300ms"}, {"silent"})),
+              HasSubstr("that --timeout is long enough"));
+  EXPECT_THAT(hint(InspectReport(Kv({}, {"/no/plugin"}))),
+              HasSubstr("check PLUGIN"));
 }
 
 TEST_F(InspectTest, ACallThatFails) {
