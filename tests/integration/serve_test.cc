@@ -2,8 +2,10 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/server_builder.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -16,6 +18,7 @@
 #include "examples/proto/kv.grpc.pb.h"
 #include "gmock/gmock.h"
 #include "goplugin/client.h"
+#include "goplugin/command.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/testing/status_matchers.h"
 #include "gtest/gtest.h"
@@ -29,12 +32,13 @@ namespace {
 using goplugin::internal::CertificateSpec;
 using goplugin::internal::KeyPair;
 using goplugin::internal::MakeCertificate;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
 ClientOptions ProbeOptions() {
-  ClientOptions options;
+  ClientOptions options = KvOptions();
   options.handshake.magic_cookie_key = "PROBE_COOKIE";
   options.handshake.magic_cookie_value = "probe";
   options.handshake.protocol_versions = {2, 5};
@@ -82,6 +86,23 @@ TEST_F(ServeTest, WhatTheCallerSetsInTheBuilderWins) {
   EXPECT_EQ(Put(*client_, "length:100", std::string(100, 'x')), "");
   EXPECT_THAT(Put(*client_, "length:2000", std::string(2000, 'x')),
               HasSubstr("larger than max"));
+}
+
+// gRPC and the multiplexer's loop would end the process without a word.
+TEST_F(ServeTest, NoDescriptorsLeft) {
+  for (const Multiplex multiplex : {Multiplex::kNever, Multiplex::kRequire}) {
+    for (const int allowed : {5, 10, 20}) {
+      Command command = Probe();
+      const auto limit = static_cast<std::uint64_t>(allowed);
+      command.resource_limits = {{RLIMIT_NOFILE, limit, limit}};
+      ClientOptions options = ProbeOptions();
+      options.multiplex = multiplex;
+      EXPECT_THAT(Client::Launch(std::move(command), std::move(options)),
+                  AllOf(StatusIs(Reason::kExitedEarly),
+                        HasStderr("the plugin has no descriptors left")))
+          << allowed;
+    }
+  }
 }
 
 // A certificate of a private authority for each side.

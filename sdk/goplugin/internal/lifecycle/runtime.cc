@@ -1,12 +1,8 @@
 #include "goplugin/internal/lifecycle/runtime.h"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
-#include <cerrno>
-#include <cstring>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -17,40 +13,16 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "goplugin/error.h"
-#include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/loop/sdk_thread.h"
-#include "goplugin/internal/process/unique_fd.h"
+#include "goplugin/internal/process/free_descriptors.h"
 
 namespace goplugin::internal {
 namespace {
 
 // How long a destructor waits for callbacks that still run.
 constexpr absl::Duration kCallbackGrace = absl::Seconds(1);
-
-// More than gRPC, the loop and a launch need at first.
-constexpr int kDescriptors = 24;
-
-absl::Status CheckDescriptors() {
-  std::array<UniqueFd, kDescriptors> taken;
-  for (UniqueFd& descriptor : taken) {
-    descriptor.reset(eventfd(0, EFD_CLOEXEC));
-    if (descriptor.valid()) continue;
-    ErrorDetails details;
-    details.reason = Reason::kSpawn;
-    details.what = "the host has no descriptors left to work with plugins";
-    details.evidence = {absl::StrCat(strerror(errno), "; ", kDescriptors,
-                                     " are wanted to begin with")};
-    details.hint =
-        "raise the host's limit of open files (ulimit -n), or look for "
-        "descriptors that it leaks";
-    return MakeError(details);
-  }
-  return absl::OkStatus();
-}
 
 struct Reaper {
   std::thread thread;
@@ -91,7 +63,7 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Acquire() {
   });
   std::shared_ptr<Runtime> runtime = registry.current.lock();
   if (runtime == nullptr) {
-    const absl::Status enough = CheckDescriptors();
+    const absl::Status enough = CheckFreeDescriptors("host");
     if (!enough.ok()) return enough;
     runtime = std::shared_ptr<Runtime>(new Runtime, &Runtime::Release);
     registry.current = runtime;

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "goplugin/internal/process/free_descriptors.h"
 #include "goplugin/internal/serve/check_options.h"
 #include "goplugin/internal/serve/host_request.h"
 #include "goplugin/internal/serve/running_plugin.h"
@@ -52,6 +53,8 @@ int ServePlugin(const ServeOptions& options) {
   if (!request.ok()) return Fail(request.status());
   // A host that reattaches has no part in what may be left of another's.
   if (test) request->client_certificate.clear();
+  const absl::Status enough = CheckFreeDescriptors("plugin");
+  if (!enough.ok()) return Fail(enough);
   // Never given back: the last grpc_shutdown() of a process joins gRPC's own
   // threads, one of which may sit in a poll of up to 10 s (seen on 1.51). The
   // host would lose patience and kill.
