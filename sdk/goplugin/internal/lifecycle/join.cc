@@ -19,7 +19,7 @@ Join::Join(const SourceContext& context, Search search)
     : runtime_(context.runtime),
       options_(context.options),
       output_(context.output),
-      callbacks_(context.callbacks),
+      report_(context.report),
       stopwatch_(context.stopwatch),
       search_(std::move(search)) {}
 
@@ -66,8 +66,9 @@ void Join::OnFound(absl::StatusOr<FoundPlugin> found) {
   } else {
     plugin_.process = std::make_unique<UnseenPluginProcess>();
   }
-  Report(LaunchPhase::kStarted, &plugin_.timings.spawn);
+  plugin_.timings.spawn = stopwatch_.Elapsed();
   plugin_.timings.line = plugin_.timings.spawn;
+  report_(LaunchPhase::kStarted, plugin_.timings.spawn);
   connector_ = std::make_shared<Connector>(
       runtime_, std::move(found->target),
       [this](const absl::Status& status, Connector::Serving serving) {
@@ -78,11 +79,6 @@ void Join::OnFound(absl::StatusOr<FoundPlugin> found) {
 
 void Join::OnConnected(const absl::Status& status, Connector::Serving serving) {
   if (!status.ok()) return Fail(status);
-  if (serving == wire::HealthCheckResponse::NOT_SERVING) {
-    output_->Note(LogLevel::kWarn,
-                  "the plugin is reachable, but its health service says "
-                  "NOT_SERVING");
-  }
   over_ = true;
   if (plugin_.files == nullptr && plugin_.process->controllable() &&
       !plugin_.belongs_to_others) {
@@ -93,8 +89,9 @@ void Join::OnConnected(const absl::Status& status, Connector::Serving serving) {
             : nullptr);
     plugin_.files->Remember(endpoint);
   }
-  Report(LaunchPhase::kConnected, &plugin_.timings.connect);
-  Report(LaunchPhase::kReady, &plugin_.timings.ready);
+  plugin_.is_serving = serving != wire::HealthCheckResponse::NOT_SERVING;
+  plugin_.timings.connect = stopwatch_.Elapsed();
+  report_(LaunchPhase::kConnected, plugin_.timings.connect);
   Done done = std::exchange(done_, nullptr);
   std::move(done)(std::move(plugin_));
 }
@@ -131,14 +128,6 @@ void Join::ConcludeFailure() {
   plugin_ = ReadyPlugin();
   Done done = std::exchange(done_, nullptr);
   std::move(done)(failure_);
-}
-
-void Join::Report(LaunchPhase phase, absl::Duration* timing) {
-  *timing = stopwatch_.Elapsed();
-  if (options_.on_phase == nullptr) return;
-  callbacks_->Post([report = options_.on_phase, phase, time = *timing] {
-    report(phase, time);
-  });
 }
 
 }  // namespace goplugin::internal

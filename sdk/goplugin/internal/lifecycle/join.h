@@ -8,6 +8,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "goplugin/client_options.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/lifecycle/connector.h"
@@ -55,12 +56,11 @@ class Join final : public PluginSource,
   void Fail(const absl::Status& status);
   void ConcludeLater();
   void ConcludeFailure();
-  void Report(LaunchPhase phase, absl::Duration* timing);
 
   Runtime& runtime_;
   const ClientOptions options_;
   const std::shared_ptr<PluginOutput> output_;
-  const std::shared_ptr<CallbackQueue> callbacks_;
+  const std::function<void(LaunchPhase, absl::Duration)> report_;
   const Stopwatch stopwatch_;
   const Search search_;
   Done done_;

@@ -76,7 +76,7 @@ Launch::Launch(const SourceContext& context, PluginStart start)
       start_(std::move(start)),
       options_(context.options),
       output_(context.output),
-      callbacks_(context.callbacks),
+      report_(context.report),
       stopwatch_(context.stopwatch),
       deadline_(runtime_.loop()),
       notice_(runtime_.loop()),
@@ -157,7 +157,7 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
       std::move(started->make_process)(runtime_.loop(), ProcessCallbacks());
   if (over_) return plugin_.process->Signal(SIGKILL);
   plugin_.timings.spawn = when;
-  Report(LaunchPhase::kStarted, when);
+  report_(LaunchPhase::kStarted, when);
 }
 
 PluginProcess::Callbacks Launch::ProcessCallbacks() {
@@ -271,7 +271,7 @@ void Launch::OnAddress(const absl::StatusOr<Endpoint>& address) {
   if (!announced.ok()) return Fail(announced);
   plugin_.files->Remember(*address);
   plugin_.timings.line = stopwatch_.Elapsed();
-  Report(LaunchPhase::kLine, plugin_.timings.line);
+  report_(LaunchPhase::kLine, plugin_.timings.line);
   Connect(plugin_.response);
 }
 
@@ -336,16 +336,11 @@ void Launch::Connect(const HandshakeResponse& response) {
 void Launch::OnConnected(const absl::Status& status,
                          Connector::Serving serving) {
   if (!status.ok()) return Fail(status);
-  const absl::Duration connected = stopwatch_.Elapsed();
-  if (serving == wire::HealthCheckResponse::NOT_SERVING) {
-    output_->Note(LogLevel::kWarn,
-                  "the plugin is reachable, but its health service says "
-                  "NOT_SERVING");
-  }
   connected_ = true;
+  plugin_.is_serving = serving != wire::HealthCheckResponse::NOT_SERVING;
   plugin_.files->Remember(plugin_.response.endpoint);
-  plugin_.timings.connect = connected;
-  Report(LaunchPhase::kConnected, connected);
+  plugin_.timings.connect = stopwatch_.Elapsed();
+  report_(LaunchPhase::kConnected, plugin_.timings.connect);
   if (!preparing_) HandOver();
 }
 
@@ -359,8 +354,6 @@ void Launch::OnPrepared() {
 
 void Launch::HandOver() {
   over_ = true;
-  plugin_.timings.ready = stopwatch_.Elapsed();
-  Report(LaunchPhase::kReady, plugin_.timings.ready);
   Done done = std::exchange(done_, nullptr);
   std::move(done)(std::move(plugin_));
 }
@@ -457,12 +450,6 @@ void Launch::AddLastEvidence(ErrorDetails& details) const {
   if (!plugin_.process->exit_status().has_value()) {
     details.evidence.push_back("it was killed, and is still there");
   }
-}
-
-void Launch::Report(LaunchPhase phase, absl::Duration when) {
-  if (options_.on_phase == nullptr) return;
-  callbacks_->Post(
-      [report = options_.on_phase, phase, when] { report(phase, when); });
 }
 
 }  // namespace goplugin::internal

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/client_options.h"
 #include "goplugin/endpoint.h"
@@ -71,7 +72,6 @@ class Launch final : public PluginSource,
   void ConcludeFailure();
   absl::Status WithEvidence(const absl::Status& status) const;
   void AddLastEvidence(ErrorDetails& details) const;
-  void Report(LaunchPhase phase, absl::Duration when);
   bool reading() const { return !over_ && !has_line_; }
   // Calls `ask` where user code may run, and `then` with its answer on the
   // loop, unless this launch is gone by then.
@@ -82,7 +82,7 @@ class Launch final : public PluginSource,
   const PluginStart start_;
   const ClientOptions options_;
   const std::shared_ptr<PluginOutput> output_;
-  const std::shared_ptr<CallbackQueue> callbacks_;
+  const std::function<void(LaunchPhase, absl::Duration)> report_;
   const Stopwatch stopwatch_;
   Done done_;
   // For the handshake: the whole, the notice, and the wait that follows an odd

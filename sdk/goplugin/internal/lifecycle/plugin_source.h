@@ -9,6 +9,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "goplugin/client_options.h"
 #include "goplugin/internal/broker/address_translation.h"
 #include "goplugin/internal/broker/broker_core.h"
@@ -41,7 +42,10 @@ struct ReadyPlugin {
   AddressTranslation translation;
   // It runs as another user than the host.
   bool has_own_user = false;
+  // All but `ready`, which the session measures.
   LaunchTimings timings;
+  // What its health service said as it was connected to.
+  bool is_serving = true;
   // The client's end is not the plugin's: only the channel is dropped.
   bool belongs_to_others = false;
   // A test's: there is nobody to reattach to.
@@ -76,7 +80,9 @@ struct SourceContext {
   Runtime& runtime;
   const ClientOptions& options;
   std::shared_ptr<PluginOutput> output;
-  std::shared_ptr<CallbackQueue> callbacks;
+  // Tells the user of a phase and when it was reached. All but kReady, which
+  // the session reports.
+  std::function<void(LaunchPhase, absl::Duration)> report;
   // Runs since the caller's call.
   Stopwatch stopwatch;
 };

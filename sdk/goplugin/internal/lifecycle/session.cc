@@ -86,8 +86,10 @@ Session::Session(std::shared_ptr<Runtime> runtime, MakeSource source,
 void Session::Start(absl::AnyInvocable<void(absl::Status) &&> ready) {
   self_ = shared_from_this();
   ready_ = std::move(ready);
-  source_ =
-      make_source_({*runtime_, options_, output_, callbacks_, stopwatch_});
+  auto report = [this](LaunchPhase phase, absl::Duration when) {
+    Report(phase, when);
+  };
+  source_ = make_source_({*runtime_, options_, output_, report, stopwatch_});
   source_->Start([this](absl::StatusOr<ReadyPlugin> plugin) {
     OnReady(std::move(plugin));
   });
@@ -103,8 +105,16 @@ void Session::PostCallback(absl::AnyInvocable<void()> callback) {
   callbacks_->Post(std::move(callback));
 }
 
+void Session::Report(LaunchPhase phase, absl::Duration when) {
+  if (options_.on_phase == nullptr) return;
+  PostCallback(
+      [report = options_.on_phase, phase, when] { report(phase, when); });
+}
+
 void Session::OnReady(absl::StatusOr<ReadyPlugin> plugin) {
   if (plugin.ok()) {
+    plugin->timings.ready = stopwatch_.Elapsed();
+    Report(LaunchPhase::kReady, plugin->timings.ready);
     Live(*std::move(plugin));
     // Not while it calls.
     runtime_->loop().Post(
@@ -122,6 +132,11 @@ void Session::OnReady(absl::StatusOr<ReadyPlugin> plugin) {
 
 void Session::Live(ReadyPlugin plugin) {
   plugin_ = std::move(plugin);
+  if (!plugin_.is_serving) {
+    output_->Note(LogLevel::kWarn,
+                  "the plugin is reachable, but its health service says "
+                  "NOT_SERVING");
+  }
   PluginProcess::Callbacks callbacks = OutputCallbacks(*output_);
   callbacks.on_exit = [this](ExitStatus status) { OnProcessExit(status); };
   plugin_.process->set_callbacks(std::move(callbacks));

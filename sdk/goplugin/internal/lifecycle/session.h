@@ -98,6 +98,7 @@ class Session : public std::enable_shared_from_this<Session> {
           ClientOptions options);
 
   // On the loop's thread, as everything below.
+  void Report(LaunchPhase phase, absl::Duration when);
   void OnReady(absl::StatusOr<ReadyPlugin> plugin);
   void Live(ReadyPlugin plugin);
   void Tell();
