@@ -91,7 +91,7 @@ TEST_F(ServeTest, WhatTheCallerSetsInTheBuilderWins) {
 // gRPC and the multiplexer's loop would end the process without a word.
 TEST_F(ServeTest, NoDescriptorsLeft) {
   for (const Multiplex multiplex : {Multiplex::kNever, Multiplex::kRequire}) {
-    for (const int allowed : {5, 10, 20}) {
+    for (const int allowed : {8, 16, 24}) {
       Command command = Probe();
       const auto limit = static_cast<std::uint64_t>(allowed);
       command.resource_limits = {{RLIMIT_NOFILE, limit, limit}};
