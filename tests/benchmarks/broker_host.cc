@@ -132,6 +132,7 @@ void Measure(const Flags& flags, goplugin::Client& client) {
       server = *std::move(accepted);
     }
     AskToDial(*counter, id);
+    if (!flags.shared) server.reset();
   });
   std::printf("{\"dial_us\":%s,\"dial_back_us\":%s}\n", dial.c_str(),
               dial_back.c_str());

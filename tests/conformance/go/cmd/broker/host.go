@@ -100,7 +100,7 @@ func timed(count int, call func() error) ([]float64, error) {
 }
 
 // measure makes count connections in each direction, one after the other, each
-// with one call.
+// with one call and its end.
 func (p *peer) measure(count int, r *report) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -119,6 +119,7 @@ func (p *peer) measure(count int, r *report) error {
 		id := p.broker.NextId()
 		p.adders.serve(p.broker, id, adder{})
 		_, err := p.client.Put(ctx, &proto.PutRequest{AddServer: id, Key: "x", Value: 1})
+		p.adders.stop()
 		return err
 	})
 	return err
