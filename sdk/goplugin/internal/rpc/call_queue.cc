@@ -15,6 +15,8 @@ namespace {
 constexpr auto kBetweenLooks = std::chrono::milliseconds(20);
 // After a piece of a stream that gathers them.
 constexpr auto kHurryAfterPiece = std::chrono::milliseconds(50);
+// Even a deadline that is just over would wait for a millisecond.
+constexpr std::chrono::system_clock::time_point kNoWait;
 // One look handles one event. Enough for all the plugins that end last.
 constexpr int kLastLooks = 64;
 
@@ -27,7 +29,7 @@ void LookAround() {
   void* tag = nullptr;
   bool ok = false;
   for (int i = 0; i < kLastLooks; ++i) {
-    queue.AsyncNext(&tag, &ok, std::chrono::system_clock::now());
+    queue.AsyncNext(&tag, &ok, kNoWait);
   }
   queue.Shutdown();
   queue.Next(&tag, &ok);
