@@ -124,7 +124,7 @@ void Measure(const Flags& flags, goplugin::Client& client) {
   std::unique_ptr<goplugin::BrokerServer> server;
   const std::string dial_back = Timed(flags.count, [&] {
     const std::uint32_t id = broker.NextId();
-    if (flags.shared && server != nullptr) {
+    if (server != nullptr) {
       Must(server->Announce(id));
     } else {
       auto accepted = broker.AcceptAndServe(id, {&adder});

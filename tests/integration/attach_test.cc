@@ -2,9 +2,7 @@
 
 #include <grpc/grpc.h>
 #include <grpcpp/security/credentials.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -201,16 +199,8 @@ TEST_F(AttachFaultTest, NoSuchName) {
 }
 
 TEST_F(AttachFaultTest, NeverAnswers) {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
-  ASSERT_EQ(listen(listener, 16), 0);
-  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size),
-            0);
-  const std::string port = std::to_string(ntohs(address.sin_port));
+  int port = 0;
+  const int listener = ListenOnLoopback(&port);
   // A target that can be looked at besides gRPC's way, and one that can't.
   for (const std::string& target : {absl::StrCat("ipv4:127.0.0.1:", port),
                                     absl::StrCat("dns:///localhost:", port)}) {

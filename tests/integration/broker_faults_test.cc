@@ -4,7 +4,6 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -110,19 +109,32 @@ INSTANTIATE_TEST_SUITE_P(
 
 class BrokerFaultTest : public HarnessTest {
  protected:
-  // A server of somebody else's, on a socket in the scratch directory.
+  // A server of somebody else's.
   std::unique_ptr<grpc::Server> Serve(
-      const std::string& name,
+      const std::string& address,
       std::shared_ptr<grpc::ServerCredentials> credentials) {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(absl::StrCat("unix:", ScratchPath(name)),
-                             std::move(credentials));
+    builder.AddListeningPort(address, std::move(credentials));
     builder.RegisterService(&adder_);
     return builder.BuildAndStart();
+  }
+  // On a socket in the scratch directory.
+  std::unique_ptr<grpc::Server> ServeHere(
+      const std::string& name,
+      std::shared_ptr<grpc::ServerCredentials> credentials) {
+    return Serve(absl::StrCat("unix:", ScratchPath(name)),
+                 std::move(credentials));
   }
 
   AdderService adder_;
 };
+
+std::shared_ptr<grpc::ServerCredentials> TlsOf(const internal::KeyPair& pair) {
+  grpc::SslServerCredentialsOptions options;
+  options.pem_key_cert_pairs.push_back(
+      {pair.private_key_pem, pair.certificate_pem});
+  return grpc::SslServerCredentials(options);
+}
 
 TEST_F(BrokerFaultTest, NobodyServesTheId) {
   auto client = LaunchBrokerPlugin();
@@ -172,7 +184,7 @@ TEST_F(BrokerFaultTest, NoBroker) {
 }
 
 TEST_F(BrokerFaultTest, ServedWithoutTls) {
-  auto foreign = Serve("plain", grpc::InsecureServerCredentials());
+  auto foreign = ServeHere("plain", grpc::InsecureServerCredentials());
   auto client = MustLaunch(
       ServerPlugin({absl::StrCat("--broker=1:unix:", ScratchPath("plain"))}),
       KvOptions());
@@ -185,10 +197,7 @@ TEST_F(BrokerFaultTest, ServedWithoutTls) {
 TEST_F(BrokerFaultTest, ServedWithTlsUnasked) {
   const auto pair = internal::GenerateOneTimeCertificate();
   ASSERT_TRUE(pair.ok());
-  grpc::SslServerCredentialsOptions options;
-  options.pem_key_cert_pairs.push_back(
-      {pair->private_key_pem, pair->certificate_pem});
-  auto foreign = Serve("tls", grpc::SslServerCredentials(options));
+  auto foreign = ServeHere("tls", TlsOf(*pair));
   auto client = MustLaunch(
       ServerPlugin({absl::StrCat("--broker=1:unix:", ScratchPath("tls"))}));
   auto channel = client->broker().Dial(1, Within(absl::Seconds(30)));
@@ -199,10 +208,7 @@ TEST_F(BrokerFaultTest, ServedWithTlsUnasked) {
 TEST_F(BrokerFaultTest, ServedWithAnotherCertificate) {
   const auto pair = internal::GenerateOneTimeCertificate();
   ASSERT_TRUE(pair.ok());
-  grpc::SslServerCredentialsOptions options;
-  options.pem_key_cert_pairs.push_back(
-      {pair->private_key_pem, pair->certificate_pem});
-  auto foreign = Serve("tls", grpc::SslServerCredentials(options));
+  auto foreign = ServeHere("tls", TlsOf(*pair));
   auto client = MustLaunch(
       ServerPlugin({absl::StrCat("--broker=1:unix:", ScratchPath("tls"))}),
       KvOptions());
@@ -211,39 +217,16 @@ TEST_F(BrokerFaultTest, ServedWithAnotherCertificate) {
                                  "certificates of the main connection"});
 }
 
-// A tcp listener on a port that a gRPC server may take over.
-int ListenForAWhile(int* port) {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  EXPECT_EQ(bind(listener, generic, size), 0);
-  EXPECT_EQ(listen(listener, 1), 0);
-  EXPECT_EQ(getsockname(listener, generic, &size), 0);
-  *port = ntohs(address.sin_port);
-  return listener;
-}
-
 TEST_F(BrokerFaultTest, OneCutTlsConnectionIsNoRefusal) {
   const auto pair = internal::GenerateOneTimeCertificate();
   ASSERT_TRUE(pair.ok());
   int port = 0;
-  const int listener = ListenForAWhile(&port);
+  const int listener = ListenOnLoopback(&port);
   const std::string address = absl::StrCat("127.0.0.1:", port);
   std::unique_ptr<grpc::Server> server;
   std::thread cutter([&] {
     const int first = accept(listener, nullptr, nullptr);
-    grpc::SslServerCredentialsOptions options;
-    options.pem_key_cert_pairs.push_back(
-        {pair->private_key_pem, pair->certificate_pem});
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort(address, grpc::SslServerCredentials(options));
-    builder.RegisterService(&adder_);
-    server = builder.BuildAndStart();
+    server = Serve(address, TlsOf(*pair));
     close(listener);
     close(first);
   });
@@ -300,16 +283,10 @@ TEST_F(BrokerFaultTest, StrangersAreRefused) {
 }
 
 TEST_F(BrokerFaultTest, TakesConnectionsAndNeverAnswers) {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof(address);
-  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), length), 0);
-  ASSERT_EQ(listen(listener, 8), 0);
-  getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
-  auto client = MustLaunch(ServerPlugin(
-      {absl::StrCat("--broker=1:tcp:127.0.0.1:", ntohs(address.sin_port))}));
+  int port = 0;
+  const int listener = ListenOnLoopback(&port);
+  auto client = MustLaunch(
+      ServerPlugin({absl::StrCat("--broker=1:tcp:127.0.0.1:", port)}));
   const absl::Time start = absl::Now();
   auto channel = client->broker().Dial(1, Within(absl::Milliseconds(300)));
   EXPECT_LT(absl::Now() - start, absl::Milliseconds(300) + kGrace);

@@ -2,7 +2,9 @@
 #define TESTS_INTEGRATION_LIVE_H_
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <memory>
@@ -63,6 +65,24 @@ inline void Stop(const Client& client) {
   ASSERT_EQ(
       waitid(P_PID, static_cast<id_t>(client.pid()), &info, WSTOPPED | WNOWAIT),
       0);
+}
+
+// Listens on a free port of 127.0.0.1, which a gRPC server may take over. What
+// comes of the connections is the caller's affair.
+inline int ListenOnLoopback(int* port) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  EXPECT_EQ(bind(listener, generic, size), 0);
+  EXPECT_EQ(listen(listener, 16), 0);
+  EXPECT_EQ(getsockname(listener, generic, &size), 0);
+  *port = ntohs(address.sin_port);
+  return listener;
 }
 
 // One value on its way from a callback to the test. Thread-safe.

@@ -91,10 +91,9 @@ TEST_F(ServeTest, WhatTheCallerSetsInTheBuilderWins) {
 // gRPC and the multiplexer's loop would end the process without a word.
 TEST_F(ServeTest, NoDescriptorsLeft) {
   for (const Multiplex multiplex : {Multiplex::kNever, Multiplex::kRequire}) {
-    for (const int allowed : {8, 16, 24}) {
+    for (const std::uint64_t allowed : {8, 16, 24}) {
       Command command = Probe();
-      const auto limit = static_cast<std::uint64_t>(allowed);
-      command.resource_limits = {{RLIMIT_NOFILE, limit, limit}};
+      command.resource_limits = {{RLIMIT_NOFILE, allowed, allowed}};
       ClientOptions options = ProbeOptions();
       options.multiplex = multiplex;
       EXPECT_THAT(Client::Launch(std::move(command), std::move(options)),

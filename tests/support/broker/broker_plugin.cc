@@ -107,7 +107,7 @@ class ControlService final : public broker::Control::Service {
   grpc::Status Dial(grpc::ServerContext*, const broker::DialRequest* request,
                     broker::Outcome* outcome) override {
     for (std::uint32_t id : request->ids()) {
-      auto channel = broker_.load()->Dial(id, OwnDialOptions(*request));
+      auto channel = broker().Dial(id, OwnDialOptions(*request));
       if (!channel.ok()) {
         Report(channel.status(), outcome);
         continue;
@@ -127,7 +127,7 @@ class ControlService final : public broker::Control::Service {
                       broker::Outcome* outcome) override {
     for (std::uint32_t i = 0; i < request->count(); ++i) {
       const std::uint32_t id =
-          request->id() != 0 ? request->id() : broker_.load()->NextId();
+          request->id() != 0 ? request->id() : broker().NextId();
       const absl::Status status = request->shared() && i > 0
                                       ? AnnounceOnLast(id)
                                       : Serve(id, request->own(), i);
@@ -154,7 +154,7 @@ class ControlService final : public broker::Control::Service {
   grpc::Status MoveBulk(grpc::ServerContext*,
                         const broker::MoveBulkRequest* request,
                         broker::Outcome* outcome) override {
-    auto channel = broker_.load()->Dial(request->id());
+    auto channel = broker().Dial(request->id());
     const absl::StatusOr<BulkResult> moved =
         channel.ok()
             ? testing::MoveBulk(*channel, *channel, request->mebibytes())
@@ -208,7 +208,7 @@ class ControlService final : public broker::Control::Service {
   grpc::Status DialForCounter(const broker::CounterPut& request) {
     DialOptions patient;
     patient.timeout = absl::Seconds(30);
-    auto channel = broker_.load()->Dial(request.add_server(), patient);
+    auto channel = broker().Dial(request.add_server(), patient);
     const absl::StatusOr<std::int64_t> sum =
         channel.ok() ? HelperSum(*channel, request.value(), 1)
                      : channel.status();
@@ -225,7 +225,7 @@ class ControlService final : public broker::Control::Service {
       own_adders_.push_back(std::make_unique<AdderService>(number));
       adder = own_adders_.back().get();
     }
-    auto server = broker_.load()->AcceptAndServe(id, {adder});
+    auto server = broker().AcceptAndServe(id, {adder});
     if (!server.ok()) return server.status();
     servers_.push_back(*std::move(server));
     return absl::OkStatus();
@@ -236,6 +236,8 @@ class ControlService final : public broker::Control::Service {
     if (servers_.empty()) return absl::OkStatus();  // the first has failed
     return servers_.back()->Announce(id);
   }
+
+  Broker& broker() { return *broker_.load(); }
 
   // The server is there before it.
   std::atomic<Broker*> broker_{nullptr};

@@ -151,8 +151,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
 }
 
 // gRPC 1.51 reads connect's errno after other calls, and now and then takes a
-// tcp connection in progress for a failed one. Where a look at the endpoint
-// shows nothing wrong, that can't be told from a refused certificate.
+// tcp connection in progress for a failed one, which can't be told from a
+// refused certificate. So what seems to be TLS's fault has to fail twice.
 bool MayBeChance(const BrokerTarget& target, const absl::Status& status) {
   const absl::optional<ErrorDetails> details = GetErrorDetails(status);
   return details.has_value() && details->reason == Reason::kTls &&
