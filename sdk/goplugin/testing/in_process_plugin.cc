@@ -21,10 +21,9 @@
 #include "goplugin/internal/lifecycle/plugin_source.h"
 #include "goplugin/internal/lifecycle/session.h"
 #include "goplugin/internal/loop/event_loop.h"
-#include "goplugin/internal/process/socket_directory.h"
 #include "goplugin/internal/start/options_check.h"
-#include "goplugin/internal/start/plugin_files.h"
 #include "goplugin/internal/start/plugin_process.h"
+#include "goplugin/internal/start/plugin_start.h"
 #include "goplugin/testing/in_process_server.h"
 
 namespace goplugin::testing {
@@ -35,7 +34,6 @@ using internal::EventLoop;
 using internal::FoundPlugin;
 using internal::MakeError;
 using internal::PluginProcess;
-using internal::SocketDirectory;
 
 constexpr char kName[] = "in this process";
 
@@ -98,16 +96,19 @@ absl::Status CheckLaunch(InProcessServer& server,
 }
 
 absl::StatusOr<FoundPlugin> StartAndFind(
-    const std::shared_ptr<InProcessServer>& server, ClientOptions options) {
+    const std::shared_ptr<InProcessServer>& server,
+    const internal::CallerPlaces& caller, ClientOptions options) {
   absl::Status status = CheckLaunch(*server, options);
   if (!status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<SocketDirectory>> directory =
-      SocketDirectory::Create(options.socket_directory, options.socket_group);
-  if (!directory.ok()) return directory.status();
-  status = server->Start((*directory)->path());
+  FoundPlugin found;
+  found.files =
+      internal::PluginFiles::Create(internal::FilesRequestOf(options, caller));
+  absl::StatusOr<std::shared_ptr<const internal::Directory>> lent =
+      found.files->Lend();
+  if (!lent.ok()) return lent.status();
+  status = server->Start((*lent)->path());
   if (!status.ok()) return status;
 
-  FoundPlugin found;
   found.response.app_version = server->options().protocol_version;
   found.response.endpoint = server->endpoint();
   options.tls = TlsOptions();
@@ -118,7 +119,6 @@ absl::StatusOr<FoundPlugin> StartAndFind(
   found.target = *std::move(target);
   found.target.name = kName;
   found.in_this_process = true;
-  found.files = std::make_unique<internal::PluginFiles>(*std::move(directory));
   found.make_process = [server](EventLoop& loop,
                                 PluginProcess::Callbacks callbacks)
       -> std::unique_ptr<PluginProcess> {
@@ -138,10 +138,11 @@ InProcessPlugin::~InProcessPlugin() { server_->EndAndWait(); }
 absl::StatusOr<std::unique_ptr<Client>> InProcessPlugin::Launch(
     ClientOptions options) {
   const internal::MakeSource source =
-      [server = server_](const internal::SourceContext& context) {
+      [server = server_, caller = internal::ReadCallerPlaces()](
+          const internal::SourceContext& context) {
         return std::make_shared<internal::Join>(
-            context, [server, options = context.options] {
-              return StartAndFind(server, options);
+            context, [server, caller, options = context.options] {
+              return StartAndFind(server, caller, options);
             });
       };
   return Client::Start(internal::Session::Create(source, std::move(options)));

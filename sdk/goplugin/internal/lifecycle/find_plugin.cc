@@ -16,12 +16,14 @@
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/files/caller_places.h"
 #include "goplugin/internal/handshake/address.h"
 #include "goplugin/internal/handshake/versions.h"
 #include "goplugin/internal/lifecycle/join.h"
 #include "goplugin/internal/process/held_process.h"
 #include "goplugin/internal/start/held_plugin_process.h"
 #include "goplugin/internal/start/options_check.h"
+#include "goplugin/internal/start/plugin_start.h"
 #include "goplugin/internal/start/run_plugin.h"
 
 namespace goplugin::internal {
@@ -131,6 +133,7 @@ absl::StatusOr<ClaimedProcess> ClaimByProof(const ReattachConfig& config) {
 
 absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
                                            const ClientOptions& options,
+                                           const CallerPlaces& caller,
                                            const ClaimProcess& claim) {
   const absl::Status usable = CheckConfig(config, options);
   if (!usable.ok()) return usable;
@@ -153,6 +156,7 @@ absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
       "a plugin serves one broker stream in its life, and the host that "
       "started it had that: a reattached client has no broker";
   found.make_process = std::move(claimed->make_process);
+  found.files_request = FilesRequestOf(options, caller);
   if (!claimed->doubt.empty()) {
     found.note = absl::StrCat(
         "the plugin's process can't be proved to be the one of the reattach "
@@ -165,7 +169,7 @@ absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
 absl::StatusOr<FoundPlugin> FindAttached(
     const std::string& uri,
     const std::shared_ptr<grpc::ChannelCredentials>& credentials,
-    const ClientOptions& options) {
+    const ClientOptions& options, const CallerPlaces& caller) {
   absl::Status usable = CheckTarget(uri, options);
   if (usable.ok()) usable = CheckJoinOptions(options);
   if (usable.ok() && credentials == nullptr) {
@@ -181,24 +185,27 @@ absl::StatusOr<FoundPlugin> FindAttached(
       target->endpoint.value_or(Endpoint{Endpoint::Network::kTcp, uri});
   found.target = *std::move(target);
   found.belongs_to_others = !options.shutdown.ask_attached;
+  found.files_request = FilesRequestOf(options, caller);
   return found;
 }
 
 }  // namespace
 
 MakeSource ReattachSource(ReattachConfig config) {
-  return [config = std::move(config)](const SourceContext& context) {
-    return std::make_shared<Join>(context, [config, options = context.options] {
-      return FindReattached(config, options,
-                            [&config] { return ClaimByProof(config); });
-    });
+  return [config = std::move(config),
+          caller = ReadCallerPlaces()](const SourceContext& context) {
+    return std::make_shared<Join>(
+        context, [config, caller, options = context.options] {
+          return FindReattached(config, options, caller,
+                                [&config] { return ClaimByProof(config); });
+        });
   };
 }
 
 MakeSource RunnerReattachSource(ReattachConfig config,
                                 std::shared_ptr<Runner> runner) {
-  return [config = std::move(config),
-          runner = std::move(runner)](const SourceContext& context) {
+  return [config = std::move(config), runner = std::move(runner),
+          caller = ReadCallerPlaces()](const SourceContext& context) {
     const auto claim = [&pool = context.runtime.callbacks(), runner,
                         config]() -> absl::StatusOr<ClaimedProcess> {
       absl::StatusOr<RunnerPlugin> plugin =
@@ -208,19 +215,19 @@ MakeSource RunnerReattachSource(ReattachConfig config,
                             std::move(plugin->name)};
     };
     return std::make_shared<Join>(
-        context, [config, options = context.options, claim] {
-          return FindReattached(config, options, claim);
+        context, [config, caller, options = context.options, claim] {
+          return FindReattached(config, options, caller, claim);
         });
   };
 }
 
 MakeSource AttachSource(std::string target,
                         std::shared_ptr<grpc::ChannelCredentials> credentials) {
-  return [target = std::move(target),
-          credentials = std::move(credentials)](const SourceContext& context) {
+  return [target = std::move(target), credentials = std::move(credentials),
+          caller = ReadCallerPlaces()](const SourceContext& context) {
     return std::make_shared<Join>(
-        context, [target, credentials, options = context.options] {
-          return FindAttached(target, credentials, options);
+        context, [target, credentials, caller, options = context.options] {
+          return FindAttached(target, credentials, options, caller);
         });
   };
 }

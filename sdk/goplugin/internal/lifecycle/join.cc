@@ -57,6 +57,7 @@ void Join::OnFound(absl::StatusOr<FoundPlugin> found) {
   plugin_.may_outlive = true;
   plugin_.in_this_process = found->in_this_process;
   plugin_.files = std::move(found->files);
+  files_request_ = std::move(found->files_request);
   plugin_.no_broker = std::move(found->no_broker);
   if (found->make_process != nullptr) {
     PluginProcess::Callbacks callbacks = OutputCallbacks(*output_);
@@ -80,20 +81,25 @@ void Join::OnFound(absl::StatusOr<FoundPlugin> found) {
 void Join::OnConnected(const absl::Status& status, Connector::Serving serving) {
   if (!status.ok()) return Fail(status);
   over_ = true;
-  if (plugin_.files == nullptr && plugin_.process->controllable() &&
-      !plugin_.belongs_to_others) {
-    const Endpoint& endpoint = plugin_.response.endpoint;
-    plugin_.files = std::make_unique<PluginFiles>(
-        endpoint.network == Endpoint::Network::kUnix
-            ? SocketDirectory::Adopt(endpoint.address)
-            : nullptr);
-    plugin_.files->Remember(endpoint);
-  }
+  if (plugin_.files == nullptr) TakeFiles();
   plugin_.is_serving = serving != wire::HealthCheckResponse::NOT_SERVING;
   plugin_.timings.connect = stopwatch_.Elapsed();
   report_(LaunchPhase::kConnected, plugin_.timings.connect);
   Done done = std::exchange(done_, nullptr);
   std::move(done)(std::move(plugin_));
+}
+
+// The plugin's own where its end will be this client's work.
+void Join::TakeFiles() {
+  const Endpoint& endpoint = plugin_.response.endpoint;
+  if (!plugin_.process->controllable() || plugin_.belongs_to_others ||
+      endpoint.network != Endpoint::Network::kUnix) {
+    plugin_.files = PluginFiles::Create(std::move(files_request_));
+    return;
+  }
+  plugin_.files =
+      PluginFiles::Adopt(endpoint.address, std::move(files_request_));
+  plugin_.files->Remember(endpoint);
 }
 
 void Join::OnExit() {

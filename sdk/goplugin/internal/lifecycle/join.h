@@ -23,8 +23,10 @@ struct FoundPlugin {
   HandshakeResponse response;
   // nullptr: what is not seen is not signalled.
   MakePluginProcess make_process;
-  // nullptr where the sockets are known by the endpoint alone.
-  std::unique_ptr<PluginFiles> files;
+  // nullptr where the sockets are known by the endpoint alone; then the request
+  // counts.
+  std::shared_ptr<PluginFiles> files;
+  FilesRequest files_request;
   // The client's end is not the plugin's.
   bool belongs_to_others = false;
   bool can_be_reattached = false;
@@ -52,6 +54,7 @@ class Join final : public PluginSource,
  private:
   void OnFound(absl::StatusOr<FoundPlugin> found);
   void OnConnected(const absl::Status& status, Connector::Serving serving);
+  void TakeFiles();
   void OnExit();
   void Fail(const absl::Status& status);
   void ConcludeLater();
@@ -66,6 +69,7 @@ class Join final : public PluginSource,
   Done done_;
   std::shared_ptr<Connector> connector_;
   ReadyPlugin plugin_;
+  FilesRequest files_request_;
   bool searching_ = false;
   bool over_ = false;
   absl::Status failure_;

@@ -10,14 +10,18 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/process/socket_sweep.h"
+#include "goplugin/internal/files/sweep.h"
+#include "goplugin/internal/process/unix_socket.h"
+#include "goplugin/internal/start/end_files.h"
 #include "goplugin/internal/start/options_check.h"
 #include "goplugin/internal/start/process_output.h"
 #include "goplugin/internal/tls/key_pair_stock.h"
@@ -39,10 +43,33 @@ HandshakePolicy PolicyOf(const ClientOptions& options) {
   return policy;
 }
 
+bool IsRelative(const Endpoint& endpoint) {
+  const bool has_start = absl::StartsWith(endpoint.address, "/") ||
+                         absl::StartsWith(endpoint.address, "@");
+  return endpoint.network == Endpoint::Network::kUnix && !has_start;
+}
+
+// A relative path is the plugin's, which may have another current directory
+// than this host.
+Endpoint MakeAbsolute(Endpoint endpoint, const std::string& directory) {
+  if (IsRelative(endpoint) && !directory.empty()) {
+    endpoint.address = absl::StrCat(directory, "/", endpoint.address);
+  }
+  return endpoint;
+}
+
 // A socket that is not there yet may come; anything else at its path never
 // becomes one.
 absl::Status CheckAnnounced(const Endpoint& endpoint) {
   if (endpoint.network != Endpoint::Network::kUnix) return absl::OkStatus();
+  if (IsRelative(endpoint)) {
+    return MakeError(
+        Reason::kTransport,
+        absl::StrCat("the plugin announced the unix socket ",
+                     Quote(endpoint.address), ", whose path is relative"),
+        "the plugin, or the runner's PluginToHost, must give the "
+        "socket's absolute path");
+  }
   struct stat file;
   if (stat(endpoint.address.c_str(), &file) != 0 && errno == ENOENT) {
     return absl::OkStatus();
@@ -119,6 +146,8 @@ void Launch::StartPlugin() {
     // Prepares what this launch or the next one will need, while the plugin
     // starts. Not without one.
     std::shared_ptr<Launch> preparing = started.ok() ? self : nullptr;
+    const std::shared_ptr<PluginFiles> files =
+        started.ok() ? started->files : nullptr;
     // Handed on, not shared: timers must be destroyed on the loop.
     runtime.loop().Post(
         [self = std::move(self), started = std::move(started), when]() mutable {
@@ -128,6 +157,7 @@ void Launch::StartPlugin() {
     runtime.calls();
     ShutDownChannel();
     KeyPairStock::Refill();
+    files->SweepPlaces(absl::Now() + kSweepTime);
     runtime.loop().Post([preparing = std::move(preparing)]() mutable {
       preparing->OnPrepared();
     });
@@ -149,7 +179,9 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
   }
   preparing_ = true;
   plugin_.name = std::move(started->name);
-  plugin_.files = std::make_unique<PluginFiles>(std::move(started->directory));
+  plugin_.files = std::move(started->files);
+  working_directory_ = std::move(started->working_directory);
+  if (!started->note.empty()) output_->Note(LogLevel::kWarn, started->note);
   plugin_.translation = std::move(started->translation);
   key_pair_ = std::move(started->key_pair);
   diagnose_ = std::move(started->diagnose);
@@ -248,7 +280,7 @@ void Launch::OnLine(const HandshakeResponse& response) {
   quiet_.Cancel();
   plugin_.response = response;
   if (plugin_.translation.to_here == nullptr) {
-    return OnAddress(response.endpoint);
+    return OnAddress(MakeAbsolute(response.endpoint, working_directory_));
   }
   // Until it is known, there is no endpoint of this host's.
   plugin_.response.endpoint = Endpoint();
@@ -411,6 +443,7 @@ void Launch::ConcludeFailure() {
   if (starting_ || preparing_ || connecting) return;
   if ((running || diagnosing_) && !gave_up_) return;
   deadline_.Cancel();
+  if (plugin_.files != nullptr) EndFiles(*plugin_.files, *output_);
   // The last words may have come after the failure.
   const absl::Status failure = WithEvidence(failure_);
   plugin_ = ReadyPlugin();

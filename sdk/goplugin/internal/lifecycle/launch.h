@@ -95,6 +95,7 @@ class Launch final : public PluginSource,
   absl::optional<KeyPair> key_pair_;
   std::shared_ptr<Connector> connector_;
   ReadyPlugin plugin_;
+  std::string working_directory_;
 
   bool starting_ = false;
   bool preparing_ = false;

@@ -14,10 +14,10 @@
 #include "goplugin/internal/broker/address_translation.h"
 #include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/connect/mux_link.h"
+#include "goplugin/internal/files/plugin_files.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/loop/stopwatch.h"
-#include "goplugin/internal/start/plugin_files.h"
 #include "goplugin/internal/start/plugin_output.h"
 #include "goplugin/internal/start/plugin_process.h"
 
@@ -29,8 +29,8 @@ struct ReadyPlugin {
   std::string name;
   // Never null once it is handed over.
   std::unique_ptr<PluginProcess> process;
-  // nullptr where the plugin's files are not the client's to remove.
-  std::unique_ptr<PluginFiles> files;
+  // Never null once it is handed over.
+  std::shared_ptr<PluginFiles> files;
   // nullptr where it is not multiplexed.
   std::unique_ptr<MuxLink> mux;
   HandshakeResponse response;

@@ -20,6 +20,7 @@
 #include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/rpc/health.h"
 #include "goplugin/internal/rpc/stdio_stream.h"
+#include "goplugin/internal/start/end_files.h"
 #include "goplugin/internal/start/process_output.h"
 
 namespace goplugin::internal {
@@ -166,9 +167,7 @@ void Session::MakeBroker() {
   BrokerSetup setup;
   setup.peer = "plugin";
   setup.network = plugin_.response.endpoint.network;
-  if (plugin_.files != nullptr) {
-    setup.sockets.directory = plugin_.files->directory();
-  }
+  setup.sockets.directory = plugin_.files->lent_path();
   setup.sockets.for_group = !options_.socket_group.empty();
   setup.sockets.for_owner = plugin_.has_own_user;
   setup.security = std::move(plugin_.broker_security);
@@ -260,7 +259,7 @@ void Session::Release() {
   if (ladder_ != nullptr) ladder_->Stop();
   broker_->End(ShutDownError());
   plugin_.process->Detach();
-  if (plugin_.files != nullptr) plugin_.files->Keep();
+  plugin_.files->Keep(plugin_.process->pid());
   DropChannel();
   plugin_.mux.reset();
   FinishIfIdle();
@@ -327,7 +326,7 @@ void Session::Finish() {
   }
   DropChannel();
   plugin_.mux.reset();
-  plugin_.files.reset();
+  EndFiles(*plugin_.files, *output_);
   state_->SetEnd(std::move(end), *callbacks_);
   Leave([state = state_] { state->NotifyEnded(); });
 }

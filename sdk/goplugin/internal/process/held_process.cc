@@ -23,7 +23,7 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/process/listening_socket.h"
-#include "goplugin/internal/process/socket_sweep.h"
+#include "goplugin/internal/process/unix_socket.h"
 
 // Missing in the headers of most distributions.
 #ifndef SO_PEERPIDFD

@@ -7,13 +7,17 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "goplugin/client_options.h"
 #include "goplugin/command.h"
+#include "goplugin/internal/files/caller_places.h"
+#include "goplugin/internal/files/output_files.h"
 #include "goplugin/internal/handshake/environment.h"
 #include "goplugin/internal/process/detached.h"
-#include "goplugin/internal/process/output_files.h"
 #include "goplugin/internal/process/spawn.h"
 #include "goplugin/internal/start/child_plugin_process.h"
 #include "goplugin/internal/start/options_check.h"
@@ -29,6 +33,12 @@ std::vector<std::string> CopyEnvironment() {
   return copy;
 }
 
+// What the caller had as it called.
+struct Inherited {
+  std::vector<std::string> environment;
+  CallerPlaces places;
+};
+
 absl::StatusOr<ChildProcess> SpawnChild(
     const Command& command, const std::vector<std::string>& inherited,
     const StartPreparation& preparation, const std::atomic<bool>& abandoned) {
@@ -38,9 +48,12 @@ absl::StatusOr<ChildProcess> SpawnChild(
   request.command = command;
   if (command.lifetime == Command::Lifetime::kOutlivesHost) {
     absl::StatusOr<OutputFiles> opened =
-        OpenOutputFiles(preparation.directory->path(), command.stderr_file);
+        preparation.files->OpenOutput(command.stderr_file);
     if (!opened.ok()) return opened.status();
     files = *std::move(opened);
+    // This host may die at any moment.
+    const absl::Status marked = preparation.files->MarkOutliving(/*plugin=*/0);
+    if (!marked.ok()) return marked;
     request.die_with_host = false;
     request.stdout_fd = files.stdout_file.append.get();
     request.stderr_fd = files.stderr_file.append.get();
@@ -52,20 +65,34 @@ absl::StatusOr<ChildProcess> SpawnChild(
   request.abandoned = &abandoned;
   absl::StatusOr<ChildProcess> child = Spawn(request);
   if (child.ok() && files.stdout_file.read.valid()) {
+    // The mark without the number will do, only longer.
+    preparation.files->MarkOutliving(child->pid).IgnoreError();
     child->stdout_pipe = std::move(files.stdout_file.read);
     child->stderr_pipe = std::move(files.stderr_file.read);
   }
   return child;
 }
 
-absl::StatusOr<StartedPlugin> SpawnPlugin(
-    const Command& command, const std::vector<std::string>& inherited,
-    const StartContext& context) {
+std::string WorkingDirectoryOf(const Command& command,
+                               const CallerPlaces& caller) {
+  const std::string& own = command.working_directory;
+  if (absl::StartsWith(own, "/")) return own;
+  if (own.empty() || caller.working_directory.empty()) {
+    return caller.working_directory;
+  }
+  return absl::StrCat(caller.working_directory, "/", own);
+}
+
+absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
+                                          const Inherited& inherited,
+                                          const StartContext& context) {
+  FilesRequest files = FilesRequestOf(context.options, inherited.places);
+  files.place.user = command.user;
   absl::StatusOr<StartPreparation> preparation =
-      PrepareStart(context.options, command.user);
+      PrepareStart(context.options, std::move(files));
   if (!preparation.ok()) return preparation.status();
-  absl::StatusOr<ChildProcess> child =
-      SpawnChild(command, inherited, *preparation, context.abandoned);
+  absl::StatusOr<ChildProcess> child = SpawnChild(
+      command, inherited.environment, *preparation, context.abandoned);
   if (!child.ok()) return child.status();
   StartedPlugin plugin;
   plugin.name = command.path;
@@ -76,8 +103,10 @@ absl::StatusOr<StartedPlugin> SpawnPlugin(
     return std::make_unique<ChildPluginProcess>(loop, std::move(child),
                                                 std::move(callbacks));
   };
-  plugin.directory = std::move(preparation->directory);
+  plugin.files = std::move(preparation->files);
   plugin.key_pair = std::move(preparation->key_pair);
+  plugin.working_directory = WorkingDirectoryOf(command, inherited.places);
+  plugin.note = std::move(preparation->note);
   return plugin;
 }
 
@@ -92,7 +121,8 @@ PluginStart SpawnStart(Command command) {
     return CheckOptions(command, options);
   };
   start.run = [command = std::move(command),
-               inherited = CopyEnvironment()](const StartContext& context) {
+               inherited = Inherited{CopyEnvironment(), ReadCallerPlaces()}](
+                  const StartContext& context) {
     return SpawnPlugin(command, inherited, context);
   };
   return start;

@@ -7,7 +7,7 @@
 namespace goplugin::internal {
 
 // The start of a plugin as a child of this process. Copies the host's
-// environment.
+// environment and its current directory.
 PluginStart SpawnStart(Command command);
 
 }  // namespace goplugin::internal
