@@ -48,6 +48,13 @@ class LaunchOperation {
   // called. Thread-safe, never blocks.
   void Cancel();
 
+  // The same, and waits until nothing of the launch is left and its callback
+  // has returned; for one that is over, until that. At most
+  // options.shutdown.kill_timeout and a second, and what the callback takes.
+  // Errors: kWrongThread in a callback of this library, where the launch is not
+  // cancelled; kForked.
+  absl::Status CancelAndWait();
+
  private:
   friend class Client;
   explicit LaunchOperation(std::weak_ptr<internal::Session> session)
