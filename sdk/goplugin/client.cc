@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
+#include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/lifecycle/join.h"
 #include "goplugin/internal/lifecycle/launch.h"
 #include "goplugin/internal/lifecycle/live_sessions.h"
@@ -35,9 +36,11 @@ void Abandon(std::shared_ptr<Session> session) {
   abandoned->push_back(std::move(session));
 }
 
-bool IsForked(const absl::Status& status) {
-  const absl::optional<ErrorDetails> details = GetErrorDetails(status);
-  return details.has_value() && details->reason == Reason::kForked;
+// False in a forked child.
+bool OfThisProcess() {
+  const absl::optional<ErrorDetails> details =
+      GetErrorDetails(internal::Runtime::CheckProcess());
+  return !details.has_value() || details->reason != Reason::kForked;
 }
 
 absl::Status EndAll(const std::vector<std::shared_ptr<Session>>& sessions,
@@ -239,18 +242,19 @@ Client::Client(std::shared_ptr<Session> session)
     : session_(std::move(session)) {}
 
 Client::~Client() {
-  const absl::Status may_block = Session::CheckMayBlock();
-  if (IsForked(may_block)) {
+  if (!OfThisProcess()) {
     Abandon(std::move(session_));
     return;
   }
   session_->BeginShutdown();
-  if (!may_block.ok()) return;
+  if (!Session::CheckMayBlock().ok()) return;
   session_->WaitForEnd().IgnoreError();
   session_->WaitForLoop();
 }
 
 std::shared_ptr<grpc::Channel> Client::channel() const {
+  // A lock of the session's may be held by a thread that does not exist here.
+  if (!OfThisProcess()) return internal::ShutDownChannel();
   return session_->channel();
 }
 
@@ -344,6 +348,7 @@ bool Client::multiplexed() const { return session_->multiplexed(); }
 bool Client::exited() const { return exit_status().has_value(); }
 
 absl::optional<ExitStatus> Client::exit_status() const {
+  if (!OfThisProcess()) return absl::nullopt;
   return session_->exit_status();
 }
 
@@ -353,7 +358,7 @@ absl::StatusOr<ExitStatus> Client::WaitForExit(absl::Duration timeout) const {
 
 void Client::OnExit(
     absl::AnyInvocable<void(ExitStatus, absl::Status) &&> callback) {
-  session_->OnExit(std::move(callback));
+  if (OfThisProcess()) session_->OnExit(std::move(callback));
 }
 
 absl::Status Client::Explain(const grpc::Status& status) const {
