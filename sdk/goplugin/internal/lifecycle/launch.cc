@@ -20,9 +20,9 @@
 #include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/files/sweep.h"
+#include "goplugin/internal/lifecycle/process_exit.h"
+#include "goplugin/internal/lifecycle/steps.h"
 #include "goplugin/internal/process/unix_socket.h"
-#include "goplugin/internal/start/end_files.h"
-#include "goplugin/internal/start/options_check.h"
 #include "goplugin/internal/start/process_output.h"
 #include "goplugin/internal/tls/key_pair_stock.h"
 
@@ -34,14 +34,6 @@ namespace {
 constexpr absl::Duration kSilence = absl::Seconds(1);
 // After the end of stdout the exit usually follows, and tells more.
 constexpr absl::Duration kExitAfterStdoutEnd = absl::Milliseconds(500);
-
-HandshakePolicy PolicyOf(const ClientOptions& options) {
-  HandshakePolicy policy;
-  policy.protocol_versions = options.handshake.protocol_versions;
-  policy.networks = options.networks;
-  policy.multiplex_requested = options.multiplex != Multiplex::kNever;
-  return policy;
-}
 
 bool IsRelative(const Endpoint& endpoint) {
   const bool has_start = absl::StartsWith(endpoint.address, "/") ||
@@ -77,6 +69,31 @@ absl::Status CheckAnnounced(const Endpoint& endpoint) {
   return CheckUnixSocket(endpoint.address);
 }
 
+// Ends what a start has brought after its launch was over.
+void EndLate(EventLoop& loop, CallbackQueue& steps,
+             absl::StatusOr<StartedPlugin> started) {
+  if (!started.ok()) return;
+  PluginProcess::Callbacks deaf;
+  deaf.on_stdout = [](absl::string_view /*bytes*/) {};
+  deaf.on_stderr = [](absl::string_view /*bytes*/) {};
+  deaf.on_stdout_end = [] {};
+  deaf.on_exit = [](ExitStatus /*status*/) {};
+  const std::unique_ptr<PluginProcess> process =
+      std::move(started->make_process)(loop, std::move(deaf));
+  process->Signal(SIGKILL);
+  process->Detach();
+  steps.Post([files = std::move(started->files)] {});
+}
+
+absl::Status NoMultiplexing(bool refused) {
+  return MakeError(Reason::kMuxUnsupported,
+                   refused ? "the plugin says that it does not multiplex"
+                           : "the plugin does not say that it multiplexes",
+                   "build it with go-plugin 1.6 or later, or with this "
+                   "library; or set multiplex to Multiplex::kIfOffered or "
+                   "kNever");
+}
+
 }  // namespace
 
 MakeSource LaunchSource(PluginStart start) {
@@ -85,197 +102,173 @@ MakeSource LaunchSource(PluginStart start) {
   };
 }
 
-template <typename Ask, typename Then>
-void Launch::AskUser(Ask ask, Then then) {
-  // A queue of its own: a sink that is stuck must not be in the way.
-  const auto queue = std::make_shared<CallbackQueue>(runtime_.callbacks(),
-                                                     [](size_t /*dropped*/) {});
-  queue->Post([&loop = runtime_.loop(), weak = weak_from_this(),
-               ask = std::move(ask), then = std::move(then)] {
-    loop.Post([weak, then, answer = ask()] {
-      if (const auto self = weak.lock()) then(*self, answer);
-    });
-  });
-}
-
 Launch::Launch(const SourceContext& context, PluginStart start)
-    : runtime_(context.runtime),
+    : context_(context),
       start_(std::move(start)),
-      options_(context.options),
-      output_(context.output),
-      report_(context.report),
-      stopwatch_(context.stopwatch),
-      deadline_(runtime_.loop()),
-      notice_(runtime_.loop()),
-      quiet_(runtime_.loop()),
-      reader_(PolicyOf(options_)) {
+      deadline_(context_.runtime.loop()),
+      notice_(context_.runtime.loop()),
+      quiet_(context_.runtime.loop()),
+      handshake_(
+          context_.runtime.loop(), context_.steps,
+          [keeper = context_.keeper] { return keeper->BeginWork(); },
+          context_.options,
+          [this](ParsedOutput parsed) { OnParsed(std::move(parsed)); }) {
   plugin_.name = start_.name;
   plugin_.has_own_user = start_.has_own_user;
   plugin_.may_outlive = start_.may_outlive;
 }
 
+// ---- kStarting --------------------------------------------------------------
+
 void Launch::Start(Done done) {
   done_ = std::move(done);
-  const absl::Status usable = start_.check(options_);
-  if (!usable.ok()) {
-    runtime_.loop().Post(
-        [self = shared_from_this(), usable] { self->Fail(usable); });
-    return;
-  }
-  starting_ = true;
-  // The loop hears of the deadline before it can hear of the process.
-  runtime_.loop().Post([self = shared_from_this()] { self->StartTimers(); });
-  StartPlugin();
+  context_.runtime.loop().Post(
+      [self = shared_from_this(), usable = start_.check(context_.options)] {
+        self->Begin(usable);
+      });
 }
 
-void Launch::StartTimers() {
-  if (over_) return;
-  deadline_.Start(stopwatch_.Remaining(options_.start_timeout),
-                  [this] { OnDeadline(); });
-  notice_.Start(options_.slow_start_notice, [this] { OnSlowStart(); });
+void Launch::Begin(const absl::Status& usable) {
+  context_.keeper->set_events(
+      {/*on_exit=*/[this](ExitStatus /*status*/) { OnExit(); },
+       /*on_closing=*/nullptr, /*on_disconnect=*/nullptr,
+       /*on_ended=*/[this] { OnEnded(); }});
+  if (!usable.ok()) return Fail(usable);
+  deadline_.Start(Remaining(), [this] { OnDeadline(); });
+  notice_.Start(context_.options.slow_start_notice, [this] { OnSlowStart(); });
+  BeginStart();
 }
 
-void Launch::StartPlugin() {
-  runtime_.spawner().Post([self = shared_from_this()]() mutable {
-    Runtime& runtime = self->runtime_;
-    const absl::Duration left =
-        self->stopwatch_.Remaining(self->options_.start_timeout);
-    absl::StatusOr<StartedPlugin> started =
-        self->start_.run({runtime, self->options_, left, self->abandoned_});
-    const absl::Duration when = self->stopwatch_.Elapsed();
-    // Prepares what this launch or the next one will need, while the plugin
-    // starts. Not without one.
-    std::shared_ptr<Launch> preparing = started.ok() ? self : nullptr;
-    const std::shared_ptr<PluginFiles> files =
-        started.ok() ? started->files : nullptr;
-    // Handed on, not shared: timers must be destroyed on the loop.
-    runtime.loop().Post(
-        [self = std::move(self), started = std::move(started), when]() mutable {
+void Launch::BeginStart() {
+  Runtime& runtime = context_.runtime;
+  StartContext context{context_.options, context_.stopwatch, context_.steps,
+                       runtime.work(),   runtime.spawner(),  abandoned_};
+  start_.run(
+      std::move(context),
+      [&loop = runtime.loop(), stopwatch = context_.stopwatch,
+       steps = context_.steps, work = context_.keeper->BeginWork(),
+       weak = weak_from_this()](absl::StatusOr<StartedPlugin> started) mutable {
+        loop.Post([&loop, steps = std::move(steps), work = std::move(work),
+                   weak, when = stopwatch.Elapsed(),
+                   started = std::move(started)]() mutable {
+          const std::shared_ptr<Launch> self = weak.lock();
+          if (self == nullptr) {
+            return EndLate(loop, *steps, std::move(started));
+          }
           self->OnStarted(std::move(started), when);
         });
-    if (preparing == nullptr) return;
-    runtime.calls();
-    ShutDownChannel();
-    KeyPairStock::Refill();
-    files->SweepPlaces(absl::Now() + kSweepTime);
-    runtime.loop().Post([preparing = std::move(preparing)]() mutable {
-      preparing->OnPrepared();
-    });
-  });
-}
-
-void Launch::Cancel() {
-  if (over_) return;
-  Fail(MakeError(Reason::kCancelled, "the launch was cancelled",
-                 "LaunchOperation::Cancel was called by this host"));
+      });
 }
 
 void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
                        absl::Duration when) {
-  starting_ = false;
-  if (!started.ok()) {
-    if (over_) return ConcludeFailure();
-    return Fail(started.status());
+  PluginKeeper& keeper = *context_.keeper;
+  const bool wanted = state_ == State::kStarting;
+  if (!started.ok()) return wanted ? Fail(started.status()) : void();
+  if (keeper.state() > PluginKeeper::State::kEnding) {
+    return EndLate(context_.runtime.loop(), *context_.steps,
+                   std::move(started));
   }
-  preparing_ = true;
   plugin_.name = std::move(started->name);
-  plugin_.files = std::move(started->files);
-  working_directory_ = std::move(started->working_directory);
-  if (!started->note.empty()) output_->Note(LogLevel::kWarn, started->note);
   plugin_.translation = std::move(started->translation);
   key_pair_ = std::move(started->key_pair);
   diagnose_ = std::move(started->diagnose);
-  plugin_.process =
-      std::move(started->make_process)(runtime_.loop(), ProcessCallbacks());
-  if (over_) return plugin_.process->Signal(SIGKILL);
-  plugin_.timings.spawn = when;
-  report_(LaunchPhase::kStarted, when);
-}
-
-PluginProcess::Callbacks Launch::ProcessCallbacks() {
-  PluginProcess::Callbacks callbacks = OutputCallbacks(*output_);
+  working_directory_ = std::move(started->working_directory);
+  keeper.KeepFiles(std::move(started->files), context_.output);
+  PluginProcess::Callbacks callbacks =
+      keeper.ProcessCallbacks(*context_.output);
   callbacks.on_stdout = [this](absl::string_view bytes) { OnStdout(bytes); };
   callbacks.on_stdout_end = [this] { OnStdoutEnd(); };
-  callbacks.on_exit = [this](ExitStatus /*status*/) { OnExit(); };
-  return callbacks;
+  keeper.KeepProcess(std::move(started->make_process)(context_.runtime.loop(),
+                                                      std::move(callbacks)));
+  if (!wanted) return;
+  if (!started->note.empty()) {
+    context_.output->Note(LogLevel::kWarn, std::move(started->note));
+  }
+  state_ = State::kReading;
+  plugin_.timings.spawn = when;
+  context_.report(LaunchPhase::kStarted, when);
+  Prepare();
 }
+
+// What this launch or the next one will need, while the plugin starts.
+void Launch::Prepare() {
+  Runtime& runtime = context_.runtime;
+  const auto lane = std::make_shared<CallbackQueue>(runtime.work(),
+                                                    [](size_t /*dropped*/) {});
+  lane->Post([&runtime, files = context_.keeper->files()] {
+    runtime.calls();
+    ShutDownChannel();
+    KeyPairStock::Refill();
+    files->SweepPlaces(absl::Now() + kSweepTime);
+  });
+}
+
+void Launch::Cancel() {
+  Fail(MakeError(Reason::kCancelled, "the launch was cancelled",
+                 "LaunchOperation::Cancel was called by this host"));
+}
+
+// ---- kReading ---------------------------------------------------------------
 
 void Launch::OnStdout(absl::string_view bytes) {
-  if (!reading()) return output_->OnStdout(bytes);
-  AfterReading(reader_.Feed(bytes));
-}
-
-void Launch::AfterReading(HandshakeReader::State state) {
-  // What is not the line is ordinary output.
-  output_->OnStdout(reader_.TakeNoise());
-  switch (state) {
-    case HandshakeReader::State::kSearching:
-      return;
-    case HandshakeReader::State::kCandidate:
-      quiet_.Start(kSilence,
-                   [this] { FinishReading(HandshakeReader::End::kSilence); });
-      return;
-    case HandshakeReader::State::kDone:
-      output_->OnStdout(reader_.TakeRest());
-      if (!reader_.has_response()) return Fail(reader_.result().status());
-      OnLine(*reader_.result());
-  }
+  if (state_ != State::kReading) return context_.output->OnStdout(bytes);
+  quiet_.Cancel();
+  handshake_.Feed(bytes);
 }
 
 void Launch::FinishReading(HandshakeReader::End end) {
-  if (reading()) AfterReading(reader_.Finish(end));
+  if (state_ == State::kReading) handshake_.Finish(end);
+}
+
+void Launch::OnParsed(ParsedOutput parsed) {
+  // What is not the line is ordinary output.
+  context_.output->OnStdout(parsed.noise);
+  const bool wanted = state_ == State::kReading;
+  if (parsed.state == HandshakeReader::State::kCandidate && wanted) {
+    quiet_.Start(kSilence,
+                 [this] { FinishReading(HandshakeReader::End::kSilence); });
+  }
+  if (!parsed.result.has_value()) return;
+  context_.output->OnStdout(handshake_.TakeUnparsed());
+  if (!wanted) return;
+  if (parsed.result->ok()) return OnLine(**parsed.result);
+  // A path of the plugin's own says nothing here.
+  if (plugin_.translation.to_here == nullptr) {
+    context_.steps->Post(
+        [files = context_.keeper->files(), path = parsed.unused_socket] {
+          files->Remember(Endpoint{Endpoint::Network::kUnix, path});
+        });
+  }
+  Fail(parsed.result->status());
 }
 
 void Launch::OnStdoutEnd() {
-  if (!reading()) return;
+  if (state_ != State::kReading) return;
   quiet_.Start(kExitAfterStdoutEnd,
                [this] { FinishReading(HandshakeReader::End::kEndOfFile); });
 }
 
-void Launch::OnExit() {
-  output_->FinishStderr();
-  if (over_) return ConcludeLater();
-  FinishReading(HandshakeReader::End::kExited);
-  // A plugin may print its line and die: then the line was found just now, or
-  // long ago.
-  if (over_) return;
-  Fail(MakeError(Reason::kExitedEarly,
-                 "the plugin ended after its handshake line, before it was "
-                 "ready",
-                 "see its last words on stderr; its server may have failed to "
-                 "start"));
-}
-
 void Launch::OnSlowStart() {
-  output_->Note(
+  const PluginProcess* process = context_.keeper->process();
+  context_.output->Note(
       LogLevel::kWarn,
-      absl::StrCat("the plugin ", plugin_.name,
-                   " has not printed its handshake line after ",
-                   InMilliseconds(stopwatch_.Elapsed()), "; waiting up to ",
-                   absl::FormatDuration(options_.start_timeout), " for it (",
-                   plugin_.process == nullptr
-                       ? "it is being started"
-                       : absl::StrCat("pid ", plugin_.process->pid()),
-                   ")"));
+      absl::StrCat(
+          "the plugin ", plugin_.name,
+          " has not printed its handshake line after ",
+          InMilliseconds(context_.stopwatch.Elapsed()), "; waiting up to ",
+          absl::FormatDuration(context_.options.start_timeout), " for it (",
+          process == nullptr ? "it is being started"
+                             : absl::StrCat("pid ", process->pid()),
+          ")"));
 }
 
-void Launch::OnDeadline() {
-  if (has_line_) {
-    return Fail(MakeError(
-        Reason::kHandshakeTimeout,
-        "the plugin's address was not translated within the start timeout",
-        "the runner's PluginToHost must return soon"));
-  }
-  if (!starting_) return FinishReading(HandshakeReader::End::kDeadline);
-  Fail(MakeError(Reason::kHandshakeTimeout,
-                 absl::StrCat("the plugin ", plugin_.name,
-                              " was not started within the start timeout"),
-                 "raise start_timeout: a big program on a slow disk takes its "
-                 "time to be hashed, and launches wait for each other then"));
-}
+// ---- kAddressing ------------------------------------------------------------
 
 void Launch::OnLine(const HandshakeResponse& response) {
-  has_line_ = true;
+  // A plugin may print its line and die.
+  if (context_.keeper->exited()) return OnExit();
+  state_ = State::kAddressing;
   notice_.Cancel();
   quiet_.Cancel();
   plugin_.response = response;
@@ -284,205 +277,114 @@ void Launch::OnLine(const HandshakeResponse& response) {
   }
   // Until it is known, there is no endpoint of this host's.
   plugin_.response.endpoint = Endpoint();
-  Translate(response.endpoint);
-}
-
-void Launch::Translate(const Endpoint& announced) {
-  AskUser([translate = plugin_.translation.to_here,
-           announced] { return translate(announced); },
-          [](Launch& self, const absl::StatusOr<Endpoint>& address) {
-            if (!self.over_) self.OnAddress(address);
-          });
+  TakeStep(
+      context_.steps, context_.runtime.loop(), weak_from_this(),
+      [translate = plugin_.translation.to_here, announced = response.endpoint] {
+        return translate(announced);
+      },
+      [](Launch& self, const absl::StatusOr<Endpoint>& address) {
+        if (self.state_ == State::kAddressing) self.OnAddress(address);
+      });
 }
 
 void Launch::OnAddress(const absl::StatusOr<Endpoint>& address) {
-  deadline_.Cancel();
   if (!address.ok()) return Fail(address.status());
   plugin_.response.endpoint = *address;
-  const absl::Status announced = CheckAnnounced(*address);
-  if (!announced.ok()) return Fail(announced);
-  plugin_.files->Remember(*address);
-  plugin_.timings.line = stopwatch_.Elapsed();
-  report_(LaunchPhase::kLine, plugin_.timings.line);
-  Connect(plugin_.response);
+  plugin_.timings.line = context_.stopwatch.Elapsed();
+  context_.report(LaunchPhase::kLine, plugin_.timings.line);
+  const absl::StatusOr<absl::optional<Endpoint>> door = OpenMux();
+  if (!door.ok()) return Fail(door.status());
+  OpenChannel(*door);
 }
 
-absl::Status Launch::OpenMux() {
-  if (options_.multiplex == Multiplex::kNever) return absl::OkStatus();
-  if (!plugin_.response.multiplex.value_or(false)) {
-    if (options_.multiplex == Multiplex::kIfOffered) return absl::OkStatus();
-    return MakeError(
-        Reason::kMuxUnsupported,
-        plugin_.response.multiplex.has_value()
-            ? "the plugin says that it does not multiplex"
-            : "the plugin does not say that it multiplexes",
-        "build it with go-plugin 1.6 or later, or with this library; or set "
-        "multiplex to Multiplex::kIfOffered or kNever");
+absl::StatusOr<absl::optional<Endpoint>> Launch::OpenMux() {
+  const Multiplex wanted = context_.options.multiplex;
+  const absl::optional<bool> offered = plugin_.response.multiplex;
+  if (wanted == Multiplex::kNever) return absl::nullopt;
+  if (!offered.value_or(false)) {
+    if (wanted == Multiplex::kIfOffered) return absl::nullopt;
+    return NoMultiplexing(/*refused=*/offered.has_value());
   }
   MuxLink::Callbacks callbacks;
-  callbacks.warn = [output = output_](std::string text) {
+  callbacks.warn = [output = context_.output](std::string text) {
     output->Note(LogLevel::kWarn, std::move(text));
   };
   callbacks.on_end = [this](const absl::Status& status) { OnMuxEnd(status); };
   absl::StatusOr<std::unique_ptr<MuxLink>> link = MuxLink::Open(
-      runtime_.loop(), plugin_.response.endpoint, std::move(callbacks));
+      context_.runtime.loop(), plugin_.response.endpoint, std::move(callbacks));
   if (!link.ok()) return link.status();
-  plugin_.mux = *std::move(link);
-  return absl::OkStatus();
+  const Endpoint door = (*link)->main_door();
+  context_.keeper->KeepMux(*std::move(link));
+  plugin_.multiplexed = true;
+  return door;
 }
 
 void Launch::OnMuxEnd(const absl::Status& status) {
-  if (over_) return;
+  if (!before(State::kEnding)) return;
   // The plugin's exit, if that is why, says more.
-  quiet_.Start(kExitAfterStdoutEnd, [this, status] {
-    if (!over_) Fail(status);
-  });
+  quiet_.Start(kExitAfterStdoutEnd, [this, status] { Fail(status); });
 }
 
-void Launch::Connect(const HandshakeResponse& response) {
-  const absl::Status multiplexed = OpenMux();
-  if (!multiplexed.ok()) return Fail(multiplexed);
-  absl::optional<Endpoint> door;
-  if (plugin_.mux != nullptr) door = plugin_.mux->main_door();
-  absl::StatusOr<ConnectTarget> target =
-      OpenPluginChannel(options_, key_pair_, response, door);
+void Launch::OpenChannel(absl::optional<Endpoint> door) {
+  TakeStep(
+      context_.steps, context_.runtime.loop(), weak_from_this(),
+      [options = context_.options, key_pair = key_pair_,
+       response = plugin_.response, files = context_.keeper->files(),
+       door = std::move(door)]() -> absl::StatusOr<ConnectTarget> {
+        const absl::Status announced = CheckAnnounced(response.endpoint);
+        if (!announced.ok()) return announced;
+        files->Remember(response.endpoint);
+        return OpenPluginChannel(options, key_pair, response, door);
+      },
+      [](Launch& self, absl::StatusOr<ConnectTarget> target) {
+        if (self.state_ == State::kAddressing) {
+          self.OnChannel(std::move(target));
+        }
+      });
+}
+
+void Launch::OnChannel(absl::StatusOr<ConnectTarget> target) {
   if (!target.ok()) return Fail(target.status());
-  plugin_.channel = target->channel;
+  state_ = State::kConnecting;
+  // The connector has the same deadline, and tells more.
+  deadline_.Start(Remaining() + kBackstop, [this] { OnDeadline(); });
+  context_.keeper->KeepChannel(target->channel);
   plugin_.uses_tls = target->uses_tls;
-  plugin_.broker_security = std::move(target->broker_security);
+  plugin_.broker_security = target->broker_security;
   plugin_.can_be_reattached =
-      !target->announced.has_value() && plugin_.mux == nullptr;
-  if (!plugin_.uses_tls && options_.tls.mode == TlsMode::kAutoMtlsIfOffered) {
-    output_->Note(LogLevel::kInfo,
-                  "the plugin announced no certificate: the connection has no "
-                  "TLS");
+      !target->announced.has_value() && !plugin_.multiplexed;
+  if (!plugin_.uses_tls &&
+      context_.options.tls.mode == TlsMode::kAutoMtlsIfOffered) {
+    context_.output->Note(LogLevel::kInfo,
+                          "the plugin announced no certificate: the connection "
+                          "has no TLS");
   }
   connector_ = std::make_shared<Connector>(
-      runtime_, *std::move(target),
+      ThreadsFor(context_), *std::move(target),
       [this](const absl::Status& status, Connector::Serving serving) {
         OnConnected(status, serving);
       });
-  connector_->Start(stopwatch_.Remaining(options_.start_timeout));
+  connector_->Start(Remaining());
 }
+
+// ---- kConnecting ------------------------------------------------------------
 
 void Launch::OnConnected(const absl::Status& status,
                          Connector::Serving serving) {
+  if (state_ != State::kConnecting) return;
   if (!status.ok()) return Fail(status);
-  connected_ = true;
-  plugin_.is_serving = serving != wire::HealthCheckResponse::NOT_SERVING;
-  plugin_.files->Remember(plugin_.response.endpoint);
-  plugin_.timings.connect = stopwatch_.Elapsed();
-  report_(LaunchPhase::kConnected, plugin_.timings.connect);
-  if (!preparing_) HandOver();
-}
-
-// Whoever hears of a launch may exit at once: the spawner must not be at work
-// in OpenSSL or gRPC then.
-void Launch::OnPrepared() {
-  preparing_ = false;
-  if (over_) return ConcludeFailure();
-  if (connected_) HandOver();
-}
-
-void Launch::HandOver() {
-  over_ = true;
-  Done done = std::exchange(done_, nullptr);
-  std::move(done)(std::move(plugin_));
-}
-
-void Launch::Fail(const absl::Status& status) {
-  over_ = true;
-  abandoned_ = true;
+  state_ = State::kOver;
   deadline_.Cancel();
-  notice_.Cancel();
   quiet_.Cancel();
-  failure_ = WithEvidence(status);
-  if (plugin_.files != nullptr) {
-    plugin_.files->Remember(plugin_.response.endpoint);
-    // A path of the plugin's own says nothing here.
-    if (!reader_.has_response() && plugin_.translation.to_here == nullptr) {
-      plugin_.files->Remember(
-          Endpoint{Endpoint::Network::kUnix, reader_.unused_socket()});
-    }
-  }
-  if (connector_ != nullptr) {
-    connector_->set_on_idle([this] { ConcludeLater(); });
-    connector_->Cancel();
-  }
-  Diagnose();
-  if (plugin_.process != nullptr) plugin_.process->Signal(SIGKILL);
-  deadline_.Start(options_.shutdown.kill_timeout, [this] {
-    gave_up_ = true;
-    ConcludeFailure();
-  });
-  ConcludeLater();
-}
-
-void Launch::Diagnose() {
-  if (diagnose_ == nullptr) return;
-  diagnosing_ = true;
-  AskUser(std::exchange(diagnose_, nullptr),
-          [](Launch& self, std::string diagnosis) {
-            self.diagnosing_ = false;
-            self.diagnosis_ = std::move(diagnosis);
-            self.ConcludeFailure();
-          });
-}
-
-// Not at once: the caller may be a callback of what is destroyed then.
-void Launch::ConcludeLater() {
-  runtime_.loop().Post(
-      [self = shared_from_this()] { self->ConcludeFailure(); });
-}
-
-void Launch::ConcludeFailure() {
-  if (done_ == nullptr) return;
-  const bool running =
-      plugin_.process != nullptr && !plugin_.process->exit_status().has_value();
-  const bool connecting = connector_ != nullptr && connector_->busy();
-  if (starting_ || preparing_ || connecting) return;
-  if ((running || diagnosing_) && !gave_up_) return;
-  deadline_.Cancel();
-  if (plugin_.files != nullptr) EndFiles(*plugin_.files, *output_);
-  // The last words may have come after the failure.
-  const absl::Status failure = WithEvidence(failure_);
-  plugin_ = ReadyPlugin();
-  // Calling it does not empty it, and several ways here may be under way.
-  Done done = std::exchange(done_, nullptr);
-  std::move(done)(failure);
-}
-
-absl::Status Launch::WithEvidence(const absl::Status& status) const {
-  ErrorDetails details = GetErrorDetails(status).value_or(ErrorDetails());
-  if (failure_.ok()) {
-    if (plugin_.process != nullptr) {
-      const pid_t pid = plugin_.process->pid();
-      details.evidence.push_back(absl::StrCat(
-          "plugin ", plugin_.name, pid > 0 ? absl::StrCat(", pid ", pid) : ""));
-      // Not the SIGKILL that follows a failure.
-      details.exit_status = plugin_.process->exit_status();
-    }
-    details.evidence.push_back(
-        absl::StrCat("after ", InMilliseconds(stopwatch_.Elapsed())));
-  } else {
-    AddLastEvidence(details);
-  }
-  output_->AddEvidence(details);
-  return MakeError(details);
-}
-
-void Launch::AddLastEvidence(ErrorDetails& details) const {
-  if (!diagnosis_.empty()) {
-    details.evidence.push_back(
-        absl::StrCat("the runner's diagnosis: ", Quote(diagnosis_)));
-  }
-  if (plugin_.process == nullptr) return;
-  if (!plugin_.process->trouble().empty()) {
-    details.evidence.push_back(plugin_.process->trouble());
-  }
-  if (!plugin_.process->exit_status().has_value()) {
-    details.evidence.push_back("it was killed, and is still there");
-  }
+  connector_.reset();
+  context_.steps->Post(
+      [files = context_.keeper->files(), endpoint = plugin_.response.endpoint] {
+        files->Remember(endpoint);
+      });
+  plugin_.is_serving = serving != wire::HealthCheckResponse::NOT_SERVING;
+  plugin_.timings.connect = context_.stopwatch.Elapsed();
+  context_.report(LaunchPhase::kConnected, plugin_.timings.connect);
+  std::move(done_)(std::move(plugin_));
 }
 
 }  // namespace goplugin::internal

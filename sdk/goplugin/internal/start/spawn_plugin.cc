@@ -92,7 +92,7 @@ absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
       PrepareStart(context.options, std::move(files));
   if (!preparation.ok()) return preparation.status();
   absl::StatusOr<ChildProcess> child = SpawnChild(
-      command, inherited.environment, *preparation, context.abandoned);
+      command, inherited.environment, *preparation, *context.abandoned);
   if (!child.ok()) return child.status();
   StartedPlugin plugin;
   plugin.name = command.path;
@@ -122,8 +122,12 @@ PluginStart SpawnStart(Command command) {
   };
   start.run = [command = std::move(command),
                inherited = Inherited{CopyEnvironment(), ReadCallerPlaces()}](
-                  const StartContext& context) {
-    return SpawnPlugin(command, inherited, context);
+                  StartContext context, PluginStart::Done done) {
+    Worker& spawner = context.spawner;
+    spawner.Post([command, inherited, context = std::move(context),
+                  done = std::move(done)]() mutable {
+      std::move(done)(SpawnPlugin(command, inherited, context));
+    });
   };
   return start;
 }
