@@ -19,12 +19,16 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "goplugin/internal/process/caller_context.h"
+#include "goplugin/internal/process/clone_attempt.h"
 #include "goplugin/internal/process/exit.h"
+#include "goplugin/internal/process/prepared_spawn.h"
 
 namespace goplugin::internal {
 namespace {
@@ -121,6 +125,14 @@ ExitStatus WaitAndReap(const ChildProcess& child) {
   const absl::optional<ExitStatus> status = TryReap(child);
   EXPECT_TRUE(status.has_value());
   return status.value_or(ExitStatus{});
+}
+
+absl::StatusOr<ChildProcess> Spawn(SpawnRequest request) {
+  absl::StatusOr<std::shared_ptr<PreparedSpawn>> prepared =
+      PrepareSpawn(std::move(request), ReadCallerContext());
+  if (!prepared.ok()) return prepared.status();
+  CloneAttempt attempt;
+  return FinishSpawn(*prepared, (*prepared)->Clone(attempt));
 }
 
 std::string OutputOf(const SpawnRequest& request) {

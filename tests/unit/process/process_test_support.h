@@ -49,6 +49,9 @@ ExitStatus WaitAndReap(const ChildProcess& child);
 // Waits for the end of the child without reaping it.
 void WaitForExit(const ChildProcess& child);
 
+// All three steps of a start, on this thread and for it.
+absl::StatusOr<ChildProcess> Spawn(SpawnRequest request);
+
 // Spawn, ReadAll(stdout), WaitAndReap. An error's text when that fails.
 std::string OutputOf(const SpawnRequest& request);
 

@@ -322,8 +322,8 @@ TEST_F(VerifiedProgramTest, RewrittenInPlaceNeverRunsFromASealedCopy) {
 
 TEST_F(VerifiedProgramTest, SealedCopyCanNotBeChanged) {
   const SpawnRequest request = Checked({}, Mode::kSealedCopy);
-  absl::StatusOr<UniqueFd> fd =
-      OpenVerifiedProgram(request.command, program_, nullptr);
+  absl::StatusOr<UniqueFd> fd = OpenVerifiedProgram(
+      request.command, program_, *ReadCallerContext(), nullptr);
   ASSERT_TRUE(fd.ok()) << fd.status();
   EXPECT_EQ(pwrite(fd->get(), "x", 1, 0), -1);
   EXPECT_EQ(ftruncate(fd->get(), 0), -1);

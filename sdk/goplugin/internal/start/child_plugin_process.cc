@@ -7,8 +7,8 @@
 
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/event_loop.h"
-#include "goplugin/internal/process/detached.h"
 #include "goplugin/internal/process/exit.h"
+#include "goplugin/internal/process/left_children.h"
 #include "goplugin/internal/process/spawn.h"
 
 namespace goplugin::internal {
