@@ -38,10 +38,11 @@ void SpawnTicket::Abandon() {
   on_abandoned(this);
 }
 
-bool SpawnTicket::TryOnce() {
+bool SpawnTicket::TryOnce(absl::FunctionRef<void()> cloned) {
   const std::shared_ptr<PreparedSpawn> prepared = Begin();
   if (prepared == nullptr) return false;
   SpawnResult result = prepared->Clone(attempt_);
+  cloned();
   Done done;
   if (Settle(result, done)) return true;
   if (done != nullptr) done(std::move(result));

@@ -5,6 +5,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
 #include "goplugin/internal/process/clone_attempt.h"
 #include "goplugin/internal/process/spawn.h"
@@ -32,9 +33,10 @@ class SpawnTicket {
   // before this returns, unless a spawner is at it. Does not block.
   void Abandon();
 
-  // For spawners: one try, whose result goes to `done`. True: the program was
-  // busy, and it is to be tried again, a little later.
-  bool TryOnce();
+  // For spawners: one try, whose result goes to `done`. `cloned` is called
+  // before that: the thread is as good as free. True: the program was busy, and
+  // it is to be tried again, a little later.
+  bool TryOnce(absl::FunctionRef<void()> cloned);
 
  private:
   enum class Phase { kWaiting, kCloning, kOver };

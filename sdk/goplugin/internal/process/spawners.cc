@@ -135,10 +135,13 @@ void Spawners::Crew::WatchIfCrowded() {
 
 void Spawners::Crew::Run(Member& self) {
   while (std::shared_ptr<SpawnTicket> ticket = Take(self)) {
-    const bool again = ticket->TryOnce();
+    const bool again = ticket->TryOnce([&] {
+      absl::MutexLock lock(&mutex_);
+      self.ticket.reset();
+    });
+    if (!again) continue;
     absl::MutexLock lock(&mutex_);
-    self.ticket.reset();
-    if (!again || stopping_) continue;
+    if (stopping_) continue;
     requests_.push_back({std::move(ticket), Clock::now() + kBusyPause});
     changed_.SignalAll();
   }
@@ -146,6 +149,7 @@ void Spawners::Crew::Run(Member& self) {
 
 std::shared_ptr<SpawnTicket> Spawners::Crew::Take(Member& self) {
   absl::MutexLock lock(&mutex_);
+  self.ticket.reset();
   while (!stopping_ && (requests_.empty() || Clock::now() < TimeToTake(self))) {
     if (!WaitForWork(self)) break;
   }
