@@ -29,6 +29,12 @@ ChildPluginProcess::ChildPluginProcess(EventLoop& loop, ChildProcess child,
   WatchExit();
 }
 
+ChildPluginProcess::~ChildPluginProcess() {
+  if (child_.pid <= 0 || exit_status().has_value()) return;
+  watch_.reset();
+  EndChild(std::move(child_));
+}
+
 void ChildPluginProcess::WatchExit() {
   if (child_.pidfd.valid()) {
     if (watch_ == nullptr) {
@@ -62,7 +68,7 @@ void ChildPluginProcess::Detach() {
   if (exit_status().has_value()) return;
   watch_.reset();
   poll_.Cancel();
-  KeepDetached(std::move(child_));
+  KeepDetached(std::exchange(child_, ChildProcess()));
 }
 
 }  // namespace goplugin::internal

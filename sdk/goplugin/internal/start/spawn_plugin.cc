@@ -20,6 +20,7 @@
 #include "goplugin/internal/process/left_children.h"
 #include "goplugin/internal/process/output_files.h"
 #include "goplugin/internal/process/spawn.h"
+#include "goplugin/internal/process/spawn_result.h"
 #include "goplugin/internal/process/spawners.h"
 #include "goplugin/internal/start/child_plugin_process.h"
 #include "goplugin/internal/start/options_check.h"
@@ -109,11 +110,12 @@ absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
   if (!child.ok()) return child.status();
   StartedPlugin plugin;
   plugin.name = command.path;
-  plugin.make_process = [child = *std::move(child)](
+  // Ends the child if nobody takes it over.
+  plugin.make_process = [child = SpawnResult(*std::move(child))](
                             EventLoop& loop,
                             PluginProcess::Callbacks callbacks) mutable
       -> std::unique_ptr<PluginProcess> {
-    return std::make_unique<ChildPluginProcess>(loop, std::move(child),
+    return std::make_unique<ChildPluginProcess>(loop, child.TakeChild(),
                                                 std::move(callbacks));
   };
   plugin.directory = std::move(preparation->directory);
