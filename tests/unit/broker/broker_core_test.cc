@@ -204,9 +204,9 @@ TEST_F(BrokerCoreTest, ARefusalIsAWarningAndNoAnnouncement) {
 TEST_F(BrokerCoreTest, BlockingIsNotForTheSdksThreads) {
   EXPECT_TRUE(core_->CheckMayBlock().ok());
   absl::Status status;
-  StartSdkThread("goplugin-test", [&] {
+  MustStartSdkThread("goplugin-test", [&] {
     status = core_->CheckMayBlock();
-  }).join();
+  }).Join();
   ExpectError(status,
               {Reason::kWrongThread, "blocking method", "thread of your own"});
 }
