@@ -14,17 +14,20 @@ using Reactor = grpc::ServerGenericBidiReactor;
 class LargeMessage final : public Reactor {
  public:
   LargeMessage(const std::string& bytes, bool ends)
-      : message_(ToBuffer(bytes)) {
+      : ends_(ends), message_(ToBuffer(bytes)) {
     if (ends) {
       StartWriteAndFinish(&message_, grpc::WriteOptions(), Status::OK);
     } else {
       StartWrite(&message_);
     }
   }
-  void OnCancel() override { Finish(Status::CANCELLED); }
+  void OnCancel() override {
+    if (!ends_) Finish(Status::CANCELLED);
+  }
   void OnDone() override { delete this; }
 
  private:
+  const bool ends_;
   ByteBuffer message_;
 };
 

@@ -41,9 +41,9 @@ class BrokerCoreTest : public ::testing::Test {
 
   void Open() {
     core_->Open([this](const wire::ConnInfo& info) {
-      if (refuses_) return false;
+      if (refuses_) return absl::UnavailableError("refused");
       sent_.push_back(info);
-      return true;
+      return absl::OkStatus();
     });
   }
 

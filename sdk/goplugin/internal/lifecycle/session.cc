@@ -227,8 +227,13 @@ void Session::MakeBroker() {
 
 void Session::StartStdio() {
   StdioCallbacks callbacks;
-  callbacks.on_data = [output = output_](wire::StdioData data) {
-    output->OnStdio(StreamOf(data), std::move(*data.mutable_data()));
+  callbacks.on_data = [output = output_](wire::StdioData data,
+                                         std::shared_ptr<void> held) {
+    output->OnStdio(StreamOf(data), std::move(*data.mutable_data()),
+                    std::move(held));
+  };
+  callbacks.on_note = [output = output_](std::string text) {
+    output->Note(LogLevel::kWarn, std::move(text));
   };
   callbacks.on_end =
       [weak = weak_from_this(), &loop = runtime_->loop(),
