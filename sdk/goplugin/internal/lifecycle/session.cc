@@ -290,6 +290,7 @@ void Session::OnProcessExit(ExitStatus status) {
 
 void Session::OnClosing() {
   broker_->End(ShutDownError());
+  stdio_.StopWaiting();
   stdio_ends_.emplace(runtime_->calls());
   stdio_deadline_ = std::make_unique<Timer>(runtime_->loop());
   stdio_deadline_->Start(kStdioAfterExit, [this] { CancelStdio(); });

@@ -26,18 +26,22 @@ namespace goplugin::internal {
 class CallHandle {
  public:
   CallHandle() = default;
-  // `also` cancels what the call waits for beside gRPC; may be null.
+  // `stop_waiting` ends what the call waits for beside gRPC; null: nothing.
   explicit CallHandle(std::shared_ptr<grpc::ClientContext> context,
-                      std::function<void()> also = nullptr)
-      : context_(std::move(context)), also_(std::move(also)) {}
+                      std::function<void()> stop_waiting = nullptr)
+      : context_(std::move(context)), stop_waiting_(std::move(stop_waiting)) {}
   void Cancel() {
     if (context_ != nullptr) context_->TryCancel();
-    if (also_ != nullptr) also_();
+    StopWaiting();
+  }
+  // The other side is gone: what has come from it waits for nobody any more.
+  void StopWaiting() {
+    if (stop_waiting_ != nullptr) stop_waiting_();
   }
 
  private:
   std::shared_ptr<grpc::ClientContext> context_;
-  std::function<void()> also_;
+  std::function<void()> stop_waiting_;
 };
 
 // Calls `method`, a literal path such as "/grpc.health.v1.Health/Check", which
