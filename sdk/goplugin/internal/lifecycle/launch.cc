@@ -55,7 +55,6 @@ void EndLate(EventLoop& loop, CallbackQueue& steps,
   const std::unique_ptr<PluginProcess> process =
       std::move(started->make_process)(loop, std::move(deaf));
   process->Signal(SIGKILL);
-  process->Detach();
   steps.Post([directory = std::move(started->directory)] {});
 }
 
@@ -168,7 +167,8 @@ void Launch::Prepare() {
   const auto lane = std::make_shared<CallbackQueue>(runtime.work(),
                                                     [](size_t /*dropped*/) {});
   lane->Post([&runtime] {
-    runtime.calls();
+    // Where it can't be had, the channel can't either, and that is told.
+    if (!runtime.MakeCalls().ok()) return;
     ShutDownChannel();
     KeyPairStock::Refill();
   });
@@ -300,9 +300,11 @@ void Launch::OpenChannel(absl::optional<Endpoint> door) {
       context_.steps, context_.runtime.loop(), weak_from_this(),
       [options = context_.options, key_pair = key_pair_,
        response = plugin_.response, files = context_.keeper->files(),
-       door = std::move(door)]() -> absl::StatusOr<ConnectTarget> {
-        const absl::Status announced = CheckAnnounced(response.endpoint);
-        if (!announced.ok()) return announced;
+       door = std::move(door),
+       &runtime = context_.runtime]() -> absl::StatusOr<ConnectTarget> {
+        absl::Status usable = runtime.MakeCalls();
+        if (usable.ok()) usable = CheckAnnounced(response.endpoint);
+        if (!usable.ok()) return usable;
         files->Remember(response.endpoint);
         return OpenPluginChannel(options, key_pair, response, door);
       },
