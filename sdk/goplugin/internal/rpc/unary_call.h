@@ -6,7 +6,6 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -139,8 +138,11 @@ CallHandle StartUnaryCall(
   };
 
   auto call = std::make_shared<Call>(channel);
-  call->context->set_deadline(std::chrono::system_clock::now() +
-                              absl::ToChronoMicroseconds(timeout));
+  // Infinite: none. This sum does not overflow; that of std::chrono does.
+  const absl::Time deadline = absl::Now() + timeout;
+  if (deadline != absl::InfiniteFuture()) {
+    call->context->set_deadline(absl::ToChronoTime(deadline));
+  }
   call->done = std::move(done);
   CallHandle handle(call->context);
   if (place.queue() != nullptr) {
