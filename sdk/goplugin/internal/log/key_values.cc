@@ -6,7 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/types/optional.h"
-#include "goplugin/internal/log/utf8.h"
+#include "goplugin/internal/text/utf8.h"
 
 namespace goplugin::internal {
 namespace {
