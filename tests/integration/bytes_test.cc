@@ -55,7 +55,11 @@ class BytesTest : public HarnessTest {
 TEST_F(BytesTest, MissingProgram) {
   absl::StatusOr<std::unique_ptr<Client>> client =
       Client::Launch(Command{ScratchPath(kName)}, PlainOptions());
-  ExpectWhole(client.status(), {Reason::kSpawn, "does not exist", ""});
+  // Quoted everywhere, which escapes it.
+  ExpectError(client.status(),
+              {Reason::kSpawn, "does not exist", "Command::path"});
+  EXPECT_TRUE(absl::StrContains(client.status().message(), kEscapedName))
+      << client.status();
 }
 
 TEST_F(BytesTest, ProgramThatExits) {
