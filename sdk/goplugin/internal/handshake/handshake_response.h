@@ -66,7 +66,7 @@ enum class LineVerdict {
              // another application version, net/rpc, a network that is not
              // allowed, a certificate that is not base64; or only another core
              // version
-  kOdd,  // it may be anything
+  kOdd,      // it may be anything
 };
 LineVerdict JudgeHandshakeLine(absl::string_view line,
                                const HandshakePolicy& policy);

@@ -6,15 +6,14 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/loop/deadline.h"
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/message_bounds.h"
 #include "goplugin/internal/rpc/proto_serialization.h"
@@ -46,7 +45,8 @@ class CallHandle {
 
 // Calls `method`, a literal path such as "/grpc.health.v1.Health/Check", which
 // keeps the services' own names out of the protobuf registry. `done` runs once
-// on the rpc thread, after at most `timeout`. An answer that is compressed, or
+// on the rpc thread, after at most `timeout`, which may be any duration: see
+// DeadlineAfter. An answer that is compressed, or
 // has more than kMaxControlMessage bytes, is RESOURCE_EXHAUSTED.
 template <typename Request, typename Response>
 CallHandle StartUnaryCall(
@@ -98,8 +98,7 @@ CallHandle StartUnaryCall(
 
   const auto call = std::make_shared<Call>(queue, channel);
   call->self = call;
-  call->context->set_deadline(std::chrono::system_clock::now() +
-                              absl::ToChronoMicroseconds(timeout));
+  call->context->set_deadline(DeadlineAfter(timeout));
   call->done = std::move(done);
   const absl::MutexLock beginning(&call->beginning);
   call->reader = call->stub.PrepareUnaryCall(call->context.get(), method,
