@@ -246,14 +246,15 @@ PipeReader::PipeReader(EventLoop& loop, int descriptor, Callbacks callbacks)
 
 PipeReader::~PipeReader() { impl_->Close(); }
 
-void PipeReader::Drain(size_t max_bytes) {
+void PipeReader::Drain(size_t max_bytes, absl::AnyInvocable<void()> done) {
   const std::shared_ptr<Impl> impl = impl_;
   size_t total = 0;
   while (!impl->ended() && total < max_bytes) {
     const size_t count = impl->ReadOnce();
-    if (count == 0) return;
+    if (count == 0) break;
     total += count;
   }
+  done();
 }
 
 bool PipeReader::ended() const { return impl_->ended(); }

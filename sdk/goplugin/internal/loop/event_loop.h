@@ -89,10 +89,11 @@ class OutputReader {
 
   virtual ~OutputReader() = default;
 
-  // Hands over what is there to be read, at most `max_bytes`, without waiting.
-  // For the last words of a process that is gone while somebody else keeps the
-  // pipe open.
-  virtual void Drain(size_t max_bytes) = 0;
+  // Hands over what is there to be read, at most `max_bytes`, without waiting
+  // for more. For the last words of a process that is gone while somebody else
+  // keeps the pipe open. `done` is called once, after the last of it, on the
+  // loop's thread, perhaps from inside; not when the reader goes before.
+  virtual void Drain(size_t max_bytes, absl::AnyInvocable<void()> done) = 0;
 };
 
 // Reads a pipe until its end, without polling: after the end there are no
@@ -107,7 +108,8 @@ class PipeReader final : public OutputReader {
   PipeReader(const PipeReader&) = delete;
   PipeReader& operator=(const PipeReader&) = delete;
 
-  void Drain(size_t max_bytes) override;
+  // Calls `done` from inside.
+  void Drain(size_t max_bytes, absl::AnyInvocable<void()> done) override;
   bool ended() const;
 
  private:

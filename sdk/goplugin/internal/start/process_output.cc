@@ -17,13 +17,14 @@ constexpr size_t kLastWords = size_t{1024} * 1024;
 
 // A plugin that may outlive its host writes to files. nullptr for what is not
 // there.
-std::unique_ptr<OutputReader> MakeReader(EventLoop& loop, UniqueFd output,
-                                         OutputReader::Callbacks callbacks) {
+std::unique_ptr<OutputReader> MakeReader(
+    EventLoop& loop, const std::shared_ptr<CallbackQueue>& reads,
+    UniqueFd output, OutputReader::Callbacks callbacks) {
   if (!output.valid()) return nullptr;
   struct stat file = {};
   fstat(output.get(), &file);
   if (S_ISREG(file.st_mode) || S_ISCHR(file.st_mode)) {
-    return std::make_unique<FileTail>(loop, output.release(),
+    return std::make_unique<FileTail>(loop, reads, output.release(),
                                       std::move(callbacks));
   }
   return std::make_unique<PipeReader>(loop, output.release(),
@@ -38,25 +39,32 @@ void ReportEnd(PluginProcess::Callbacks& callbacks, absl::string_view stream,
 
 }  // namespace
 
-ProcessOutput::ProcessOutput(EventLoop& loop, UniqueFd stdout_fd,
-                             UniqueFd stderr_fd,
+ProcessOutput::ProcessOutput(EventLoop& loop, CallbackPool& pool,
+                             UniqueFd stdout_fd, UniqueFd stderr_fd,
                              PluginProcess::Callbacks& callbacks) {
+  // One for both: a dead file system takes one thread of the pool's.
+  const auto reads =
+      std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {});
   stdout_ = MakeReader(
-      loop, std::move(stdout_fd),
+      loop, reads, std::move(stdout_fd),
       {[&callbacks](absl::string_view bytes) { callbacks.on_stdout(bytes); },
        [&callbacks](int error) {
          ReportEnd(callbacks, "stdout", error);
          callbacks.on_stdout_end();
        }});
   stderr_ = MakeReader(
-      loop, std::move(stderr_fd),
+      loop, reads, std::move(stderr_fd),
       {[&callbacks](absl::string_view bytes) { callbacks.on_stderr(bytes); },
        [&callbacks](int error) { ReportEnd(callbacks, "stderr", error); }});
 }
 
-void ProcessOutput::Drain() {
-  if (stderr_ != nullptr) stderr_->Drain(kLastWords);
-  if (stdout_ != nullptr) stdout_->Drain(kLastWords);
+void ProcessOutput::Drain(absl::AnyInvocable<void()> done) {
+  auto drain_stdout = [this, done = std::move(done)]() mutable {
+    if (stdout_ == nullptr) return done();
+    stdout_->Drain(kLastWords, std::move(done));
+  };
+  if (stderr_ == nullptr) return drain_stdout();
+  stderr_->Drain(kLastWords, std::move(drain_stdout));
 }
 
 PluginProcess::Callbacks OutputCallbacks(PluginOutput& output) {
