@@ -89,7 +89,9 @@ Session::Session(std::shared_ptr<Runtime> runtime, MakeSource source,
       completions_(MakeLane(runtime_->completions())),
       steps_(MakeLane(runtime_->work())),
       state_(std::make_shared<SessionState>()),
-      output_(std::make_shared<PluginOutput>(SinksOf(options_), callbacks_)) {}
+      output_(
+          std::make_shared<PluginOutput>(SinksOf(options_), runtime_->loop(),
+                                         runtime_->callbacks(), callbacks_)) {}
 
 Session::~Session() = default;
 

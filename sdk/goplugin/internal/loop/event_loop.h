@@ -89,6 +89,10 @@ class OutputReader {
 
   virtual ~OutputReader() = default;
 
+  // Reads no more, but for Drain, until Resume. From callbacks, too.
+  virtual void Pause() = 0;
+  virtual void Resume() = 0;
+
   // Hands over what is there to be read, at most `max_bytes`, without waiting
   // for more. For the last words of a process that is gone while somebody else
   // keeps the pipe open. `done` is called once, after the last of it, on the
@@ -108,6 +112,8 @@ class PipeReader final : public OutputReader {
   PipeReader(const PipeReader&) = delete;
   PipeReader& operator=(const PipeReader&) = delete;
 
+  void Pause() override;
+  void Resume() override;
   // Calls `done` from inside.
   void Drain(size_t max_bytes, absl::AnyInvocable<void()> done) override;
   bool ended() const;

@@ -83,9 +83,21 @@ void FileTail::OnRead(size_t count, int error) {
     return FinishDrain();
   }
   if (drained_ != nullptr) return DrainOn(count);
+  if (paused_) return;
   pause_ = count > 0 ? kShortestPause : std::min(pause_ * 2, kLongestPause);
   // After a piece there may be more; others have their turn first.
   timer_.Start(count > 0 ? absl::ZeroDuration() : pause_, [this] { Read(); });
+}
+
+void FileTail::Pause() {
+  paused_ = true;
+  timer_.Cancel();
+}
+
+void FileTail::Resume() {
+  if (!paused_) return;
+  paused_ = false;
+  if (!reading_ && !failed_) Read();
 }
 
 void FileTail::Drain(size_t max_bytes, absl::AnyInvocable<void()> done) {

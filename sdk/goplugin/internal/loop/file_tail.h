@@ -33,6 +33,8 @@ class FileTail final : public OutputReader {
   FileTail(const FileTail&) = delete;
   FileTail& operator=(const FileTail&) = delete;
 
+  void Pause() override;
+  void Resume() override;
   // Calls `done` later, after kLongestDrain at the latest.
   void Drain(size_t max_bytes, absl::AnyInvocable<void()> done) override;
 
@@ -52,6 +54,7 @@ class FileTail final : public OutputReader {
   absl::Duration pause_;
   bool reading_ = false;
   bool failed_ = false;
+  bool paused_ = false;
   // Null when nobody drains.
   absl::AnyInvocable<void()> drained_;
   size_t drain_left_ = 0;

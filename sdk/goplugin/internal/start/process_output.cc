@@ -41,7 +41,8 @@ void ReportEnd(PluginProcess::Callbacks& callbacks, absl::string_view stream,
 
 ProcessOutput::ProcessOutput(EventLoop& loop, CallbackPool& pool,
                              UniqueFd stdout_fd, UniqueFd stderr_fd,
-                             PluginProcess::Callbacks& callbacks) {
+                             PluginProcess::Callbacks& callbacks)
+    : self_(std::make_shared<ProcessOutput*>(this)) {
   // One for both: a dead file system takes one thread of the pool's.
   const auto reads =
       std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {});
@@ -54,8 +55,21 @@ ProcessOutput::ProcessOutput(EventLoop& loop, CallbackPool& pool,
        }});
   stderr_ = MakeReader(
       loop, reads, std::move(stderr_fd),
-      {[&callbacks](absl::string_view bytes) { callbacks.on_stderr(bytes); },
+      {[this, &callbacks](absl::string_view bytes) {
+         callbacks.on_stderr(bytes);
+         BrakeStderr(callbacks);
+       },
        [&callbacks](int error) { ReportEnd(callbacks, "stderr", error); }});
+}
+
+void ProcessOutput::BrakeStderr(PluginProcess::Callbacks& callbacks) {
+  if (callbacks.has_room == nullptr) return;
+  const bool room =
+      callbacks.has_room([weak = std::weak_ptr<ProcessOutput*>(self_)] {
+        const auto self = weak.lock();
+        if (self != nullptr) (*self)->stderr_->Resume();
+      });
+  if (!room) stderr_->Pause();
 }
 
 void ProcessOutput::Drain(absl::AnyInvocable<void()> done) {
@@ -75,6 +89,12 @@ PluginProcess::Callbacks OutputCallbacks(PluginOutput& output) {
   callbacks.on_stdout_end = [] {};
   callbacks.on_stderr = [&output](absl::string_view bytes) {
     output.OnStderr(bytes);
+  };
+  callbacks.has_room = [&output](absl::AnyInvocable<void()> resume) {
+    return output.HasRoom(std::move(resume));
+  };
+  callbacks.on_last_words = [&output](absl::AnyInvocable<void()> done) {
+    output.FinishStderr(std::move(done));
   };
   callbacks.on_read_error = [&output](absl::string_view stream, int error) {
     output.OnReadError(stream, error);

@@ -28,8 +28,13 @@ class ProcessOutput {
   void Drain(absl::AnyInvocable<void()> done);
 
  private:
+  // Stops reading stderr while there is no room for more of it.
+  void BrakeStderr(PluginProcess::Callbacks& callbacks);
+
   std::unique_ptr<OutputReader> stdout_;
   std::unique_ptr<OutputReader> stderr_;
+  // What a late Resume looks for: gone with this object.
+  const std::shared_ptr<ProcessOutput*> self_;
 };
 
 // Callbacks that hand on all that a process writes. `output` outlives them;
