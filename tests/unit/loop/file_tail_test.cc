@@ -75,7 +75,7 @@ class FileTailTest : public ::testing::Test {
   }
 
   EventLoop loop_;
-  CallbackPool pool_{loop_};
+  CallbackPool pool_{loop_, "goplugin-work", 4};
   const std::shared_ptr<CallbackQueue> queue_ =
       std::make_shared<CallbackQueue>(pool_, [](size_t) {});
   std::unique_ptr<FileTail> tail_;

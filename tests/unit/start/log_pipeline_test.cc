@@ -20,6 +20,8 @@
 namespace goplugin::internal {
 namespace {
 
+constexpr size_t kMaxThreads = 4;
+
 // Does not return while it is held, as a terminal under Ctrl-S.
 class HeldSink : public LogSink {
  public:
@@ -83,7 +85,7 @@ class LogPipelineTest : public ::testing::Test {
 
   // Takes every thread that the pool may have, until it is notified.
   void StickThePool(absl::Notification& release) {
-    for (size_t i = 0; i < CallbackPool::kMaxThreads; ++i) {
+    for (size_t i = 0; i < kMaxThreads; ++i) {
       absl::Notification stuck;
       std::make_shared<CallbackQueue>(pool_, [](size_t) {})->Post([&] {
         stuck.Notify();
@@ -94,7 +96,7 @@ class LogPipelineTest : public ::testing::Test {
   }
 
   EventLoop loop_;
-  CallbackPool pool_{loop_};
+  CallbackPool pool_{loop_, "goplugin-work", kMaxThreads};
   size_t dropped_ = 0;  // on the sink's queue
   const std::shared_ptr<CallbackQueue> queue_ = std::make_shared<CallbackQueue>(
       pool_, [this](size_t dropped) { dropped_ += dropped; });

@@ -55,7 +55,7 @@ TEST(PluginProcessTest, AFailedReadIsToldAndDisturbsNothing) {
   const pid_t pid = child.pid;
 
   EventLoop loop;
-  CallbackPool pool(loop);
+  CallbackPool pool(loop, "goplugin-work", 4);
   std::unique_ptr<PluginProcess> process;
   loop.Post([&] {
     PluginProcess::Callbacks callbacks;
