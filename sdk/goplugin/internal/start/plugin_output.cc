@@ -13,6 +13,7 @@
 #include "goplugin/log_sink.h"
 
 namespace goplugin::internal {
+
 PluginOutput::PluginOutput(OutputSinks sinks, EventLoop& loop,
                            CallbackPool& pool,
                            std::shared_ptr<CallbackQueue> queue)
