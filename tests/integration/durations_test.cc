@@ -160,12 +160,11 @@ TEST_F(DurationsTest, Dial) {
                              "DialOptions::timeout"});
               }),
               kAtOnce);
-    // Announced, but there is no time for the connection.
+    // Announced or, on a slow day, on its way: no time for either.
     const broker::Outcome accepted = PluginAccepts(*client, 1);
     ASSERT_EQ(accepted.ids_size(), 1);
-    ExpectError(
-        client->broker().Dial(accepted.ids(0), Within(wait)).status(),
-        {Reason::kBrokerTimeout, "no time was left", "DialOptions::timeout"});
+    ExpectError(client->broker().Dial(accepted.ids(0), Within(wait)).status(),
+                {Reason::kBrokerTimeout, "", "DialOptions::timeout"});
   }
 }
 
