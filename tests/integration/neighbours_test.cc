@@ -29,14 +29,13 @@
 #include "tests/support/stuck/dead_file_system.h"
 #include "tests/support/stuck/dead_name_service.h"
 #include "tests/support/stuck/gate.h"
+#include "tests/support/stuck/launching.h"
 #include "tests/support/stuck/stalled_exec.h"
 #include "tests/support/stuck/stuck_runner.h"
 #include "tests/support/stuck/stuck_sinks.h"
 
 namespace goplugin::testing {
 namespace {
-
-using Launched = absl::StatusOr<std::unique_ptr<Client>>;
 
 // More than the pool has threads to hold up.
 constexpr int kMany = 9;
@@ -47,50 +46,6 @@ ClientOptions ShortStart() {
   options.start_timeout = kShort;
   return options;
 }
-
-// A launch that is on its way, or has been told to have ended.
-class Launching {
- public:
-  Launching(Command command, ClientOptions options)
-      : operation_(Client::LaunchAsync(std::move(command), std::move(options),
-                                       Callback())) {}
-  Launching(std::shared_ptr<StuckRunner> runner, ClientOptions options)
-      : operation_(Client::LaunchAsync(runner, std::move(options),
-                                       Callback(runner))) {}
-
-  // Its error must be there by `deadline` from its start on.
-  void ExpectErrorBy(absl::Duration deadline, Reason reason) {
-    absl::optional<Launched> launched = box_->Take();
-    EXPECT_LT(absl::Now() - start_, deadline + kGrace);
-    ASSERT_TRUE(launched.has_value()) << "never told";
-    ASSERT_FALSE(launched->ok());
-    ExpectError(launched->status(), {reason, "", ""});
-  }
-
-  std::unique_ptr<Client> Take() {
-    absl::optional<Launched> launched = box_->Take();
-    EXPECT_TRUE(launched.has_value()) << "never told";
-    if (!launched.has_value()) return nullptr;
-    EXPECT_TRUE(launched->ok()) << launched->status();
-    return launched->ok() ? **std::move(launched) : nullptr;
-  }
-
-  void Cancel() { operation_.Cancel(); }
-
- private:
-  Client::LaunchCallback Callback(
-      std::shared_ptr<StuckRunner> runner = nullptr) {
-    return [box = box_, runner](Launched launched) {
-      if (runner != nullptr) runner->LaunchEnded();
-      box->Put(std::move(launched));
-    };
-  }
-
-  const absl::Time start_ = absl::Now();
-  const std::shared_ptr<Mailbox<Launched>> box_ =
-      std::make_shared<Mailbox<Launched>>();
-  LaunchOperation operation_;
-};
 
 class NeighboursTest : public HarnessTest {
  protected:
