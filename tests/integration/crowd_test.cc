@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -76,6 +77,10 @@ struct Neighbour {
   std::string key;
   std::string entry;
 };
+
+void PrintTo(const Neighbour& neighbour, std::ostream* out) {
+  *out << neighbour.name;
+}
 
 // The time since the last call.
 class Laps {

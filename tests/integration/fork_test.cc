@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -88,6 +89,8 @@ struct Call {
   // In the child, with a client of the parent's: whether it says kForked.
   bool (*says_forked)(Client& client, const ReattachConfig& config);
 };
+
+void PrintTo(const Call& call, std::ostream* out) { *out << call.name; }
 
 std::shared_ptr<Runner> SomeRunner() {
   return std::make_shared<StuckRunner>(Misbehave({"silent"}),
