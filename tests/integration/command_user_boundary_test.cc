@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -105,6 +106,7 @@ std::vector<std::string> Snapshot(const std::string& directory) {
         " changed ", facts.st_ctim.tv_sec, ".", facts.st_ctim.tv_nsec, " ",
         S_ISREG(facts.st_mode) ? ContentOf(path) : ""));
   }
+  std::sort(lines.begin(), lines.end());
   return lines;
 }
 
