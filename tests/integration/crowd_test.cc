@@ -24,11 +24,11 @@
 #include "tests/support/harness/harness_test.h"
 #include "tests/support/harness/plugins.h"
 #include "tests/support/harness/recording_sinks.h"
+#include "tests/support/stalled_exec/stalled_exec.h"
 #include "tests/support/stuck/dead_file_system.h"
 #include "tests/support/stuck/dead_name_service.h"
 #include "tests/support/stuck/gate.h"
 #include "tests/support/stuck/launching.h"
-#include "tests/support/stuck/stalled_exec.h"
 #include "tests/support/stuck/stuck_runner.h"
 #include "tests/support/stuck/stuck_sinks.h"
 

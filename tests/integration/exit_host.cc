@@ -166,21 +166,10 @@ void PlaceClient(const std::string& kind, std::unique_ptr<Client>& local) {
   if (kind == "dropped") LaunchAndDrop();
 }
 
-// Code 71 where the library has no such method.
-template <typename Operation>
-auto CancelAndWait(Operation& operation, int)
-    -> decltype(operation.CancelAndWait(), void()) {
-  operation.CancelAndWait();
-}
-template <typename Operation>
-void CancelAndWait(Operation&, long) {
-  _exit(71);
-}
-
 void HandleLaunch(const std::string& handle, LaunchOperation& operation) {
   if (handle == "dropped") operation = {};
   if (handle == "cancelled") operation.Cancel();
-  if (handle == "waited") CancelAndWait(operation, 0);
+  if (handle == "waited") operation.CancelAndWait().IgnoreError();
   if (handle == "all") {
     Client::ShutdownAll(absl::Milliseconds(500)).IgnoreError();
   }

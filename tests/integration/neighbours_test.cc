@@ -26,11 +26,11 @@
 #include "tests/support/harness/harness_test.h"
 #include "tests/support/harness/plugins.h"
 #include "tests/support/harness/recording_sinks.h"
+#include "tests/support/stalled_exec/stalled_exec.h"
 #include "tests/support/stuck/dead_file_system.h"
 #include "tests/support/stuck/dead_name_service.h"
 #include "tests/support/stuck/gate.h"
 #include "tests/support/stuck/launching.h"
-#include "tests/support/stuck/stalled_exec.h"
 #include "tests/support/stuck/stuck_runner.h"
 #include "tests/support/stuck/stuck_sinks.h"
 
@@ -246,7 +246,7 @@ TEST_F(NeighboursTest, AnExecThatStalls) {
   const std::string program = CopyOfMisbehave("stalls");
   StalledExec stalled(program);
   Launching stuck(Command{program, {"silent"}}, ShortStart());
-  ASSERT_TRUE(stalled.AwaitOne(kPatience));
+  ASSERT_TRUE(stalled.WaitFor(1));
   ExpectOthersLive();
   stuck.ExpectErrorBy(kShort, Reason::kHandshakeTimeout);
 }
@@ -255,7 +255,7 @@ TEST_F(NeighboursTest, AnExecThatStallsIsCancelled) {
   const std::string program = CopyOfMisbehave("stalls");
   StalledExec stalled(program);
   Launching stuck(Command{program, {"silent"}}, ShortLadder());
-  ASSERT_TRUE(stalled.AwaitOne(kPatience));
+  ASSERT_TRUE(stalled.WaitFor(1));
   const absl::Time start = absl::Now();
   stuck.Cancel();
   stuck.ExpectErrorBy(kPatience, Reason::kCancelled);

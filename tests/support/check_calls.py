@@ -24,11 +24,11 @@ FILES_ROOM = "sdk/goplugin/internal/files/"
 # By path, or by a name in a directory.
 CALLS = """
 bind chmod chown creat fchmodat fchownat lchown link linkat mkdir mkdirat
-mkdtemp mkfifo mkfifoat mknod mknodat mkostemp mkstemp openat openat2 rename
+mkdtemp mkfifo mkfifoat mknod mknodat mkostemp mkstemp rename
 renameat renameat2 rmdir symlink symlinkat truncate unlink unlinkat utimensat
 """.split()
 CALL = re.compile(r"(?<![\w.>:])(?:::)?(%s)\s*\(" % "|".join(CALLS))
-OPEN = re.compile(r"(?<![\w.>:])(?:::)?open(?:64)?\s*\(")
+OPEN = re.compile(r"(?<![\w.>:])(?:::)?open(?:64|at|at2)?\s*\(")
 WRITES = re.compile(r"\bO_(WRONLY|RDWR|CREAT|TRUNC|APPEND|TMPFILE)\b")
 FOPEN = re.compile(r"(?<![\w.>:])(?:::|std::)?fopen\s*\([^;]*?"
                    r"\"[^\"]*[wa+][^\"]*\"\s*\)")
@@ -60,7 +60,7 @@ FORBIDDEN_ON_THE_LOOP = re.compile(
 ALLOWED = {
     ("sdk/goplugin/internal/serve/port_range.cc", "bind"):
         "a tcp port has no path",
-    ("sdk/goplugin/internal/process/spawn.cc", "open for writing"):
+    ("sdk/goplugin/internal/process/prepared_spawn.cc", "open for writing"):
         "/dev/null",
     ("sdk/goplugin/internal/process/child_descriptors.cc", "open for writing"):
         "/dev/null",
@@ -210,6 +210,7 @@ PLANTED = {
         ("int F() { return bind(fd, address, size); }", "bind"),
         ("int F() { return open(p, O_WRONLY |\n O_CREAT, 0600); }",
          "open for writing"),
+        ("int F() { return openat(fd, p, O_RDWR); }", "open for writing"),
         ("void F() { std::remove(p.c_str()); }", "remove"),
         ("std::ofstream file(path);", "std::ofstream"),
         ("FILE* f = fopen(path, \"we\");", "fopen for writing"),
