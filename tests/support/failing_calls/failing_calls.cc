@@ -59,6 +59,7 @@ enum Index {
   kReadlink,
   kWaitid,
   kClone,
+  kPthreadCreate,
   kSyscall,
   kPthreadCreate,
   kFunctions,
@@ -96,6 +97,7 @@ constexpr Function kTable[kFunctions] = {
     {"readlink", EACCES},
     {"waitid", ECHILD},
     {"clone", EAGAIN},
+    {"pthread_create", EAGAIN},
     {"syscall", EPERM},
     {"pthread_create", EAGAIN},
 };
@@ -176,6 +178,11 @@ GOPLUGIN_WRAP(kSyscall, -1, long, syscall,
 // Its error is its result.
 GOPLUGIN_WRAP(kPthreadCreate, kTable[kPthreadCreate].error_number, int,
               pthread_create,
+              (pthread_t * a, const pthread_attr_t* b, void* (*c)(void*),
+               void* d),
+              (a, b, c, d))
+
+GOPLUGIN_WRAP(kPthreadCreate, EAGAIN, int, pthread_create,
               (pthread_t * a, const pthread_attr_t* b, void* (*c)(void*),
                void* d),
               (a, b, c, d))
