@@ -5,6 +5,7 @@
 // happens, the next one how many bytes go with it, and those follow.
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -259,6 +260,8 @@ class Conversation {
 }  // namespace goplugin::testing
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  // The plugin's pipes are written to from here.
+  signal(SIGPIPE, SIG_IGN);
   absl::string_view rest(reinterpret_cast<const char*>(data), size);
   const auto byte = [&rest] {
     if (rest.empty()) return std::uint8_t{0};

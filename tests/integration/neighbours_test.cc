@@ -224,7 +224,7 @@ TEST_F(NeighboursTest, InterceptorsThatAreNeverMade) {
   Launching stuck(ServerPlugin({}), options);
   ASSERT_TRUE(gate_->AwaitArrivals(1, kPatience));
   ExpectOthersLive();
-  stuck.ExpectErrorBy(kShort, Reason::kConnect);
+  stuck.ExpectErrorBy(kShort, Reason::kHandshakeTimeout);
 }
 
 // ---- Files
