@@ -59,7 +59,6 @@ enum Index {
   kReadlink,
   kWaitid,
   kClone,
-  kPthreadCreate,
   kSyscall,
   kPthreadCreate,
   kFunctions,
@@ -97,7 +96,6 @@ constexpr Function kTable[kFunctions] = {
     {"readlink", EACCES},
     {"waitid", ECHILD},
     {"clone", EAGAIN},
-    {"pthread_create", EAGAIN},
     {"syscall", EPERM},
     {"pthread_create", EAGAIN},
 };
@@ -178,11 +176,6 @@ GOPLUGIN_WRAP(kSyscall, -1, long, syscall,
 // Its error is its result.
 GOPLUGIN_WRAP(kPthreadCreate, kTable[kPthreadCreate].error_number, int,
               pthread_create,
-              (pthread_t * a, const pthread_attr_t* b, void* (*c)(void*),
-               void* d),
-              (a, b, c, d))
-
-GOPLUGIN_WRAP(kPthreadCreate, EAGAIN, int, pthread_create,
               (pthread_t * a, const pthread_attr_t* b, void* (*c)(void*),
                void* d),
               (a, b, c, d))
