@@ -73,7 +73,7 @@ enum class Multiplex {
 
 // The deadlines of the shutdown ladder. A step that does not end the plugin in
 // its time is followed by the next; the last one always does. Zero skips the
-// wait.
+// wait, and InfiniteDuration waits without end.
 struct ShutdownOptions {
   // For the answer to the plugin's own Shutdown call.
   absl::Duration rpc_timeout = absl::Seconds(2);
@@ -118,7 +118,7 @@ struct LaunchTimings {
 // copies share the sinks.
 //
 // Checked as a whole by Launch, before anything is started; an error has
-// Reason::kOptions.
+// Reason::kOptions. No time may be negative; all may be InfiniteDuration.
 //
 // Example:
 //   goplugin::ClientOptions options;
@@ -131,7 +131,7 @@ struct ClientOptions {
   TlsOptions tls = {};
 
   // From the call of Launch to readiness. Launch fails at this time at the
-  // latest.
+  // latest. At least 1 ms; InfiniteDuration: no deadline.
   absl::Duration start_timeout = absl::Seconds(60);
   // Without a handshake line for this long, the log sink gets an entry that
   // says what is being waited for. InfiniteDuration: never.
@@ -157,10 +157,10 @@ struct ClientOptions {
   // The ports a tcp plugin is asked to choose from, both ends included.
   int min_port = 10000;
   int max_port = 25000;
-  // Where the private directory for the plugin's sockets is made, alone if it is
-  // given; a relative one starts at the caller's current directory. Empty: the
-  // first of XDG_RUNTIME_DIR, TMPDIR, /tmp and PLUGIN_UNIX_SOCKET_DIR, as the
-  // caller's environment has them, that can be written to, is short enough
+  // Where the private directory for the plugin's sockets is made, alone if it
+  // is given; a relative one starts at the caller's current directory. Empty:
+  // the first of XDG_RUNTIME_DIR, TMPDIR, /tmp and PLUGIN_UNIX_SOCKET_DIR, as
+  // the caller's environment has them, that can be written to, is short enough
   // (61 bytes), lets the plugin's user in and takes sockets. A plugin that can
   // use tcp does without when there is none. What hosts that were killed have
   // left there is removed by the next launch.
@@ -175,7 +175,8 @@ struct ClientOptions {
   Multiplex multiplex = Multiplex::kNever;
 
   // How long a brokered connection that the plugin has announced waits to be
-  // dialled. At most 1024 wait; then the oldest go.
+  // dialled. At most 1024 wait; then the oldest go. InfiniteDuration: only
+  // then.
   absl::Duration broker_keep = absl::Seconds(30);
 
   // Merged over the SDK's own channel arguments: the caller's win.

@@ -25,7 +25,8 @@ struct RunnerRequest {
   // there is none, and PlaceSocketDirectory is not called: the plugin may only
   // use tcp (ClientOptions::networks), or no place for a directory is left.
   std::string socket_directory;
-  // Start should have returned by then.
+  // Start should have returned by then. May be InfiniteDuration, as
+  // ClientOptions::start_timeout may.
   absl::Duration timeout;
 };
 

@@ -246,7 +246,7 @@ struct Canary {
   }
 };
 
-class HostilePluginTest : public HarnessTest {
+class HostileHeirTest : public HarnessTest {
  protected:
   void SetUp() override {
     HarnessTest::SetUp();
@@ -277,7 +277,7 @@ class HostilePluginTest : public HarnessTest {
 
   Command Hostile(int seconds) const {
     Command command{ScratchPath("hostile")};
-    fs::copy_file(RunfilePath("tests/plugins/hostile_files"), command.path,
+    fs::copy_file(RunfilePath("tests/plugins/hostile_heir"), command.path,
                   fs::copy_options::skip_existing);
     command.args = {target_, std::to_string(seconds)};
     command.working_directory = "/";
@@ -296,7 +296,7 @@ class HostilePluginTest : public HarnessTest {
 
 // Each launch fails in its own way, at its deadline at the latest: the socket
 // is a directory, a link, nothing, or root's.
-TEST_F(HostilePluginTest, NothingOfRootsChanges) {
+TEST_F(HostileHeirTest, NothingOfRootsChanges) {
   if (!MayChangeUsers()) GTEST_SKIP() << "only root may change users";
   for (int i = 0; i < 8; ++i) {
     Command command = Hostile(1);

@@ -1,48 +1,26 @@
 // A host that starts a plugin, says its pid on stdout, and then dies as its
 // argument says, without an orderly end: "exit", or "wait" to be killed. With
 // "survive" the plugin does not die with it: it says the reattach config in
-// place of the pid, and waits to be killed. What follows is for the plugin:
-// --uid=N and --program=PATH, the rest are flags of server_plugin.
+// place of the pid, and waits to be killed. What follows are flags of
+// server_plugin.
 
 #include <unistd.h>
 
-#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
 #include "goplugin/client.h"
 #include "goplugin/reattach.h"
 #include "tests/support/harness/plugins.h"
-
-namespace {
-
-void AddArgument(absl::string_view argument, goplugin::Command& command) {
-  uint32_t uid = 0;
-  if (absl::ConsumePrefix(&argument, "--uid=") &&
-      absl::SimpleAtoi(argument, &uid)) {
-    command.user = goplugin::Command::User{uid, uid, {}};
-    command.working_directory = "/";
-  } else if (absl::ConsumePrefix(&argument, "--program=")) {
-    command.path = std::string(argument);
-  } else {
-    command.args.push_back(std::string(argument));
-  }
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   using goplugin::Client;
   const bool survive = argc > 1 && strcmp(argv[1], "survive") == 0;
   goplugin::Command command = goplugin::testing::ServerPlugin({});
   goplugin::ClientOptions options = goplugin::testing::KvOptions();
-  for (int i = 2; i < argc; ++i) AddArgument(argv[i], command);
+  for (int i = 2; i < argc; ++i) command.args.push_back(argv[i]);
   if (survive) {
     command.lifetime = goplugin::Command::Lifetime::kOutlivesHost;
     options.tls.mode = goplugin::TlsMode::kInsecure;

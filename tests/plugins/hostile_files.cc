@@ -1,11 +1,4 @@
-// A plugin that tries, as the user it runs as, to have its host do something to
-// files that are not its own: `hostile_files TARGET SECONDS`, where TARGET is a
-// directory with files of somebody else's. It says a handshake line, and then
-// works in the directory that the host has lent it, without pause, until it is
-// killed; a child of its own goes on after that, for SECONDS, while the host
-// cleans up.
-//
-// Each move below is a function; a new one is added to kMoves.
+// What can be done to names.
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,141 +7,152 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
-#include "tests/plugins/lifetime.h"
-#include "tests/plugins/output.h"
+#include "tests/plugins/hostile_parts.h"
 
+namespace hostile {
 namespace {
 
-struct Scene {
-  std::string lent;
-  std::string outer;
-  // Files of somebody else's, by path.
-  std::vector<std::string> targets;
-};
+// Names that a host might make, or look for.
+constexpr const char* kNames[] = {"broker",   "stdout", "stderr",
+                                  "lock",     "doors",  "mark",
+                                  "brokered", "a",      "1"};
 
-std::vector<std::string> NamesIn(const std::string& path) {
+std::vector<std::string> EntriesOf(const std::string& directory) {
   std::vector<std::string> names;
-  DIR* stream = opendir(path.c_str());
-  while (const dirent* entry = stream != nullptr ? readdir(stream) : nullptr) {
+  DIR* entries = opendir(directory.c_str());
+  if (entries == nullptr) return names;
+  while (const dirent* entry = readdir(entries)) {
     const std::string name = entry->d_name;
     if (name != "." && name != "..") names.push_back(name);
   }
-  if (stream != nullptr) closedir(stream);
+  closedir(entries);
   return names;
 }
 
-// Whatever is at `path` gives way to a link to somebody else's file.
-void ReplaceByLink(const std::string& path, const std::string& target) {
-  const std::string link = path + ".link";
-  unlink(link.c_str());
-  if (symlink(target.c_str(), link.c_str()) == 0) {
-    rename(link.c_str(), path.c_str());
-  }
+const std::string& Pick(const std::vector<std::string>& victims) {
+  return victims[static_cast<size_t>(rand()) % victims.size()];
 }
 
-void LinkEverything(const Scene& scene) {
-  for (const std::string& target : scene.targets) {
-    const std::string name = target.substr(target.rfind('/') + 1);
-    ReplaceByLink(scene.lent + "/" + name, target);
-    link(target.c_str(), (scene.lent + "/hard-" + name).c_str());
-    rename(target.c_str(), (scene.lent + "/moved-" + name).c_str());
-  }
+// Whether it worked shows in what the host does.
+void Try(int /*result*/) {}
+
+void Remove(const std::string& path) {
+  if (unlink(path.c_str()) != 0) rmdir(path.c_str());
 }
 
-// Directories that are in one moment, and a link in the next.
-void SwapDirectories(const Scene& scene) {
-  for (const char* name : {"/a", "/b", "/d", "/l", "/stdout"}) {
-    const std::string path = scene.lent + name;
-    mkdir(path.c_str(), 0700);
-    mkdir((path + "/inner").c_str(), 0);
-    const std::string aside = path + ".aside";
-    rename(path.c_str(), aside.c_str());
-    for (const std::string& target : scene.targets) {
-      ReplaceByLink(path, target.substr(0, target.rfind('/')));
-    }
-    unlink(path.c_str());
-    rename(aside.c_str(), path.c_str());
-  }
-}
-
-// In the directory above, where it may do nothing.
-void TryTheOuter(const Scene& scene) {
-  const std::string away = scene.outer + "-away";
-  rename(scene.outer.c_str(), away.c_str());
-  rename(away.c_str(), scene.outer.c_str());
-  rename(scene.lent.c_str(), (scene.outer + "/x").c_str());
-  chmod(scene.outer.c_str(), 0777);
-  for (const std::string& name : NamesIn(scene.outer)) {
-    ReplaceByLink(scene.outer + "/" + name, scene.targets.front());
-    unlink((scene.outer + "/" + name).c_str());
-  }
-  // The mark, and a place for sockets, by their names.
-  for (const char* name : {"/m", "/b", "/d"}) {
-    ReplaceByLink(scene.outer + name, scene.targets.front());
-    mkdir((scene.outer + name).c_str(), 0777);
-  }
-}
-
-void MakeObstacles(const Scene& scene) {
-  mkfifo((scene.lent + "/fifo").c_str(), 0600);
-  const std::string socket_path = scene.lent + "/socket";
+void Listen(const std::string& path) {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
-  socket_path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
-    rename(socket_path.c_str(), (scene.lent + "/dead").c_str());
-  }
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  listen(fd, 1);
   close(fd);
-  std::string deep = scene.lent + "/deep";
-  for (int i = 0; i < 40; ++i, deep += "/d") mkdir(deep.c_str(), 0700);
-  const std::string closed = scene.lent + "/closed";
-  mkdir(closed.c_str(), 0700);
-  mkdir((closed + "/full").c_str(), 01777);
-  chmod(closed.c_str(), 0);
 }
 
-// Modes and times of what it was lent.
-void ChangeModes(const Scene& scene) {
-  for (const mode_t mode : {0777u, 01777u, 02770u, 0u, 0700u}) {
-    chmod(scene.lent.c_str(), mode);
+// Something else, for a moment, under the name of what is there.
+void Swap(const std::string& path, const std::string& victim) {
+  const std::string aside = path + ".aside";
+  if (rename(path.c_str(), aside.c_str()) != 0) return;
+  switch (rand() % 5) {
+    case 0:
+      Try(symlink(victim.c_str(), path.c_str()));
+      break;
+    case 1:
+      Try(link(victim.c_str(), path.c_str()));
+      break;
+    case 2:
+      mkfifo(path.c_str(), 0666);
+      break;
+    case 3:
+      Listen(path);
+      break;
+    default:
+      mkdir(path.c_str(), 01777);
+      break;
+  }
+  usleep(static_cast<useconds_t>(rand() % 300));
+  Remove(path);
+  rename(aside.c_str(), path.c_str());
+}
+
+// Each socket that appears becomes a link, before the host has done with it.
+void TurnSocketsIntoLinks(const std::string& directory,
+                          const std::string& victim) {
+  for (const std::string& name : EntriesOf(directory)) {
+    const std::string path = directory + "/" + name;
+    struct stat facts = {};
+    if (lstat(path.c_str(), &facts) != 0 || !S_ISSOCK(facts.st_mode)) continue;
+    unlink(path.c_str());
+    Try(symlink(victim.c_str(), path.c_str()));
   }
 }
 
-using Move = void (*)(const Scene&);
-constexpr Move kMoves[] = {LinkEverything, SwapDirectories, TryTheOuter,
-                           MakeObstacles, ChangeModes};
-
-[[noreturn]] void Work(const Scene& scene) {
-  while (true) {
-    for (const Move move : kMoves) move(scene);
+// A directory of ours in the place of one of the host's, for a while.
+void HoldDirectory(const std::string& path, const std::string& victim) {
+  struct stat facts = {};
+  if (lstat(path.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode) ||
+      facts.st_uid == getuid() ||
+      rename(path.c_str(), (path + ".held").c_str()) != 0) {
+    return;
   }
+  mkdir(path.c_str(), 0777);
+  chmod(path.c_str(), 0777);
+  for (int i = 0; i < 20000; ++i) TurnSocketsIntoLinks(path, victim);
+}
+
+// A directory of ours in the place of one, with a link for each name in it.
+void SwapDirectory(const std::string& path, const std::string& victim) {
+  const std::vector<std::string> inside = EntriesOf(path);
+  const std::string aside = path + ".aside";
+  if (rename(path.c_str(), aside.c_str()) != 0) return;
+  mkdir(path.c_str(), 0777);
+  for (const std::string& name : inside) {
+    Try(symlink(victim.c_str(), (path + "/" + name).c_str()));
+  }
+  usleep(static_cast<useconds_t>(rand() % 300));
+  for (const std::string& name : EntriesOf(path)) Remove(path + "/" + name);
+  rmdir(path.c_str());
+  rename(aside.c_str(), path.c_str());
+}
+
+bool IsDirectory(const std::string& path) {
+  struct stat facts = {};
+  return lstat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+void PlantNames(const std::string& directory, const std::string& victim) {
+  const std::string name =
+      directory + "/" + kNames[static_cast<size_t>(rand()) % 9];
+  if (symlink(victim.c_str(), name.c_str()) != 0) return;
+  usleep(100);
+  unlink(name.c_str());
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc != 3) return 64;
-  LimitLifetime(120);
-  Scene scene;
-  scene.lent = output::SocketDirectory(true);
-  scene.outer = scene.lent.substr(0, scene.lent.rfind('/'));
-  for (const std::string& name : NamesIn(argv[1])) {
-    scene.targets.push_back(std::string(argv[1]) + "/" + name);
+void AttackFiles(const std::string& directory,
+                 const std::vector<std::string>& victims) {
+  const std::string parent = directory.substr(0, directory.rfind('/'));
+  for (const std::string& place : {parent, directory}) {
+    for (const std::string& name : EntriesOf(place)) {
+      const std::string path = place + "/" + name;
+      HoldDirectory(path, Pick(victims));
+      if (IsDirectory(path)) SwapDirectory(path, Pick(victims));
+      Swap(path, Pick(victims));
+    }
+    PlantNames(place, Pick(victims));
   }
-  if (scene.targets.empty()) return 70;
-  if (fork() == 0) {
-    for (int fd : {0, 1, 2}) close(fd);
-    LimitLifetime(atoi(argv[2]));
-    Work(scene);
+  Swap(directory, Pick(victims));
+  for (const int mode : {0777, 01777, 02777, 0}) {
+    chmod(directory.c_str(), static_cast<mode_t>(mode));
   }
-  // A socket that may be anything by the time the host looks.
-  output::Say(output::kStdout, "1|1|unix|" + scene.lent + "/a|grpc|\n");
-  Work(scene);
+  chmod(directory.c_str(), 0700);
 }
+
+}  // namespace hostile

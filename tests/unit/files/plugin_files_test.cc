@@ -306,19 +306,10 @@ TEST_F(PluginFilesTest, AnnouncedSocketElsewhereNeedsProof) {
 TEST_F(PluginFilesTest, OutputIsWhereNoPluginCanReachIt) {
   const std::shared_ptr<PluginFiles> files = Make();
   LentBy(*files);
-  FilesRequest request = Request();
   const absl::StatusOr<OutputFiles> output =
       files->OpenOutput(directory() + "/stderr");
   ASSERT_TRUE(output.ok()) << output.status();
   EXPECT_THAT(NamesIn(files->lent_path()), IsEmpty());
-}
-
-TEST_F(PluginFilesTest, RelativeStderrFileStartsAtTheCallersDirectory) {
-  FilesRequest request = Request();
-  request.place.caller.working_directory = directory();
-  const std::shared_ptr<PluginFiles> files = PluginFiles::Create(request);
-  ASSERT_TRUE(files->OpenOutput("stderr").ok());
-  EXPECT_TRUE(Exists(directory() + "/stderr"));
 }
 
 }  // namespace

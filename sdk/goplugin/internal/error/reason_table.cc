@@ -38,6 +38,7 @@ constexpr ReasonRow kRows[] = {
     {"timeout", Reason::kTimeout, Code::kDeadlineExceeded},
     {"no_process_control", Reason::kNoProcessControl,
      Code::kFailedPrecondition},
+    {"resources", Reason::kResources, Code::kResourceExhausted},
 };
 
 }  // namespace
@@ -54,6 +55,16 @@ Reason ReasonFromName(absl::string_view name) {
     if (row.name == name) return row.reason;
   }
   return Reason::kUnknown;
+}
+
+Reason ReasonFromCode(absl::StatusCode code) {
+  Reason found = Reason::kUnknown;
+  for (const ReasonRow& row : kRows) {
+    if (row.code != code) continue;
+    if (found != Reason::kUnknown) return Reason::kUnknown;
+    found = row.reason;
+  }
+  return found;
 }
 
 }  // namespace goplugin::internal

@@ -201,13 +201,7 @@ absl::StatusOr<OutputFiles> PluginFiles::OpenOutput(
   absl::MutexLock lock(&mutex_);
   absl::StatusOr<const OuterDirectory*> outer = Outer();
   if (!outer.ok()) return outer.status();
-  const bool is_relative =
-      !stderr_path.empty() && !absl::StartsWith(stderr_path, "/");
-  return OpenOutputFiles(
-      (*outer)->directory(),
-      is_relative ? absl::StrCat(request_.place.caller.working_directory, "/",
-                                 stderr_path)
-                  : stderr_path);
+  return OpenOutputFiles((*outer)->directory(), stderr_path);
 }
 
 absl::Status PluginFiles::MarkOutliving(pid_t plugin) {

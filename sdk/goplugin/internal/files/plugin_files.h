@@ -90,8 +90,7 @@ class PluginFiles {
   absl::StatusOr<SocketPlace> Doors();
   absl::StatusOr<SocketPlace> Brokered();
 
-  // In the outer directory: see output_files.h. A relative path starts at the
-  // caller's working directory.
+  // In the outer directory: see output_files.h.
   absl::StatusOr<OutputFiles> OpenOutput(const std::string& stderr_path);
 
   // Writes the mark; once before the plugin is started, without its number (0),

@@ -81,7 +81,6 @@ void EndLate(EventLoop& loop, CallbackQueue& steps,
   const std::unique_ptr<PluginProcess> process =
       std::move(started->make_process)(loop, std::move(deaf));
   process->Signal(SIGKILL);
-  process->Detach();
   steps.Post([files = std::move(started->files)] {});
 }
 
@@ -142,7 +141,7 @@ void Launch::Begin(const absl::Status& usable) {
 void Launch::BeginStart() {
   Runtime& runtime = context_.runtime;
   StartContext context{context_.options, context_.stopwatch, context_.steps,
-                       runtime.work(),   runtime.spawner(),  abandoned_};
+                       runtime.work(),   runtime.spawners(), abandoned_};
   start_.run(
       std::move(context),
       [&loop = runtime.loop(), stopwatch = context_.stopwatch,
@@ -197,10 +196,11 @@ void Launch::Prepare() {
   const auto lane = std::make_shared<CallbackQueue>(runtime.work(),
                                                     [](size_t /*dropped*/) {});
   lane->Post([&runtime, files = context_.keeper->files()] {
-    runtime.calls();
+    files->SweepPlaces(absl::Now() + kSweepTime);
+    // Where it can't be had, the channel can't either, and that is told.
+    if (!runtime.MakeCalls().ok()) return;
     ShutDownChannel();
     KeyPairStock::Refill();
-    files->SweepPlaces(absl::Now() + kSweepTime);
   });
 }
 
@@ -330,9 +330,11 @@ void Launch::OpenChannel(absl::optional<Endpoint> door) {
       context_.steps, context_.runtime.loop(), weak_from_this(),
       [options = context_.options, key_pair = key_pair_,
        response = plugin_.response, files = context_.keeper->files(),
-       door = std::move(door)]() -> absl::StatusOr<ConnectTarget> {
-        const absl::Status announced = CheckAnnounced(response.endpoint);
-        if (!announced.ok()) return announced;
+       door = std::move(door),
+       &runtime = context_.runtime]() -> absl::StatusOr<ConnectTarget> {
+        absl::Status usable = runtime.MakeCalls();
+        if (usable.ok()) usable = CheckAnnounced(response.endpoint);
+        if (!usable.ok()) return usable;
         files->Remember(response.endpoint);
         return OpenPluginChannel(options, key_pair, response, door);
       },

@@ -3,6 +3,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
 
 #include "absl/functional/any_invocable.h"
@@ -49,8 +50,10 @@ class PluginKeeper : public std::enable_shared_from_this<PluginKeeper> {
   };
 
   // `steps` is the client's lane for slow work. The runtime outlives the end.
+  // `control`: where the Shutdown call is made.
   PluginKeeper(Runtime& runtime, const ShutdownOptions& options,
-               std::shared_ptr<CallbackQueue> steps);
+               std::shared_ptr<CallbackQueue> steps,
+               std::function<CallPlace()> control);
   ~PluginKeeper();
   PluginKeeper(const PluginKeeper&) = delete;
   PluginKeeper& operator=(const PluginKeeper&) = delete;
@@ -60,6 +63,8 @@ class PluginKeeper : public std::enable_shared_from_this<PluginKeeper> {
   // What a process that is to be kept here calls: output as it comes, the exit.
   PluginProcess::Callbacks ProcessCallbacks(PluginOutput& output);
   // One that comes in kEnding is killed at once; later, there is no place here.
+  // A child that was given up stays somebody's, without this object too, until
+  // it is reaped.
   void KeepProcess(std::unique_ptr<PluginProcess> process);
   // `output` is told what is left of them in the end.
   void KeepFiles(std::shared_ptr<PluginFiles> files,
@@ -112,6 +117,7 @@ class PluginKeeper : public std::enable_shared_from_this<PluginKeeper> {
   Runtime& runtime_;
   const ShutdownOptions options_;
   const std::shared_ptr<CallbackQueue> steps_;
+  const std::function<CallPlace()> control_;
   Events events_;
   std::unique_ptr<PluginProcess> process_;
   // Used on the lane once it is kept.

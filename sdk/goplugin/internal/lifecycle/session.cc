@@ -88,8 +88,11 @@ Session::Session(std::shared_ptr<Runtime> runtime, MakeSource source,
       callbacks_(MakeSinkLane(*runtime_, options_)),
       completions_(MakeLane(runtime_->completions())),
       steps_(MakeLane(runtime_->work())),
+      control_(MakeLane(runtime_->callbacks())),
       state_(std::make_shared<SessionState>()),
-      output_(std::make_shared<PluginOutput>(SinksOf(options_), callbacks_)) {}
+      output_(
+          std::make_shared<PluginOutput>(SinksOf(options_), runtime_->loop(),
+                                         runtime_->callbacks(), callbacks_)) {}
 
 Session::~Session() = default;
 
@@ -97,13 +100,14 @@ void Session::Start(absl::AnyInvocable<void(absl::Status) &&> ready) {
   self_ = shared_from_this();
   ready_ = std::move(ready);
   LiveSessions::Add(self_);
-  keeper_ =
-      std::make_shared<PluginKeeper>(*runtime_, options_.shutdown, steps_);
+  auto control = [this] { return ControlPlace(); };
+  keeper_ = std::make_shared<PluginKeeper>(*runtime_, options_.shutdown, steps_,
+                                           control);
   auto report = [this](LaunchPhase phase, absl::Duration when) {
     Report(phase, when);
   };
-  source_ = make_source_({*runtime_, options_, steps_, keeper_, output_,
-                          std::move(report), stopwatch_});
+  source_ = make_source_({*runtime_, options_, steps_, control, keeper_,
+                          output_, std::move(report), stopwatch_});
   source_->Start([this](absl::StatusOr<ReadyPlugin> plugin) {
     OnReady(std::move(plugin));
   });
@@ -113,6 +117,11 @@ void Session::CancelStart() {
   runtime_->loop().Post([self = shared_from_this()] {
     if (self->at_ == State::kStarting) self->source_->Cancel();
   });
+}
+
+CallPlace Session::ControlPlace() const {
+  return options_.interceptors == nullptr ? CallPlace::Queue(runtime_->calls())
+                                          : CallPlace::OnLane(control_);
 }
 
 void Session::PostCompletion(absl::AnyInvocable<void()> callback) {
@@ -225,8 +234,13 @@ void Session::MakeBroker() {
 
 void Session::StartStdio() {
   StdioCallbacks callbacks;
-  callbacks.on_data = [output = output_](wire::StdioData data) {
-    output->OnStdio(StreamOf(data), std::move(*data.mutable_data()));
+  callbacks.on_data = [output = output_](wire::StdioData data,
+                                         std::shared_ptr<void> held) {
+    output->OnStdio(StreamOf(data), std::move(*data.mutable_data()),
+                    std::move(held));
+  };
+  callbacks.on_note = [output = output_](std::string text) {
+    output->Note(LogLevel::kWarn, std::move(text));
   };
   callbacks.on_end =
       [weak = weak_from_this(), &loop = runtime_->loop(),
@@ -283,6 +297,7 @@ void Session::OnProcessExit(ExitStatus status) {
 
 void Session::OnClosing() {
   broker_->End(ShutDownError());
+  stdio_.StopWaiting();
   stdio_ends_.emplace(runtime_->calls());
   stdio_deadline_ = std::make_unique<Timer>(runtime_->loop());
   stdio_deadline_->Start(kStdioAfterExit, [this] { CancelStdio(); });

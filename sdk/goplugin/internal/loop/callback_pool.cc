@@ -4,16 +4,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/event_loop.h"
-#include "goplugin/internal/loop/sdk_thread.h"
 
 namespace goplugin::internal {
 namespace {
@@ -37,18 +37,24 @@ CallbackPool::CallbackPool(EventLoop& loop, const char* thread_name,
       max_threads_(max_threads),
       progress_timer_(std::make_shared<Timer>(loop)) {
   absl::MutexLock lock(&mutex_);
-  StartWorker(/*permanent=*/true);
+  status_ = StartWorker(/*permanent=*/true);
+}
+
+absl::Status CallbackPool::status() const {
+  absl::MutexLock lock(&mutex_);
+  return status_;
 }
 
 CallbackPool::~CallbackPool() {
-  std::vector<std::thread> threads;
+  std::vector<SdkThread> threads;
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
     threads = std::move(threads_);
     threads_.clear();
   }
-  for (std::thread& thread : threads) thread.join();
+  for (SdkThread& thread : threads) thread.Join();
+  if (!loop_.status().ok()) return;
   // No worker is left that could start the timer; only the loop may touch it.
   absl::Notification timer_gone;
   loop_.Post([&] {
@@ -57,7 +63,7 @@ CallbackPool::~CallbackPool() {
   });
   timer_gone.WaitForNotification();
   absl::MutexLock lock(&mutex_);
-  for (std::thread& thread : finished_) thread.join();
+  for (SdkThread& thread : finished_) thread.Join();
 }
 
 bool CallbackPool::WaitUntilIdle(absl::Duration timeout) {
@@ -93,26 +99,28 @@ void CallbackPool::WatchProgress(std::uint64_t turns_before) {
     watching_ = !ready_.empty() && !stopping_;
     if (!watching_) return;
     if (turns_ == turns_before && threads_.size() < max_threads_) {
-      StartWorker(/*permanent=*/false);
+      StartWorker(/*permanent=*/false).IgnoreError();
     }
     loop_.Post([this, turns = turns_] { WatchProgress(turns); });
   });
 }
 
-void CallbackPool::StartWorker(bool permanent) {
-  for (std::thread& thread : finished_) thread.join();
+absl::Status CallbackPool::StartWorker(bool permanent) {
+  for (SdkThread& thread : finished_) thread.Join();
   finished_.clear();
-  threads_.push_back(StartSdkThread(thread_name_, [this, permanent] {
-    this_thread_stays = permanent;
-    RunWorker();
-  }));
+  absl::StatusOr<SdkThread> thread =
+      StartSdkThread(thread_name_, [this, permanent] {
+        this_thread_stays = permanent;
+        RunWorker();
+      });
+  if (thread.ok()) threads_.push_back(*std::move(thread));
+  return thread.status();
 }
 
 void CallbackPool::FinishWorker() {
   const auto self =
-      std::find_if(threads_.begin(), threads_.end(), [](const std::thread& t) {
-        return t.get_id() == std::this_thread::get_id();
-      });
+      std::find_if(threads_.begin(), threads_.end(),
+                   [](const SdkThread& t) { return t.IsCurrent(); });
   if (self == threads_.end()) return;  // the destructor joins it
   finished_.push_back(std::move(*self));
   threads_.erase(self);

@@ -15,10 +15,11 @@
 #include <cstdlib>
 #include <memory>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/sdk_thread.h"
@@ -49,18 +50,23 @@ struct EventLoop::Impl {
       context.get_executor()};
   // Shared by all readers: a piece is handed on before the next read.
   std::array<char, kReadSize> buffer;
-  std::thread thread;
+  absl::Status status;
+  SdkThread thread;
 };
 
 EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
-  impl_->thread =
+  absl::StatusOr<SdkThread> thread =
       StartSdkThread("goplugin-loop", [this] { impl_->context.run(); });
+  impl_->status = thread.status();
+  if (thread.ok()) impl_->thread = *std::move(thread);
 }
 
 EventLoop::~EventLoop() {
   impl_->context.stop();
-  impl_->thread.join();
+  if (impl_->thread.joinable()) impl_->thread.Join();
 }
+
+const absl::Status& EventLoop::status() const { return impl_->status; }
 
 void EventLoop::Post(absl::AnyInvocable<void()> task) {
   asio::post(impl_->context, std::move(task));
@@ -198,9 +204,10 @@ struct PipeReader::Impl : std::enable_shared_from_this<PipeReader::Impl> {
   // Reads by hand: a large buffer is needed only while there is something to
   // read, and one serves every plugin.
   void OnReadable() {
+    if (paused) return;
     const auto keep = shared_from_this();
     ReadOnce();
-    if (!ended()) watch->WaitReadable();
+    if (!ended() && !paused) watch->WaitReadable();
   }
 
   // Returns the bytes handed on; 0 when there is nothing to read now.
@@ -238,6 +245,7 @@ struct PipeReader::Impl : std::enable_shared_from_this<PipeReader::Impl> {
   // nullptr after the end.
   std::unique_ptr<DescriptorWatch> watch;
   Callbacks callbacks;
+  bool paused = false;
 };
 
 PipeReader::PipeReader(EventLoop& loop, int descriptor, Callbacks callbacks)
@@ -247,14 +255,22 @@ PipeReader::PipeReader(EventLoop& loop, int descriptor, Callbacks callbacks)
 
 PipeReader::~PipeReader() { impl_->Close(); }
 
-void PipeReader::Drain(size_t max_bytes) {
+void PipeReader::Pause() { impl_->paused = true; }
+
+void PipeReader::Resume() {
+  impl_->paused = false;
+  if (!impl_->ended()) impl_->watch->WaitReadable();
+}
+
+void PipeReader::Drain(size_t max_bytes, absl::AnyInvocable<void()> done) {
   const std::shared_ptr<Impl> impl = impl_;
   size_t total = 0;
   while (!impl->ended() && total < max_bytes) {
     const size_t count = impl->ReadOnce();
-    if (count == 0) return;
+    if (count == 0) break;
     total += count;
   }
+  done();
 }
 
 bool PipeReader::ended() const { return impl_->ended(); }

@@ -3,9 +3,9 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "goplugin/internal/loop/sdk_thread.h"
 
 namespace goplugin::internal {
 namespace {
@@ -47,8 +47,12 @@ CallQueue::Hurry::~Hurry() {
   --queue_.hurries_;
 }
 
-CallQueue::CallQueue()
-    : thread_(StartSdkThread("goplugin-rpc", [this] { Run(); })) {}
+CallQueue::CallQueue() {
+  absl::StatusOr<SdkThread> thread =
+      StartSdkThread("goplugin-rpc", [this] { Run(); });
+  status_ = thread.status();
+  if (thread.ok()) thread_ = *std::move(thread);
+}
 
 CallQueue::~CallQueue() {
   {
@@ -59,7 +63,7 @@ CallQueue::~CallQueue() {
   }
   const Hurry hurry(*this);
   queue_.Shutdown();
-  thread_.join();
+  if (thread_.joinable()) thread_.Join();
   LookAround();
 }
 

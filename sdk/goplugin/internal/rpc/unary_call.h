@@ -4,15 +4,20 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
 
-#include <chrono>
+#include <functional>
 #include <memory>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
-#include "absl/time/clock.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/deadline.h"
 #include "goplugin/internal/rpc/call_queue.h"
+#include "goplugin/internal/rpc/message_bounds.h"
 #include "goplugin/internal/rpc/proto_serialization.h"
 
 namespace goplugin::internal {
@@ -22,55 +27,144 @@ namespace goplugin::internal {
 class CallHandle {
  public:
   CallHandle() = default;
-  explicit CallHandle(std::shared_ptr<grpc::ClientContext> context)
-      : context_(std::move(context)) {}
+  // `stop_waiting` ends what the call waits for beside gRPC; null: nothing.
+  explicit CallHandle(std::shared_ptr<grpc::ClientContext> context,
+                      std::function<void()> stop_waiting = nullptr)
+      : context_(std::move(context)), stop_waiting_(std::move(stop_waiting)) {}
   void Cancel() {
     if (context_ != nullptr) context_->TryCancel();
+    StopWaiting();
+  }
+  // The other side is gone: what has come from it waits for nobody any more.
+  void StopWaiting() {
+    if (stop_waiting_ != nullptr) stop_waiting_();
   }
 
  private:
   std::shared_ptr<grpc::ClientContext> context_;
+  std::function<void()> stop_waiting_;
+};
+
+// Where a call of the SDK's own is begun and polled: on the rpc thread, or, for
+// a client with interceptors, which are the user's code and run wherever that
+// is done, on a lane of the pool or the caller's own thread.
+class CallPlace {
+ public:
+  // On the rpc thread. The queue outlives the call.
+  static CallPlace Queue(CallQueue& queue) { return CallPlace(&queue, nullptr); }
+  // On the lane, which is busy until the call ends.
+  static CallPlace OnLane(std::shared_ptr<CallbackQueue> lane) {
+    return CallPlace(nullptr, std::move(lane));
+  }
+  // At once and on this thread: the call has ended when it was begun.
+  static CallPlace Here() { return CallPlace(nullptr, nullptr); }
+
+  // Not nullptr for the first kind.
+  CallQueue* queue() const { return queue_; }
+  // Runs what blocks for the other kinds.
+  void Run(absl::AnyInvocable<void()> blocking) const {
+    if (lane_ == nullptr) return blocking();
+    lane_->Post(std::move(blocking));
+  }
+
+ private:
+  CallPlace(CallQueue* queue, std::shared_ptr<CallbackQueue> lane)
+      : queue_(queue), lane_(std::move(lane)) {}
+
+  CallQueue* queue_;
+  std::shared_ptr<CallbackQueue> lane_;
 };
 
 // Calls `method`, a literal path such as "/grpc.health.v1.Health/Check", which
 // keeps the services' own names out of the protobuf registry. `done` runs once
-// on the rpc thread, after at most `timeout`.
+// where the call is polled, after at most `timeout`, which may be any duration:
+// see DeadlineAfter. An answer that is compressed, or has more than
+// kMaxControlMessage bytes, is RESOURCE_EXHAUSTED.
 template <typename Request, typename Response>
 CallHandle StartUnaryCall(
-    CallQueue& queue, const std::shared_ptr<grpc::Channel>& channel,
+    const CallPlace& place, const std::shared_ptr<grpc::Channel>& channel,
     const char* method, const Request& request, absl::Duration timeout,
     absl::AnyInvocable<void(const grpc::Status&, const Response&)> done) {
-  using Stub = grpc::TemplatedGenericStub<Request, Response>;
+  using Stub = grpc::TemplatedGenericStub<Request, grpc::ByteBuffer>;
 
-  // Owns itself from the start of the call to its end.
   struct Call final : CallQueue::Tag {
-    Call(CallQueue& queue, const std::shared_ptr<grpc::Channel>& channel)
-        : hurry(queue), stub(channel) {}
+    explicit Call(const std::shared_ptr<grpc::Channel>& channel)
+        : stub(channel) {}
+    void Begin(const char* method, const Request& request,
+               grpc::CompletionQueue* queue) {
+      const absl::MutexLock lock(&beginning);
+      reader = stub.PrepareUnaryCall(context.get(), method, request, queue);
+      reader->StartCall();
+      reader->ReadInitialMetadata(tag());
+    }
     void OnComplete(bool /*ok*/) override {
+      if (!has_headers) return OnHeaders();
+      Response response;
+      if (status.ok()) status = Unpack(bytes, kMaxControlMessage, response);
+      End(response);
+    }
+    void OnHeaders() {
+      {
+        // The reader is in use until then.
+        const absl::MutexLock begun(&beginning);
+      }
+      has_headers = true;
+      const grpc::Status readable = CheckNotCompressed(*context);
+      if (readable.ok()) return reader->Finish(&bytes, &status, tag());
+      // gRPC would unpack the answer together with its status.
+      context->TryCancel();
+      status = readable;
+      End(Response());
+    }
+    void End(const Response& response) {
       done(status, response);
-      delete this;
+      done = nullptr;
+      hurry.reset();
+      ended = true;
+      self.reset();
     }
 
-    const CallQueue::Hurry hurry;
+    absl::optional<CallQueue::Hurry> hurry;
     std::shared_ptr<grpc::ClientContext> context =
         std::make_shared<grpc::ClientContext>();
     Stub stub;
-    std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> reader;
-    Response response;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader;
+    absl::Mutex beginning;
+    bool has_headers = false;
+    bool ended = false;
+    grpc::ByteBuffer bytes;
     grpc::Status status;
     absl::AnyInvocable<void(const grpc::Status&, const Response&)> done;
+    std::shared_ptr<Call> self;  // on the rpc thread, until its end
   };
 
-  auto* call = new Call(queue, channel);
-  const std::shared_ptr<grpc::ClientContext> context = call->context;
-  context->set_deadline(std::chrono::system_clock::now() +
-                        absl::ToChronoMicroseconds(timeout));
+  auto call = std::make_shared<Call>(channel);
+  // Infinite: none. This sum does not overflow; that of std::chrono does.
+  const absl::Time deadline = absl::Now() + timeout;
+  if (deadline != absl::InfiniteFuture()) {
+    call->context->set_deadline(absl::ToChronoTime(deadline));
+  }
   call->done = std::move(done);
-  call->reader = call->stub.PrepareUnaryCall(context.get(), method, request,
-                                             queue.completion_queue());
-  call->reader->StartCall();
-  call->reader->Finish(&call->response, &call->status, call->tag());
-  return CallHandle(context);
+  CallHandle handle(call->context);
+  if (place.queue() != nullptr) {
+    call->self = call;
+    call->hurry.emplace(*place.queue());
+    call->Begin(method, request, place.queue()->completion_queue());
+    return handle;
+  }
+  place.Run([call = std::move(call), method, request] {
+    grpc::CompletionQueue queue;
+    call->Begin(method, request, &queue);
+    void* tag = nullptr;
+    bool ok = false;
+    while (!call->ended && queue.Next(&tag, &ok)) {
+      static_cast<CallQueue::Tag*>(tag)->OnComplete(ok);
+    }
+    queue.Shutdown();
+    while (queue.Next(&tag, &ok)) {
+    }
+  });
+  return handle;
 }
 
 }  // namespace goplugin::internal

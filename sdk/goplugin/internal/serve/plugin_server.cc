@@ -8,9 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 #include "goplugin/internal/channel/server_arguments.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/loop/deadline.h"
 #include "goplugin/internal/serve/port_range.h"
 
 namespace goplugin::internal {
@@ -127,7 +127,7 @@ absl::Status PluginServer::ListenTcp(const ServerPlan& plan) {
 
 bool PluginServer::Shutdown(absl::Duration grace) {
   std::thread stopper([server = server_.get(), stopped = stopped_,
-                       deadline = absl::ToChronoTime(absl::Now() + grace)] {
+                       deadline = DeadlineAfter(grace)] {
     server->Shutdown(deadline);
     stopped->Notify();
   });
