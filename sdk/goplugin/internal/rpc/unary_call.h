@@ -138,18 +138,8 @@ CallHandle StartUnaryCall(
     std::shared_ptr<Call> self;  // on the rpc thread, until its end
   };
 
-<<<<<<< HEAD
   auto call = std::make_shared<Call>(channel);
-  // Infinite: none. This sum does not overflow; that of std::chrono does.
-  const absl::Time deadline = absl::Now() + timeout;
-  if (deadline != absl::InfiniteFuture()) {
-    call->context->set_deadline(absl::ToChronoTime(deadline));
-  }
-=======
-  const auto call = std::make_shared<Call>(queue, channel);
-  call->self = call;
   call->context->set_deadline(DeadlineAfter(timeout));
->>>>>>> w-bytes
   call->done = std::move(done);
   CallHandle handle(call->context);
   if (place.queue() != nullptr) {
