@@ -16,7 +16,7 @@
 #include "goplugin/internal/mux/door.h"
 #include "goplugin/internal/mux/multiplexer.h"
 #include "goplugin/internal/process/unique_fd.h"
-#include "goplugin/internal/tls/socket_address.h"
+#include "goplugin/internal/net/socket_address.h"
 
 namespace goplugin::internal {
 

@@ -15,7 +15,7 @@
 #include "goplugin/endpoint.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/tls/socket_address.h"
+#include "goplugin/internal/net/socket_address.h"
 
 namespace goplugin::internal {
 namespace {
