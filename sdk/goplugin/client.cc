@@ -15,11 +15,11 @@
 #include "goplugin/internal/lifecycle/find_plugin.h"
 #include "goplugin/internal/lifecycle/launch.h"
 #include "goplugin/internal/lifecycle/live_sessions.h"
-#include "goplugin/internal/lifecycle/run_plugin.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/session.h"
-#include "goplugin/internal/lifecycle/spawn_plugin.h"
 #include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/start/run_plugin.h"
+#include "goplugin/internal/start/spawn_plugin.h"
 
 namespace goplugin {
 

@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "goplugin/exit_status.h"
-#include "goplugin/internal/lifecycle/plugin_output.h"
-#include "goplugin/internal/lifecycle/plugin_process.h"
+#include "goplugin/internal/start/plugin_output.h"
+#include "goplugin/internal/start/plugin_process.h"
 
 namespace goplugin::internal {
 

@@ -14,15 +14,15 @@
 #include "absl/types/optional.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/channel/channel.h"
+#include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/handshake/address.h"
 #include "goplugin/internal/handshake/versions.h"
-#include "goplugin/internal/lifecycle/held_plugin_process.h"
 #include "goplugin/internal/lifecycle/join.h"
-#include "goplugin/internal/lifecycle/open_channel.h"
-#include "goplugin/internal/lifecycle/options_check.h"
-#include "goplugin/internal/lifecycle/run_plugin.h"
 #include "goplugin/internal/process/held_process.h"
+#include "goplugin/internal/start/held_plugin_process.h"
+#include "goplugin/internal/start/options_check.h"
+#include "goplugin/internal/start/run_plugin.h"
 
 namespace goplugin::internal {
 namespace {

@@ -10,8 +10,8 @@
 #include "absl/time/time.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/lifecycle/held_plugin_process.h"
-#include "goplugin/internal/lifecycle/process_output.h"
+#include "goplugin/internal/start/held_plugin_process.h"
+#include "goplugin/internal/start/process_output.h"
 
 namespace goplugin::internal {
 

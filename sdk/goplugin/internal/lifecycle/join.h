@@ -10,8 +10,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "goplugin/client_options.h"
+#include "goplugin/internal/connect/connector.h"
 #include "goplugin/internal/handshake/handshake_response.h"
-#include "goplugin/internal/lifecycle/connector.h"
 #include "goplugin/internal/lifecycle/plugin_source.h"
 
 namespace goplugin::internal {

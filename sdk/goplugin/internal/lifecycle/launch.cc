@@ -15,12 +15,12 @@
 #include "absl/time/time.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/channel/channel.h"
+#include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/lifecycle/key_pair_stock.h"
-#include "goplugin/internal/lifecycle/open_channel.h"
-#include "goplugin/internal/lifecycle/options_check.h"
-#include "goplugin/internal/lifecycle/process_output.h"
 #include "goplugin/internal/process/socket_sweep.h"
+#include "goplugin/internal/start/options_check.h"
+#include "goplugin/internal/start/process_output.h"
+#include "goplugin/internal/tls/key_pair_stock.h"
 
 namespace goplugin::internal {
 namespace {

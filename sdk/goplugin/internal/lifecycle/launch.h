@@ -19,15 +19,15 @@
 #include "goplugin/error.h"
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/internal/connect/connector.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/handshake/line_reader.h"
-#include "goplugin/internal/lifecycle/connector.h"
-#include "goplugin/internal/lifecycle/plugin_output.h"
 #include "goplugin/internal/lifecycle/plugin_source.h"
-#include "goplugin/internal/lifecycle/plugin_start.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/start/plugin_output.h"
+#include "goplugin/internal/start/plugin_start.h"
 #include "goplugin/internal/tls/certificate.h"
 
 namespace goplugin::internal {

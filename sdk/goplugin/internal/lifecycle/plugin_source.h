@@ -13,13 +13,13 @@
 #include "goplugin/client_options.h"
 #include "goplugin/internal/broker/address_translation.h"
 #include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/internal/connect/mux_link.h"
 #include "goplugin/internal/handshake/handshake_response.h"
-#include "goplugin/internal/lifecycle/mux_link.h"
-#include "goplugin/internal/lifecycle/plugin_files.h"
-#include "goplugin/internal/lifecycle/plugin_output.h"
-#include "goplugin/internal/lifecycle/plugin_process.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/start/plugin_files.h"
+#include "goplugin/internal/start/plugin_output.h"
+#include "goplugin/internal/start/plugin_process.h"
 
 namespace goplugin::internal {
 

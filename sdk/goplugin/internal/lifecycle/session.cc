@@ -17,10 +17,10 @@
 #include "goplugin/internal/lifecycle/crash.h"
 #include "goplugin/internal/lifecycle/live_sessions.h"
 #include "goplugin/internal/lifecycle/process_control.h"
-#include "goplugin/internal/lifecycle/process_output.h"
 #include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/rpc/health.h"
 #include "goplugin/internal/rpc/stdio_stream.h"
+#include "goplugin/internal/start/process_output.h"
 
 namespace goplugin::internal {
 namespace {

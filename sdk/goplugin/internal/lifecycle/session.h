@@ -16,7 +16,6 @@
 #include "goplugin/client_options.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/exit_status.h"
-#include "goplugin/internal/lifecycle/plugin_output.h"
 #include "goplugin/internal/lifecycle/plugin_source.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/session_broker.h"
@@ -24,6 +23,7 @@
 #include "goplugin/internal/lifecycle/shutdown_ladder.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/rpc/unary_call.h"
+#include "goplugin/internal/start/plugin_output.h"
 #include "goplugin/reattach.h"
 
 namespace goplugin::internal {

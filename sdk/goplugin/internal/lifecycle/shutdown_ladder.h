@@ -13,10 +13,10 @@
 #include "absl/time/time.h"
 #include "goplugin/client_options.h"
 #include "goplugin/exit_status.h"
-#include "goplugin/internal/lifecycle/plugin_process.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/rpc/unary_call.h"
+#include "goplugin/internal/start/plugin_process.h"
 
 namespace goplugin::internal {
 

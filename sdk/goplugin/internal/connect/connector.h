@@ -1,0 +1,103 @@
+#ifndef GOPLUGIN_INTERNAL_CONNECT_CONNECTOR_H_
+#define GOPLUGIN_INTERNAL_CONNECT_CONNECTOR_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/support/status.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/endpoint.h"
+#include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/internal/lifecycle/runtime.h"
+#include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/rpc/unary_call.h"
+#include "goplugin/internal/tls/certificate.h"
+#include "goplugin/internal/tls/probe.h"
+#include "goplugin/wire/health.pb.h"
+
+namespace goplugin::internal {
+
+// What to connect to. A value.
+struct ConnectTarget {
+  // What errors call it: an endpoint, or gRPC's target.
+  std::string name;
+  // Where it can be looked at besides gRPC's way; nullopt when gRPC alone knows
+  // where the target leads.
+  absl::optional<Endpoint> endpoint;
+  // What to do when nobody serves there.
+  std::string nobody_hint;
+  std::shared_ptr<grpc::Channel> channel;
+  bool uses_tls = false;
+  // How connections that are brokered beside it are secured.
+  BrokerSecurity broker_security;
+  // The only certificate that is trusted; nullopt without AutoMTLS.
+  absl::optional<PeerCertificate> announced;
+};
+
+// Brings a channel to readiness, or finds out why it can't be: a health check
+// that fails fast, again and again. Any answer of the server's own is good, an
+// error too: it is reachable. A refused connection is tried again for a while
+// (some plugins print their line before they listen); a TLS failure is final,
+// and is explained by a look at what the server really speaks.
+//
+// Lives on the loop's thread, in a shared_ptr.
+class Connector : public std::enable_shared_from_this<Connector> {
+ public:
+  // How long refused connections are tried again.
+  static constexpr absl::Duration kPatience = absl::Seconds(5);
+
+  using Serving = wire::HealthCheckResponse::ServingStatus;
+  // OK, and what the health service said; or kConnect, kTls, ...
+  using Done = absl::AnyInvocable<void(const absl::Status&, Serving)>;
+
+  Connector(Runtime& runtime, ConnectTarget target, Done done)
+      : runtime_(runtime),
+        target_(std::move(target)),
+        done_(std::move(done)),
+        retry_(runtime.loop()) {}
+
+  // `timeout` bounds everything. `done` is called once, not from inside Start,
+  // unless Cancel comes first.
+  void Start(absl::Duration timeout);
+  // No `done` after it; calls under way end soon.
+  void Cancel();
+  // Whether a call or a probe is still under way. When the last one ends after
+  // Cancel, `on_idle` is called, once.
+  bool busy() const { return busy_; }
+  void set_on_idle(absl::AnyInvocable<void()> on_idle) {
+    on_idle_ = std::move(on_idle);
+  }
+
+ private:
+  void Check();
+  void OnAnswer(const grpc::Status& status, Serving serving);
+  void OnUnavailable();
+  void Probe();
+  void OnProbed(absl::StatusOr<WireKind> probed);
+  void Finish(const absl::Status& status, Serving serving);
+  absl::Status TlsError() const;
+  absl::Status ConnectError() const;
+
+  Runtime& runtime_;
+  const ConnectTarget target_;
+  Done done_;
+  absl::AnyInvocable<void()> on_idle_;
+  Timer retry_;
+  Stopwatch stopwatch_;
+  absl::Duration timeout_;
+  CallHandle call_;
+  grpc::Status last_;
+  bool busy_ = false;
+  bool over_ = false;
+  bool probed_ = false;
+  absl::optional<WireKind> wire_kind_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_CONNECT_CONNECTOR_H_

@@ -1,0 +1,114 @@
+#include "goplugin/internal/connect/open_channel.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/security/server_credentials.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "goplugin/internal/channel/channel.h"
+#include "goplugin/internal/connect/channel_security.h"
+#include "goplugin/internal/error/make_error.h"
+
+namespace goplugin::internal {
+namespace {
+
+InterceptorFactories MakeInterceptors(const ClientOptions& options) {
+  return options.interceptors ? options.interceptors() : InterceptorFactories();
+}
+
+// The name in a target is what its certificate is for, unless it is a path, an
+// address, or the caller says otherwise.
+grpc::ChannelArguments ArgumentsFor(const ClientOptions& options,
+                                    const absl::optional<Endpoint>& endpoint,
+                                    const ChannelSecurity& security) {
+  const bool named = !endpoint.has_value() && options.tls.server_name.empty();
+  return named ? MergeChannelArguments(options.channel_arguments)
+               : MergeChannelArguments(options.channel_arguments,
+                                       security.server_name);
+}
+
+// A channel's credentials can't serve.
+BrokerSecurity DialOnly(
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+  BrokerSecurity broker;
+  broker.channel_credentials = credentials;
+  broker.server_credentials =
+      []() -> absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> {
+    return MakeError(
+        Reason::kBrokerUnsupported,
+        "brokered connections can't be served with channel credentials alone",
+        "attach with TlsMode::kManual or kInsecure in options.tls");
+  };
+  return broker;
+}
+
+}  // namespace
+
+absl::StatusOr<ConnectTarget> OpenPluginChannel(
+    const ClientOptions& options, const absl::optional<KeyPair>& key_pair,
+    const HandshakeResponse& response, const absl::optional<Endpoint>& door) {
+  absl::StatusOr<ChannelSecurity> security =
+      ChooseSecurity(options.tls, key_pair, response);
+  if (!security.ok()) return security.status();
+  ConnectTarget target;
+  target.name = response.endpoint.ToString();
+  target.endpoint = door.value_or(response.endpoint);
+  target.nobody_hint =
+      "nobody serves where the plugin's handshake line points: it must listen "
+      "before it prints the line, and go on listening";
+  target.channel = CreatePluginChannel(
+      ChannelTarget(*target.endpoint), security->credentials,
+      MergeChannelArguments(options.channel_arguments, security->server_name),
+      MakeInterceptors(options));
+  target.uses_tls = security->uses_tls;
+  target.broker_security =
+      SecureBrokeredAlike(*security, options.tls, key_pair);
+  target.announced = std::move(security->announced);
+  return target;
+}
+
+absl::StatusOr<ConnectTarget> OpenTargetChannel(
+    const ClientOptions& options, const std::string& uri,
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+  ChannelSecurity security;
+  security.credentials = credentials;
+  security.uses_tls = credentials != nullptr;
+  if (credentials == nullptr) {
+    absl::StatusOr<ChannelSecurity> chosen =
+        ChooseSecurity(options.tls, absl::nullopt, HandshakeResponse());
+    if (!chosen.ok()) return chosen.status();
+    security = *std::move(chosen);
+  }
+  ConnectTarget target;
+  target.name = uri;
+  target.endpoint = EndpointOfTarget(uri);
+  target.nobody_hint =
+      "nobody serves at that target: start the plugin first, and check the "
+      "target's spelling and the way to it";
+  target.channel =
+      CreatePluginChannel(uri, security.credentials,
+                          ArgumentsFor(options, target.endpoint, security),
+                          MakeInterceptors(options));
+  target.uses_tls = security.uses_tls;
+  if (credentials == nullptr) {
+    target.broker_security =
+        SecureBrokeredAlike(security, options.tls, absl::nullopt);
+  } else {
+    target.broker_security = DialOnly(credentials);
+  }
+  // A new channel has not tried anything yet. The one that gRPC hands out for a
+  // target that it can't parse has failed already.
+  if (target.channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_IDLE) {
+    return MakeError(Reason::kOptions,
+                     absl::StrCat("gRPC can't use the target ", Quote(uri)),
+                     "give a target like unix:/run/kv.sock, dns:///host:443 or "
+                     "ipv4:127.0.0.1:443; gRPC's own log says what is wrong");
+  }
+  return target;
+}
+
+}  // namespace goplugin::internal

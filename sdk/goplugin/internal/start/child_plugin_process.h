@@ -1,0 +1,36 @@
+#ifndef GOPLUGIN_INTERNAL_START_CHILD_PLUGIN_PROCESS_H_
+#define GOPLUGIN_INTERNAL_START_CHILD_PLUGIN_PROCESS_H_
+
+#include <memory>
+
+#include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/process/spawn.h"
+#include "goplugin/internal/start/plugin_process.h"
+#include "goplugin/internal/start/process_output.h"
+
+namespace goplugin::internal {
+
+// A running child, watched: its output until that ends, its exit once. Lives on
+// the loop's thread.
+class ChildPluginProcess final : public PluginProcess {
+ public:
+  ChildPluginProcess(EventLoop& loop, ChildProcess child, Callbacks callbacks);
+
+  bool controllable() const override { return true; }
+  void Signal(int signal) override;
+  void Detach() override;
+
+ private:
+  void WatchExit();
+  void OnMaybeExited();
+
+  EventLoop& loop_;
+  ChildProcess child_;
+  ProcessOutput output_;
+  Timer poll_;
+  std::unique_ptr<DescriptorWatch> watch_;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_START_CHILD_PLUGIN_PROCESS_H_

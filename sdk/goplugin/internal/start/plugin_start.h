@@ -1,0 +1,73 @@
+#ifndef GOPLUGIN_INTERNAL_START_PLUGIN_START_H_
+#define GOPLUGIN_INTERNAL_START_PLUGIN_START_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/client_options.h"
+#include "goplugin/command.h"
+#include "goplugin/internal/broker/address_translation.h"
+#include "goplugin/internal/handshake/environment.h"
+#include "goplugin/internal/lifecycle/runtime.h"
+#include "goplugin/internal/process/socket_directory.h"
+#include "goplugin/internal/start/plugin_process.h"
+#include "goplugin/internal/tls/certificate.h"
+
+namespace goplugin::internal {
+
+// What every start makes first.
+struct StartPreparation {
+  std::unique_ptr<SocketDirectory> directory;
+  // The host's one-time certificate; nullopt where AutoMTLS is off.
+  absl::optional<KeyPair> key_pair;
+  // With the directory's path as this host sees it.
+  ProtocolVariables variables;
+};
+
+// Blocks, but not for long. `user` is whom the plugin runs as, if not as the
+// host.
+absl::StatusOr<StartPreparation> PrepareStart(
+    const ClientOptions& options, const absl::optional<Command::User>& user);
+
+// A plugin that was started and has said nothing yet.
+struct StartedPlugin {
+  // What errors call it.
+  std::string name;
+  MakePluginProcess make_process;
+  std::unique_ptr<SocketDirectory> directory;
+  absl::optional<KeyPair> key_pair;
+  AddressTranslation translation;
+  // What is known of a plugin that did not become ready. May block: for a
+  // callback's thread. Null: nothing more than it says itself.
+  std::function<std::string()> diagnose = nullptr;
+};
+
+struct StartContext {
+  Runtime& runtime;
+  const ClientOptions& options;
+  absl::Duration timeout;
+  // Set from another thread to have the start end soon, in kCancelled.
+  const std::atomic<bool>& abandoned;
+};
+
+// How a launch comes to a running plugin. A value.
+struct PluginStart {
+  // What errors call the plugin until it is started.
+  std::string name;
+  bool has_own_user = false;
+  bool may_outlive = false;
+  // Judges what the caller has given; looks nothing up.
+  std::function<absl::Status(const ClientOptions&)> check;
+  // Blocks: for the spawner's thread. After an error nothing is left.
+  std::function<absl::StatusOr<StartedPlugin>(const StartContext&)> run;
+};
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_START_PLUGIN_START_H_

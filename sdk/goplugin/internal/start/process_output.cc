@@ -1,0 +1,77 @@
+#include "goplugin/internal/start/process_output.h"
+
+#include <sys/stat.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "goplugin/internal/loop/file_tail.h"
+
+namespace goplugin::internal {
+namespace {
+
+// The most that is read after the exit. A pipe holds 64 KiB, 1 MiB at most for
+// ordinary users; more can only come from somebody who still writes.
+constexpr size_t kLastWords = size_t{1024} * 1024;
+
+// A plugin that may outlive its host writes to files. nullptr for what is not
+// there.
+std::unique_ptr<OutputReader> MakeReader(EventLoop& loop, UniqueFd output,
+                                         OutputReader::Callbacks callbacks) {
+  if (!output.valid()) return nullptr;
+  struct stat file = {};
+  fstat(output.get(), &file);
+  if (S_ISREG(file.st_mode) || S_ISCHR(file.st_mode)) {
+    return std::make_unique<FileTail>(loop, output.release(),
+                                      std::move(callbacks));
+  }
+  return std::make_unique<PipeReader>(loop, output.release(),
+                                      std::move(callbacks));
+}
+
+void ReportEnd(PluginProcess::Callbacks& callbacks, absl::string_view stream,
+               int error) {
+  if (error == 0 || callbacks.on_read_error == nullptr) return;
+  callbacks.on_read_error(stream, error);
+}
+
+}  // namespace
+
+ProcessOutput::ProcessOutput(EventLoop& loop, UniqueFd stdout_fd,
+                             UniqueFd stderr_fd,
+                             PluginProcess::Callbacks& callbacks) {
+  stdout_ = MakeReader(
+      loop, std::move(stdout_fd),
+      {[&callbacks](absl::string_view bytes) { callbacks.on_stdout(bytes); },
+       [&callbacks](int error) {
+         ReportEnd(callbacks, "stdout", error);
+         callbacks.on_stdout_end();
+       }});
+  stderr_ = MakeReader(
+      loop, std::move(stderr_fd),
+      {[&callbacks](absl::string_view bytes) { callbacks.on_stderr(bytes); },
+       [&callbacks](int error) { ReportEnd(callbacks, "stderr", error); }});
+}
+
+void ProcessOutput::Drain() {
+  if (stderr_ != nullptr) stderr_->Drain(kLastWords);
+  if (stdout_ != nullptr) stdout_->Drain(kLastWords);
+}
+
+PluginProcess::Callbacks OutputCallbacks(PluginOutput& output) {
+  PluginProcess::Callbacks callbacks;
+  callbacks.on_stdout = [&output](absl::string_view bytes) {
+    output.OnStdout(bytes);
+  };
+  callbacks.on_stdout_end = [] {};
+  callbacks.on_stderr = [&output](absl::string_view bytes) {
+    output.OnStderr(bytes);
+  };
+  callbacks.on_read_error = [&output](absl::string_view stream, int error) {
+    output.OnReadError(stream, error);
+  };
+  return callbacks;
+}
+
+}  // namespace goplugin::internal
