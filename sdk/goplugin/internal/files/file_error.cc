@@ -10,13 +10,20 @@
 #include "goplugin/internal/error/make_error.h"
 
 namespace goplugin::internal {
+
+const char kHintForDescriptors[] =
+    "raise the host's limit of open files (ulimit -n)";
+const char kHintForProc[] =
+    "mount /proc: files are worked on through /proc/self/fd, which is not "
+    "there";
+
 namespace {
 
 const char* HintFor(int error_number) {
   switch (error_number) {
     case EMFILE:
     case ENFILE:
-      return "raise the host's limit of open files (ulimit -n)";
+      return kHintForDescriptors;
     case ENOSPC:
     case EDQUOT:
       return "make room where the socket directory is, or name another place "
@@ -55,9 +62,7 @@ absl::Status ProcFileError(absl::string_view doing, absl::string_view path,
   if (access("/proc/self/fd", X_OK) == 0) {
     return FileError(doing, path, error_number);
   }
-  return Error(doing, path, error_number,
-               "mount /proc: files are worked on through /proc/self/fd, which "
-               "is not there");
+  return Error(doing, path, error_number, kHintForProc);
 }
 
 }  // namespace goplugin::internal

@@ -8,6 +8,10 @@
 
 namespace goplugin::internal {
 
+// Hints that hold wherever the file is.
+extern const char kHintForDescriptors[];
+extern const char kHintForProc[];
+
 // What a failed system call says: "<doing> <path>: <errno's text>".
 std::string FileProblem(absl::string_view doing, absl::string_view path,
                         int error_number);

@@ -13,12 +13,14 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
-#include "goplugin/command.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/files/announced_socket.h"
 #include "goplugin/internal/files/directory.h"
-#include "goplugin/internal/files/mark.h"
+#include "goplugin/internal/files/lending.h"
 #include "goplugin/internal/files/outer_directory.h"
+#include "goplugin/internal/files/output_files.h"
+#include "goplugin/internal/files/places.h"
+#include "goplugin/internal/files/removal.h"
 
 namespace goplugin::internal {
 
@@ -26,7 +28,7 @@ namespace goplugin::internal {
 // directory.
 struct SocketPlace {
   std::shared_ptr<const Directory> directory;
-  // What BindSocket is to be given for a socket here.
+  // For BindSocket.
   mode_t mode = 0600;
 };
 
@@ -35,76 +37,102 @@ struct FilesRequest {
   PlaceRequest place = {};
   // A group, by name or number, that may use the plugin's sockets; "" for none.
   std::string group = {};
-  // The plugin sees only the lent directory, at a path of its own (a runner's):
-  // the host's brokered sockets have to be in it.
-  bool only_lent_is_seen = false;
+  // The plugin finds the lent directory at a path of its own, and nothing
+  // beside it (a runner's): the host's brokered sockets have to be in it.
+  bool sees_only_lent = false;
 };
 
 // Everything that one client has in the file system, for itself and for its
 // plugin: an outer directory (outer_directory.h), and in it
-//   l  lent: the plugin's. Its user's (the host's, or Command::user), 0700;
-//   with
-//      a socket group 0770 and that group's. The plugin makes its sockets here.
-//   d  doors: the host's alone, 0700. Sockets that only this process connects
-//      to.
+//   l  lent: the plugin's, where it makes its sockets. Of its user (the host's,
+//      or Command::user), 0700; with a socket group of that group, 0770.
+//   d  doors: the host's alone, 0700. For sockets that only it connects to.
 //   b  brokered sockets of the host. 0700 where the plugin runs as the host's
-//      user. Where it runs as another or there is a socket group, 0710 with the
-//      plugin's gid or the socket group, and sockets 0666: the directory
-//      decides who gets there, a connect needs write permission on the socket.
-//      Whoever shares that gid is trusted. Never in l, where the plugin could
-//      replace it, but with only_lent_is_seen.
-// and its mark, and output files without a name.
+//      user. Where it runs as another, or there is a socket group: 0710 and of
+//      the plugin's group or the socket group, with sockets of mode 0666. Who
+//      gets as far as there is what the directory decides; a connect needs to
+//      be allowed to write to the socket. Whoever shares that group is trusted.
+//      In l, where the plugin can replace it, only with sees_only_lent.
+//   m  a mark: the plugin may outlive this host (mark.h).
 //
-// Each is made when it is asked for; so is the outer one, and again elsewhere
-// if it is gone when the next is asked for (logind removes XDG_RUNTIME_DIR at
-// logout). What was lent is not made again: the plugin was told its path.
+// Each is made when it is asked for; the outer one, too, and again elsewhere if
+// it is gone by then (logind removes XDG_RUNTIME_DIR at logout). What was lent
+// is not made again, as the plugin was told its path.
 //
-// Shared by all that make sockets for the client. Thread-safe; what makes or
-// removes may block. Removes everything when it goes, as OuterDirectory does:
-// that must not be before the plugin is gone, unless Keep was called.
+// Shared by all that make sockets for a client. Thread-safe; what makes or
+// removes anything may block. When it goes it removes everything, unless that
+// takes longer than kRemovalWait or Keep was called; that must not be before
+// the plugin is gone. In a forked copy of the process it removes nothing.
 class PluginFiles {
  public:
+  // Makes nothing yet.
   static std::shared_ptr<PluginFiles> Create(FilesRequest request);
-  // Of a plugin that another host started and left behind, whose directory
-  // `socket` is in; nullptr if it is in none that may be taken over.
-  static std::shared_ptr<PluginFiles> Adopt(const std::string& socket);
+  // Those of a plugin that another host has left behind: the directory that
+  // `socket` is in, if it is in one that may be taken over, else nothing so
+  // far.
+  static std::shared_ptr<PluginFiles> Adopt(const std::string& socket,
+                                            FilesRequest request);
 
   ~PluginFiles();
   PluginFiles(const PluginFiles&) = delete;
   PluginFiles& operator=(const PluginFiles&) = delete;
 
-  // The lent directory, made by the first call. Errors: kOptions for a group or
-  // a place option that can't be used, kSpawn for a user to whom the host may
-  // give nothing, kTransport when no place will do.
+  // The lent directory, which the first call makes. Errors: kOptions for a
+  // group or a place option that can't be used, kSpawn for a user to whom the
+  // host may give nothing, kTransport when no place will do.
   absl::StatusOr<std::shared_ptr<const Directory>> Lend();
-  // Its path, "" where there is none.
-  std::string lent_path() const;
 
-  // Errors: kTransport; kShutDown once Remove or Keep were called.
+  // Errors: as Lend, and kShutDown once the end has begun.
   absl::StatusOr<SocketPlace> Doors();
   absl::StatusOr<SocketPlace> Brokered();
 
-  // The outer directory, for output files.
-  absl::StatusOr<std::shared_ptr<const OuterDirectory>> Outer();
+  // In the outer directory: see output_files.h. A relative path starts at the
+  // caller's working directory.
+  absl::StatusOr<OutputFiles> OpenOutput(const std::string& stderr_path);
 
-  // Says that the plugin may outlive this host: before it is started without a
-  // pid, then with it.
-  absl::Status MarkOutliving(const Mark& mark);
+  // Writes the mark; once before the plugin is started, without its number (0),
+  // and once with it. Errors: as Lend.
+  absl::Status MarkOutliving(pid_t plugin);
 
   // Remembers the socket that the plugin announced at `endpoint`, if there is
-  // one now; the first that is found counts.
+  // one now. The first that is found counts.
   void Remember(const Endpoint& endpoint);
 
-  // Leaves everything where it is, for a plugin that runs on.
-  void Keep();
+  // Leaves everything where it is, for a plugin that runs on: -1 or its number.
+  void Keep(pid_t plugin);
 
-  // After the plugin's end: removes what it and this host left, until the
-  // deadline. Call it again while it says kMore, or leave the rest to the next
-  // sweep. No place is to be had afterwards.
+  // After the plugin's end: removes what it and this host have left, until the
+  // deadline. While it answers kMore it may be called again; what is left when
+  // the object goes is the next sweep's. One call at a time.
   Removal RemoveSome(absl::Time deadline);
-  // What RemoveSome left where it is, for the log: an announced socket that
-  // could not be proved to be the plugin's. "" for nothing.
+  // After RemoveSome: what was left where it is, for the log; "" for nothing.
   std::string leftover() const;
+
+ private:
+  explicit PluginFiles(FilesRequest request);
+
+  absl::StatusOr<const OuterDirectory*> Outer()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Sharing> FindSharing() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::shared_ptr<const Directory>> LendLocked()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::shared_ptr<const Directory>> MakePlace(
+      const std::string& letter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RemoveAnnounced() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const FilesRequest request_;
+  const pid_t owner_;
+  mutable absl::Mutex mutex_;
+  bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::optional<Sharing> sharing_ ABSL_GUARDED_BY(mutex_);
+  // The last is the one in use; those before it were gone when another was
+  // needed.
+  std::vector<std::unique_ptr<OuterDirectory>> outers_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const Directory> lent_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const Directory> doors_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const Directory> brokered_ ABSL_GUARDED_BY(mutex_);
+  absl::optional<AnnouncedSocket> announced_ ABSL_GUARDED_BY(mutex_);
+  std::string leftover_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace goplugin::internal

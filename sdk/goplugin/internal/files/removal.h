@@ -8,29 +8,26 @@
 
 namespace goplugin::internal {
 
-// How long the end of a client waits for the removal of its files. What is left
-// then goes on later, or is left to the next sweep.
-constexpr absl::Duration kRemovalWait = absl::Seconds(1);
-
 enum class Removal {
   kDone,   // nothing is left
-  kMore,   // the time is over: call again, or leave it to the next sweep
+  kMore,   // the time was over: call again, or leave it to the next sweep
   kStuck,  // something can't be removed: another user's directory, a mount
 };
 
+// At most so many directories are open at once. What is deeper is moved up
+// first, so that trees of any depth can be removed.
+constexpr int kMaxRemovalDepth = 16;
+
 // Removes the subdirectory `name` of `parent` with all that is in it, whoever
-// puts what there meanwhile, until the deadline.
+// puts more there meanwhile, until the deadline.
 //
-// By descriptor, without following links. Directories are entered only if they
-// are this user's or the subdirectory's owner's, and on the same mount: what
-// else a plugin moved there stays, as neither is its own. Of any depth: no more
-// than kMaxRemovalDepth are open at once, what is deeper is moved up first.
-// Only a user's own directory can be removed from /tmp: one that was lent is
-// taken back.
+// By descriptor, without following links or crossing mounts. Directories are
+// entered only if they belong to the tree's own owner (a plugin's user), or to
+// this user and nobody else may write to them: what else is there was moved
+// there, is not the owner's to give away, and stays. Whatever has to be this
+// user's to be removed is made so.
 Removal RemoveTree(const Directory& parent, const std::string& name,
                    absl::Time deadline);
-
-constexpr int kMaxRemovalDepth = 16;
 
 }  // namespace goplugin::internal
 
