@@ -118,7 +118,7 @@ absl::StatusOr<FoundPlugin> StartAndFind(
   found.target = *std::move(target);
   found.target.name = kName;
   found.in_this_process = true;
-  found.files = std::make_unique<internal::PluginFiles>(*std::move(directory));
+  found.files = std::make_shared<internal::PluginFiles>(*std::move(directory));
   found.make_process = [server](EventLoop& loop,
                                 PluginProcess::Callbacks callbacks)
       -> std::unique_ptr<PluginProcess> {

@@ -4,9 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
+#include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "goplugin/error.h"
@@ -104,19 +103,22 @@ absl::Status NoAnswer(const BrokerTarget& target, absl::Duration waited) {
   return MakeError(details);
 }
 
-// An argument that does nothing but live as long as the channel.
-void Keep(std::shared_ptr<Door> door, grpc::ChannelArguments& arguments) {
-  using Kept = std::shared_ptr<Door>;
-  static const grpc_arg_pointer_vtable vtable = {
-      [](void* kept) -> void* { return new Kept(*static_cast<Kept*>(kept)); },
-      [](void* kept) { delete static_cast<Kept*>(kept); },
-      [](void* a, void* b) {
-        const std::less<Door*> less;
-        Door* const left = static_cast<Kept*>(a)->get();
-        Door* const right = static_cast<Kept*>(b)->get();
-        return less(left, right) ? -1 : less(right, left) ? 1 : 0;
-      }};
-  arguments.SetPointerWithVtable("goplugin.door", &door, &vtable);
+// Where gRPC connects to, and what has to live as long as its channel.
+absl::StatusOr<std::string> Prepare(const BrokerTarget& target,
+                                    grpc::ChannelArguments& arguments) {
+  if (target.door != nullptr) {
+    KeepAlive(target.door, arguments);
+    return ChannelTarget(target.endpoint);
+  }
+  absl::StatusOr<std::shared_ptr<const Way>> way =
+      FindWay(target.endpoint, target.peers);
+  if (way.ok()) {
+    KeepAlive(*way, arguments);
+    return ChannelTarget((*way)->endpoint());
+  }
+  if (!MayStillCome(way.status())) return way.status();
+  const absl::Status found = Diagnose(target, absl::ZeroDuration());
+  return found.ok() ? way.status() : found;
 }
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
@@ -125,9 +127,10 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
   const auto deadline =
       std::chrono::system_clock::now() + absl::ToChronoMicroseconds(timeout);
   grpc::ChannelArguments arguments = target.arguments;
-  if (target.door != nullptr) Keep(target.door, arguments);
-  std::shared_ptr<grpc::Channel> channel = CreatePluginChannel(
-      ChannelTarget(target.endpoint), target.credentials, arguments, {});
+  const absl::StatusOr<std::string> place = Prepare(target, arguments);
+  if (!place.ok()) return place.status();
+  std::shared_ptr<grpc::Channel> channel =
+      CreatePluginChannel(*place, target.credentials, arguments, {});
   grpc_connectivity_state state = channel->GetState(/*try_to_connect=*/true);
   // That began to connect. To be told so by a watch takes longer.
   if (state == GRPC_CHANNEL_IDLE) state = channel->GetState(false);

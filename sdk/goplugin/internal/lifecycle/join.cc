@@ -83,7 +83,7 @@ void Join::OnConnected(const absl::Status& status, Connector::Serving serving) {
   if (plugin_.files == nullptr && plugin_.process->controllable() &&
       !plugin_.belongs_to_others) {
     const Endpoint& endpoint = plugin_.response.endpoint;
-    plugin_.files = std::make_unique<PluginFiles>(
+    plugin_.files = std::make_shared<PluginFiles>(
         endpoint.network == Endpoint::Network::kUnix
             ? SocketDirectory::Adopt(endpoint.address)
             : nullptr);

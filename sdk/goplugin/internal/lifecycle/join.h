@@ -24,7 +24,7 @@ struct FoundPlugin {
   // nullptr: what is not seen is not signalled.
   MakePluginProcess make_process;
   // nullptr where the sockets are known by the endpoint alone.
-  std::unique_ptr<PluginFiles> files;
+  std::shared_ptr<PluginFiles> files;
   // The client's end is not the plugin's.
   bool belongs_to_others = false;
   bool can_be_reattached = false;

@@ -2,8 +2,8 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,7 +17,6 @@
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/process/socket_sweep.h"
 #include "goplugin/internal/start/options_check.h"
 #include "goplugin/internal/start/process_output.h"
 #include "goplugin/internal/tls/key_pair_stock.h"
@@ -39,15 +38,36 @@ HandshakePolicy PolicyOf(const ClientOptions& options) {
   return policy;
 }
 
-// A socket that is not there yet may come; anything else at its path never
-// becomes one.
-absl::Status CheckAnnounced(const Endpoint& endpoint) {
-  if (endpoint.network != Endpoint::Network::kUnix) return absl::OkStatus();
-  struct stat file;
-  if (stat(endpoint.address.c_str(), &file) != 0 && errno == ENOENT) {
-    return absl::OkStatus();
+// How often a socket that is not there yet is looked for.
+constexpr absl::Duration kLookAgain = absl::Milliseconds(20);
+
+// What the plugin's user gets to the host's sockets by: nullopt where it is the
+// host's.
+absl::optional<gid_t> GuestGroup(const ClientOptions& options,
+                                 const absl::optional<Command::User>& user,
+                                 const SocketDirectory* lent) {
+  if (user.has_value()) return user->gid;
+  struct stat directory = {};
+  if (options.socket_group.empty() || lent == nullptr ||
+      stat(lent->path().c_str(), &directory) != 0) {
+    return absl::nullopt;
   }
-  return CheckUnixSocket(endpoint.address);
+  return directory.st_gid;
+}
+
+// Doors may be asked for as long as somebody holds a broker.
+MakeDoorSocket DoorMaker(const std::shared_ptr<PluginFiles>& files) {
+  return [weak = std::weak_ptr<PluginFiles>(
+              files)]() -> absl::StatusOr<DoorSocket> {
+    const std::shared_ptr<PluginFiles> held = weak.lock();
+    if (held == nullptr) {
+      return MakeError(Reason::kShutDown, "the client has ended",
+                       "dial while it lives");
+    }
+    absl::StatusOr<SocketPlace> place = held->Doors();
+    if (!place.ok()) return place.status();
+    return MakeDoorSocketIn(*place->directory);
+  };
 }
 
 }  // namespace
@@ -83,7 +103,8 @@ Launch::Launch(const SourceContext& context, PluginStart start)
       quiet_(runtime_.loop()),
       reader_(PolicyOf(options_)) {
   plugin_.name = start_.name;
-  plugin_.has_own_user = start_.has_own_user;
+  plugin_.peers = start_.peers;
+  if (options_.allow_remote_tcp) plugin_.peers.loopback_only = false;
   plugin_.may_outlive = start_.may_outlive;
 }
 
@@ -149,13 +170,23 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
   }
   preparing_ = true;
   plugin_.name = std::move(started->name);
-  plugin_.files = std::make_unique<PluginFiles>(std::move(started->directory));
+  const absl::optional<gid_t> guests =
+      GuestGroup(options_, start_.user, started->directory.get());
+  if (plugin_.peers.user.has_value()) {
+    plugin_.guests = {
+        /*everybody=*/false, {geteuid(), *plugin_.peers.user}, guests};
+  }
+  plugin_.files =
+      std::make_shared<PluginFiles>(std::move(started->directory), guests);
   plugin_.translation = std::move(started->translation);
   key_pair_ = std::move(started->key_pair);
   diagnose_ = std::move(started->diagnose);
   plugin_.process =
       std::move(started->make_process)(runtime_.loop(), ProcessCallbacks());
   if (over_) return plugin_.process->Signal(SIGKILL);
+  if (!start_.user.has_value() && plugin_.peers.user.has_value()) {
+    plugin_.peers.process = plugin_.process->pid();
+  }
   plugin_.timings.spawn = when;
   report_(LaunchPhase::kStarted, when);
 }
@@ -228,6 +259,15 @@ void Launch::OnSlowStart() {
 }
 
 void Launch::OnDeadline() {
+  if (has_line_ && !plugin_.response.endpoint.address.empty()) {
+    return Fail(MakeError(
+        Reason::kConnect,
+        absl::StrCat("no connection to the plugin at ",
+                     plugin_.response.endpoint.ToString(),
+                     " within the start timeout"),
+        "nobody serves where the plugin's handshake line points, or the file "
+        "system there does not answer"));
+  }
   if (has_line_) {
     return Fail(MakeError(
         Reason::kHandshakeTimeout,
@@ -264,36 +304,76 @@ void Launch::Translate(const Endpoint& announced) {
 }
 
 void Launch::OnAddress(const absl::StatusOr<Endpoint>& address) {
-  deadline_.Cancel();
   if (!address.ok()) return Fail(address.status());
   plugin_.response.endpoint = *address;
-  const absl::Status announced = CheckAnnounced(*address);
-  if (!announced.ok()) return Fail(announced);
   plugin_.files->Remember(*address);
   plugin_.timings.line = stopwatch_.Elapsed();
   report_(LaunchPhase::kLine, plugin_.timings.line);
-  Connect(plugin_.response);
+  const absl::StatusOr<bool> multiplexed = Multiplexes();
+  if (!multiplexed.ok()) return Fail(multiplexed.status());
+  since_line_ = Stopwatch();
+  LookThere(*multiplexed);
+}
+
+void Launch::LookThere(bool multiplexed) {
+  ApproachRequest request;
+  request.endpoint = plugin_.response.endpoint;
+  request.peers = plugin_.peers;
+  request.multiplexed = multiplexed;
+  request.make_door = DoorMaker(plugin_.files);
+  AskUser(
+      [request = std::move(request)] {
+        return std::make_shared<absl::StatusOr<Approach>>(
+            FindApproach(request));
+      },
+      [multiplexed](Launch& self,
+                    const std::shared_ptr<absl::StatusOr<Approach>>& found) {
+        if (!self.over_) self.OnLooked(std::move(*found), multiplexed);
+      });
+}
+
+void Launch::OnLooked(absl::StatusOr<Approach> found, bool multiplexed) {
+  if (found.ok()) {
+    deadline_.Cancel();
+    approach_ = *std::move(found);
+    return Connect(plugin_.response, multiplexed);
+  }
+  if (!MayStillCome(found.status())) return Fail(found.status());
+  if (since_line_.Elapsed() < Connector::kPatience) {
+    return quiet_.Start(kLookAgain,
+                        [this, multiplexed] { LookThere(multiplexed); });
+  }
+  Fail(NobodyThere(plugin_.response.endpoint, found.status(),
+                   since_line_.Elapsed()));
+}
+
+absl::StatusOr<bool> Launch::Multiplexes() const {
+  if (options_.multiplex == Multiplex::kNever) return false;
+  if (plugin_.response.multiplex.value_or(false)) return true;
+  if (options_.multiplex == Multiplex::kIfOffered) return false;
+  return MakeError(
+      Reason::kMuxUnsupported,
+      plugin_.response.multiplex.has_value()
+          ? "the plugin says that it does not multiplex"
+          : "the plugin does not say that it multiplexes",
+      "build it with go-plugin 1.6 or later, or with this library; or set "
+      "multiplex to Multiplex::kIfOffered or kNever");
 }
 
 absl::Status Launch::OpenMux() {
-  if (options_.multiplex == Multiplex::kNever) return absl::OkStatus();
-  if (!plugin_.response.multiplex.value_or(false)) {
-    if (options_.multiplex == Multiplex::kIfOffered) return absl::OkStatus();
-    return MakeError(
-        Reason::kMuxUnsupported,
-        plugin_.response.multiplex.has_value()
-            ? "the plugin says that it does not multiplex"
-            : "the plugin does not say that it multiplexes",
-        "build it with go-plugin 1.6 or later, or with this library; or set "
-        "multiplex to Multiplex::kIfOffered or kNever");
-  }
   MuxLink::Callbacks callbacks;
   callbacks.warn = [output = output_](std::string text) {
     output->Note(LogLevel::kWarn, std::move(text));
   };
   callbacks.on_end = [this](const absl::Status& status) { OnMuxEnd(status); };
-  absl::StatusOr<std::unique_ptr<MuxLink>> link = MuxLink::Open(
-      runtime_.loop(), plugin_.response.endpoint, std::move(callbacks));
+  MuxLink::Target target;
+  target.endpoint = plugin_.response.endpoint;
+  target.way = approach_.way;
+  target.peers = plugin_.peers;
+  target.main_door = std::move(approach_.door);
+  target.make_door = DoorMaker(plugin_.files);
+  absl::StatusOr<std::unique_ptr<MuxLink>> link =
+      MuxLink::Open(runtime_.loop(), std::move(target), std::move(callbacks));
   if (!link.ok()) return link.status();
   plugin_.mux = *std::move(link);
   return absl::OkStatus();
@@ -307,13 +387,15 @@ void Launch::OnMuxEnd(const absl::Status& status) {
   });
 }
 
-void Launch::Connect(const HandshakeResponse& response) {
-  const absl::Status multiplexed = OpenMux();
-  if (!multiplexed.ok()) return Fail(multiplexed);
-  absl::optional<Endpoint> door;
-  if (plugin_.mux != nullptr) door = plugin_.mux->main_door();
-  absl::StatusOr<ConnectTarget> target =
-      OpenPluginChannel(options_, key_pair_, response, door);
+void Launch::Connect(const HandshakeResponse& response, bool multiplexed) {
+  if (multiplexed) {
+    const absl::Status opened = OpenMux();
+    if (!opened.ok()) return Fail(opened);
+  }
+  const Endpoint door =
+      multiplexed ? plugin_.mux->main_door() : approach_.way->endpoint();
+  absl::StatusOr<ConnectTarget> target = OpenPluginChannel(
+      options_, key_pair_, response, door, std::move(approach_.way));
   if (!target.ok()) return Fail(target.status());
   plugin_.channel = target->channel;
   plugin_.uses_tls = target->uses_tls;

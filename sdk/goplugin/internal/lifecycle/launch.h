@@ -19,6 +19,7 @@
 #include "goplugin/error.h"
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/internal/connect/approach.h"
 #include "goplugin/internal/connect/connector.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/handshake/line_reader.h"
@@ -59,10 +60,14 @@ class Launch final : public PluginSource,
   void OnLine(const HandshakeResponse& response);
   void Translate(const Endpoint& announced);
   void OnAddress(const absl::StatusOr<Endpoint>& address);
-  // The multiplexed connection, if there is to be one.
+  // Looks at what is at the address, before anything is sent there.
+  void LookThere(bool multiplexed);
+  void OnLooked(absl::StatusOr<Approach> found, bool multiplexed);
+  // Whether all is to go over one connection.
+  absl::StatusOr<bool> Multiplexes() const;
   absl::Status OpenMux();
   void OnMuxEnd(const absl::Status& status);
-  void Connect(const HandshakeResponse& response);
+  void Connect(const HandshakeResponse& response, bool multiplexed);
   void OnConnected(const absl::Status& status, Connector::Serving serving);
   void OnPrepared();
   void HandOver();
@@ -93,6 +98,9 @@ class Launch final : public PluginSource,
 
   HandshakeReader reader_;
   absl::optional<KeyPair> key_pair_;
+  // Between the line and the connection.
+  Stopwatch since_line_;
+  Approach approach_;
   std::shared_ptr<Connector> connector_;
   ReadyPlugin plugin_;
 

@@ -17,6 +17,8 @@
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/net/peer.h"
+#include "goplugin/internal/net/reach.h"
 #include "goplugin/internal/start/plugin_files.h"
 #include "goplugin/internal/start/plugin_output.h"
 #include "goplugin/internal/start/plugin_process.h"
@@ -30,7 +32,7 @@ struct ReadyPlugin {
   // Never null once it is handed over.
   std::unique_ptr<PluginProcess> process;
   // nullptr where the plugin's files are not the client's to remove.
-  std::unique_ptr<PluginFiles> files;
+  std::shared_ptr<PluginFiles> files;
   // nullptr where it is not multiplexed.
   std::unique_ptr<MuxLink> mux;
   HandshakeResponse response;
@@ -40,8 +42,10 @@ struct ReadyPlugin {
   BrokerSecurity broker_security;
   // Of brokered addresses; the response's endpoint is this host's.
   AddressTranslation translation;
-  // It runs as another user than the host.
-  bool has_own_user = false;
+  // Who has to be behind the addresses that it names.
+  PeerRule peers;
+  // Who may connect to this host's sockets for it.
+  GuestList guests;
   // All but `ready`, which the session measures.
   LaunchTimings timings;
   // What its health service said as it was connected to.

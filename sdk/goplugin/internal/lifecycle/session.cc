@@ -162,15 +162,31 @@ void Session::Tell() {
   MakeBroker();
 }
 
+namespace {
+
+// The broker may outlive the files.
+std::function<absl::StatusOr<BrokerDirectory>()> BrokerDirectories(
+    const std::shared_ptr<PluginFiles>& files) {
+  if (files == nullptr) return nullptr;
+  return [weak = std::weak_ptr<PluginFiles>(
+              files)]() -> absl::StatusOr<BrokerDirectory> {
+    const std::shared_ptr<PluginFiles> held = weak.lock();
+    if (held == nullptr) return ShutDownError();
+    absl::StatusOr<SocketPlace> place = held->Brokered();
+    if (!place.ok()) return place.status();
+    return BrokerDirectory{place->directory, place->mode};
+  };
+}
+
+}  // namespace
+
 void Session::MakeBroker() {
   BrokerSetup setup;
   setup.peer = "plugin";
   setup.network = plugin_.response.endpoint.network;
-  if (plugin_.files != nullptr) {
-    setup.sockets.directory = plugin_.files->directory();
-  }
-  setup.sockets.for_group = !options_.socket_group.empty();
-  setup.sockets.for_owner = plugin_.has_own_user;
+  setup.sockets.directory = BrokerDirectories(plugin_.files);
+  setup.sockets.guests = plugin_.guests;
+  setup.peers = plugin_.peers;
   setup.security = std::move(plugin_.broker_security);
   setup.translation = plugin_.translation;
   setup.keep = options_.broker_keep;
@@ -182,6 +198,15 @@ void Session::MakeBroker() {
     return std::make_shared<CallQueue::Hurry>(calls);
   };
   if (plugin_.mux != nullptr) setup.multiplexer = plugin_.mux->multiplexer();
+  // A queue of its own: a sink that is stuck must not be in the way.
+  const auto queue = std::make_shared<CallbackQueue>(runtime_->callbacks(),
+                                                     [](size_t /*dropped*/) {});
+  setup.acceptors = Acceptors::Create(
+      runtime_->loop(),
+      [queue](absl::AnyInvocable<void()> task) {
+        queue->Post(std::move(task));
+      },
+      setup.warn);
   broker_ = std::make_unique<SessionBroker>(std::move(setup));
   if (!plugin_.no_broker.empty()) {
     broker_->End(MakeError(Reason::kBrokerUnsupported, plugin_.no_broker,

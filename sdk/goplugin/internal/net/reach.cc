@@ -86,8 +86,8 @@ absl::StatusOr<UniqueFd> OpenSocketFile(const Endpoint& endpoint) {
 }
 
 // Errors speak of `endpoint`, as the plugin calls it.
-absl::StatusOr<UniqueFd> ConnectAt(const Endpoint& pinned,
-                                   const Endpoint& endpoint) {
+absl::Status Ask(const Endpoint& pinned, const Endpoint& endpoint,
+                 const PeerRule& rule) {
   const auto addresses = SocketAddresses(pinned);
   if (!addresses.ok()) return addresses.status();
   const SocketAddress& address = addresses->front();
@@ -96,7 +96,7 @@ absl::StatusOr<UniqueFd> ConnectAt(const Endpoint& pinned,
   // A unix socket connects at once or not at all.
   if (connection.valid() &&
       connect(connection.get(), address.get(), address.length) == 0) {
-    return connection;
+    return CheckPeer(connection.get(), endpoint, rule);
   }
   if (errno != ENOENT) return ConnectError(endpoint, errno);
   return Refuse(endpoint, "it can't be reached by way of /proc/self/fd",
@@ -144,19 +144,20 @@ absl::Status CheckPeer(int connection, const Endpoint& endpoint,
 }
 
 absl::StatusOr<std::shared_ptr<const Way>> FindWay(const Endpoint& endpoint,
-                                                   const PeerRule& rule) {
+                                                   const PeerRule& rule,
+                                                   Look look) {
   absl::Status status = CheckNamed(endpoint, rule);
   if (!status.ok()) return status;
-  if (endpoint.network != Endpoint::Network::kUnix || !rule.user.has_value()) {
+  const bool is_asked = rule.user.has_value() && look == Look::kNow;
+  if (endpoint.network != Endpoint::Network::kUnix ||
+      (!rule.user.has_value() && look == Look::kNow)) {
     return std::make_shared<const Way>(endpoint, UniqueFd());
   }
   absl::StatusOr<UniqueFd> place = OpenSocketFile(endpoint);
   if (!place.ok()) return place.status();
   Endpoint pinned{Endpoint::Network::kUnix,
                   absl::StrCat("/proc/self/fd/", place->get())};
-  const absl::StatusOr<UniqueFd> connection = ConnectAt(pinned, endpoint);
-  if (!connection.ok()) return connection.status();
-  status = CheckPeer(connection->get(), endpoint, rule);
+  if (is_asked) status = Ask(pinned, endpoint, rule);
   if (!status.ok()) return status;
   return std::make_shared<const Way>(std::move(pinned), *std::move(place));
 }

@@ -32,14 +32,14 @@ struct PeerRule {
   bool asks_nothing() const { return !user.has_value() && !loopback_only; }
 };
 
-// A way to an endpoint that was looked at, and leads nowhere else as long as
-// this object lives, whatever is renamed or put in its place.
+// A way to an endpoint. Of a socket that is looked at it leads nowhere else as
+// long as this object lives, whatever is renamed or put in its place.
 class Way {
  public:
   Way(Endpoint endpoint, UniqueFd place)
       : endpoint_(std::move(endpoint)), place_(std::move(place)) {}
 
-  // What to connect to. Of a socket that was looked at it is its descriptor, in
+  // What to connect to. Of such a socket it is its descriptor, in
   // /proc/self/fd: for this process only.
   const Endpoint& endpoint() const { return endpoint_; }
 
@@ -49,16 +49,22 @@ class Way {
   const UniqueFd place_;
 };
 
-// The way to `endpoint`, if it is as `rule` wants it. A unix socket is asked by
-// a connection that sends nothing; links are followed, for it is the listener
-// that counts.
+// When the listener of a unix socket is looked at.
+enum class Look {
+  kNow,       // by a connection of its own that sends nothing
+  kAtItsUse,  // by CheckPeer: some plugins take one connection only
+};
+
+// The way to `endpoint`, if it is as `rule` wants it. Links are followed, for
+// it is the listener that counts.
 //
 // Errors: kTransport when somebody else listens there, the path is relative (to
 // the plugin's directory, not this process's), no socket is there, or the tcp
 // address is not this machine's; kConnect when nobody listens (yet): see
 // MayStillCome. Blocks as long as the file system does.
 absl::StatusOr<std::shared_ptr<const Way>> FindWay(const Endpoint& endpoint,
-                                                   const PeerRule& rule);
+                                                   const PeerRule& rule,
+                                                   Look look = Look::kNow);
 
 // Whether `error` of FindWay's says only that nobody listens there. Some
 // plugins print their line before they listen.
