@@ -259,14 +259,16 @@ void Launch::OnSlowStart() {
 }
 
 void Launch::OnDeadline() {
+  if (!looked_.ok()) {
+    return Fail(
+        NobodyThere(plugin_.response.endpoint, looked_, since_line_.Elapsed()));
+  }
   if (has_line_ && !plugin_.response.endpoint.address.empty()) {
     return Fail(MakeError(
         Reason::kConnect,
-        absl::StrCat("no connection to the plugin at ",
-                     plugin_.response.endpoint.ToString(),
-                     " within the start timeout"),
-        "nobody serves where the plugin's handshake line points, or the file "
-        "system there does not answer"));
+        absl::StrCat("what is at ", plugin_.response.endpoint.ToString(),
+                     " could not be looked at within the start timeout"),
+        "the file system there does not answer"));
   }
   if (has_line_) {
     return Fail(MakeError(
@@ -339,12 +341,9 @@ void Launch::OnLooked(absl::StatusOr<Approach> found, bool multiplexed) {
     return Connect(plugin_.response, multiplexed);
   }
   if (!MayStillCome(found.status())) return Fail(found.status());
-  if (since_line_.Elapsed() < Connector::kPatience) {
-    return quiet_.Start(kLookAgain,
-                        [this, multiplexed] { LookThere(multiplexed); });
-  }
-  Fail(NobodyThere(plugin_.response.endpoint, found.status(),
-                   since_line_.Elapsed()));
+  looked_ = found.status();
+  if (since_line_.Elapsed() >= Connector::kPatience) return OnDeadline();
+  quiet_.Start(kLookAgain, [this, multiplexed] { LookThere(multiplexed); });
 }
 
 absl::StatusOr<bool> Launch::Multiplexes() const {

@@ -100,6 +100,8 @@ class Launch final : public PluginSource,
   absl::optional<KeyPair> key_pair_;
   // Between the line and the connection.
   Stopwatch since_line_;
+  // Why there is no way to the plugin yet.
+  absl::Status looked_;
   Approach approach_;
   std::shared_ptr<Connector> connector_;
   ReadyPlugin plugin_;
