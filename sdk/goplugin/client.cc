@@ -12,12 +12,14 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
-#include "goplugin/internal/lifecycle/find_plugin.h"
+#include "goplugin/internal/channel/channel.h"
+#include "goplugin/internal/lifecycle/join.h"
 #include "goplugin/internal/lifecycle/launch.h"
 #include "goplugin/internal/lifecycle/live_sessions.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/session.h"
 #include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/start/find_plugin.h"
 #include "goplugin/internal/start/run_plugin.h"
 #include "goplugin/internal/start/spawn_plugin.h"
 
@@ -34,12 +36,17 @@ void Abandon(std::shared_ptr<Session> session) {
   abandoned->push_back(std::move(session));
 }
 
+// False in a forked child.
+bool OfThisProcess() {
+  const absl::optional<ErrorDetails> details =
+      GetErrorDetails(internal::Runtime::CheckProcess());
+  return !details.has_value() || details->reason != Reason::kForked;
+}
+
 absl::Status EndAll(const std::vector<std::shared_ptr<Session>>& sessions,
                     absl::Duration deadline) {
   const internal::Stopwatch stopwatch;
   for (const std::shared_ptr<Session>& session : sessions) {
-    absl::Status status = session->CheckMayBlock();
-    if (!status.ok()) return status;
     session->BeginShutdown();
   }
   for (const std::shared_ptr<Session>& session : sessions) {
@@ -54,17 +61,42 @@ absl::Status EndAll(const std::vector<std::shared_ptr<Session>>& sessions,
   return first;
 }
 
+// Wakes who waits for a launch that was cancelled, when its callback returns.
+class Told {
+ public:
+  explicit Told(const std::weak_ptr<Session>& session) : session_(session) {}
+  ~Told() {
+    if (const auto session = session_.lock()) session->NotifyTold();
+  }
+  Told(const Told&) = delete;
+  Told& operator=(const Told&) = delete;
+
+ private:
+  const std::weak_ptr<Session> session_;
+};
+
 }  // namespace
 
 void LaunchOperation::Cancel() {
+  if (!internal::Runtime::CheckProcess().ok()) return;
   if (std::shared_ptr<Session> session = session_.lock()) {
     session->CancelStart();
   }
 }
 
+absl::Status LaunchOperation::CancelAndWait() {
+  absl::Status status = Session::CheckMayBlock();
+  if (!status.ok()) return status;
+  if (std::shared_ptr<Session> session = session_.lock()) {
+    session->CancelStart();
+    session->WaitUntilTold();
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Client>> Client::Start(
     absl::StatusOr<std::shared_ptr<Session>> created) {
-  absl::Status may_block = Session::CheckThread();
+  absl::Status may_block = Session::CheckMayBlock();
   if (!may_block.ok()) return may_block;
   if (!created.ok()) return created.status();
   std::shared_ptr<Session> session = *std::move(created);
@@ -98,8 +130,10 @@ LaunchOperation Client::StartAsync(
   raw->Start([session = std::move(session),
               done = std::move(done)](absl::Status status) mutable {
     Session* poster = session.get();
-    poster->PostCallback([session = std::move(session), done = std::move(done),
-                          status = std::move(status)]() mutable {
+    poster->PostCompletion([session = std::move(session),
+                            done = std::move(done),
+                            status = std::move(status)]() mutable {
+      const Told told(session);
       if (!status.ok()) {
         session.reset();
         std::move(done)(std::move(status));
@@ -146,34 +180,39 @@ LaunchOperation Client::LaunchAsync(std::shared_ptr<Runner> runner,
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Reattach(
     ReattachConfig config, ClientOptions options) {
-  return Start(Session::Create(internal::ReattachSource(std::move(config)),
-                               std::move(options)));
+  return Start(Session::Create(
+      internal::JoinSource(internal::ReattachSearch(std::move(config))),
+      std::move(options)));
 }
 
 LaunchOperation Client::ReattachAsync(ReattachConfig config,
                                       ClientOptions options,
                                       LaunchCallback done) {
-  return StartAsync(Session::Create(internal::ReattachSource(std::move(config)),
-                                    std::move(options)),
-                    std::move(done));
+  return StartAsync(
+      Session::Create(
+          internal::JoinSource(internal::ReattachSearch(std::move(config))),
+          std::move(options)),
+      std::move(done));
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Reattach(
     ReattachConfig config, std::shared_ptr<Runner> runner,
     ClientOptions options) {
-  return Start(Session::Create(
-      internal::RunnerReattachSource(std::move(config), std::move(runner)),
-      std::move(options)));
+  return Start(
+      Session::Create(internal::JoinSource(internal::RunnerReattachSearch(
+                          std::move(config), std::move(runner))),
+                      std::move(options)));
 }
 
 LaunchOperation Client::ReattachAsync(ReattachConfig config,
                                       std::shared_ptr<Runner> runner,
                                       ClientOptions options,
                                       LaunchCallback done) {
-  return StartAsync(Session::Create(internal::RunnerReattachSource(
-                                        std::move(config), std::move(runner)),
-                                    std::move(options)),
-                    std::move(done));
+  return StartAsync(
+      Session::Create(internal::JoinSource(internal::RunnerReattachSearch(
+                          std::move(config), std::move(runner))),
+                      std::move(options)),
+      std::move(done));
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Attach(std::string target,
@@ -184,18 +223,18 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Attach(std::string target,
 absl::StatusOr<std::unique_ptr<Client>> Client::Attach(
     std::string target, std::shared_ptr<grpc::ChannelCredentials> credentials,
     ClientOptions options) {
-  return Start(Session::Create(
-      internal::AttachSource(std::move(target), std::move(credentials)),
-      std::move(options)));
+  return Start(Session::Create(internal::JoinSource(internal::AttachSearch(
+                                   std::move(target), std::move(credentials))),
+                               std::move(options)));
 }
 
 LaunchOperation Client::AttachAsync(
     std::string target, std::shared_ptr<grpc::ChannelCredentials> credentials,
     ClientOptions options, LaunchCallback done) {
   return StartAsync(
-      Session::Create(
-          internal::AttachSource(std::move(target), std::move(credentials)),
-          std::move(options)),
+      Session::Create(internal::JoinSource(internal::AttachSearch(
+                          std::move(target), std::move(credentials))),
+                      std::move(options)),
       std::move(done));
 }
 
@@ -203,17 +242,19 @@ Client::Client(std::shared_ptr<Session> session)
     : session_(std::move(session)) {}
 
 Client::~Client() {
-  if (session_->forked()) {
+  if (!OfThisProcess()) {
     Abandon(std::move(session_));
     return;
   }
   session_->BeginShutdown();
-  if (!Session::CheckThread().ok()) return;
+  if (!Session::CheckMayBlock().ok()) return;
   session_->WaitForEnd().IgnoreError();
   session_->WaitForLoop();
 }
 
 std::shared_ptr<grpc::Channel> Client::channel() const {
+  // A lock of the session's may be held by a thread that does not exist here.
+  if (!OfThisProcess()) return internal::ShutDownChannel();
   return session_->channel();
 }
 
@@ -224,20 +265,21 @@ absl::Status Client::Ping(absl::Duration timeout) const {
 }
 
 absl::Status Client::Shutdown() {
-  absl::Status status = session_->CheckMayBlock();
+  absl::Status status = Session::CheckMayBlock();
   if (!status.ok()) return status;
   session_->BeginShutdown();
   return session_->WaitForEnd();
 }
 
 void Client::ShutdownAsync(absl::AnyInvocable<void(absl::Status) &&> done) {
-  if (session_->forked()) return std::move(done)(session_->CheckMayBlock());
+  absl::Status usable = internal::Runtime::CheckProcess();
+  if (!usable.ok()) return std::move(done)(std::move(usable));
   session_->OnEnd(std::move(done));
   session_->BeginShutdown();
 }
 
 absl::Status Client::Kill() {
-  absl::Status status = session_->CheckMayBlock();
+  absl::Status status = Session::CheckMayBlock();
   if (status.ok()) status = session_->may_kill();
   if (!status.ok()) return status;
   session_->BeginKill();
@@ -246,6 +288,8 @@ absl::Status Client::Kill() {
 
 absl::Status Client::ShutdownAll(absl::Span<Client* const> clients,
                                  absl::Duration deadline) {
+  absl::Status status = Session::CheckMayBlock();
+  if (!status.ok()) return status;
   std::vector<std::shared_ptr<Session>> sessions(clients.size());
   std::transform(clients.begin(), clients.end(), sessions.begin(),
                  [](const Client* client) { return client->session_; });
@@ -253,6 +297,8 @@ absl::Status Client::ShutdownAll(absl::Span<Client* const> clients,
 }
 
 absl::Status Client::ShutdownAll(absl::Duration deadline) {
+  absl::Status status = Session::CheckMayBlock();
+  if (!status.ok()) return status;
   std::vector<std::shared_ptr<Session>> sessions =
       internal::LiveSessions::All();
   sessions.erase(std::remove_if(sessions.begin(), sessions.end(),
@@ -302,6 +348,7 @@ bool Client::multiplexed() const { return session_->multiplexed(); }
 bool Client::exited() const { return exit_status().has_value(); }
 
 absl::optional<ExitStatus> Client::exit_status() const {
+  if (!OfThisProcess()) return absl::nullopt;
   return session_->exit_status();
 }
 
@@ -311,7 +358,7 @@ absl::StatusOr<ExitStatus> Client::WaitForExit(absl::Duration timeout) const {
 
 void Client::OnExit(
     absl::AnyInvocable<void(ExitStatus, absl::Status) &&> callback) {
-  session_->OnExit(std::move(callback));
+  if (OfThisProcess()) session_->OnExit(std::move(callback));
 }
 
 absl::Status Client::Explain(const grpc::Status& status) const {

@@ -48,6 +48,13 @@ class LaunchOperation {
   // called. Thread-safe, never blocks.
   void Cancel();
 
+  // The same, and waits until nothing of the launch is left and its callback
+  // has returned; for one that is over, until that. At most
+  // options.shutdown.kill_timeout and a second, and what the callback takes.
+  // Errors: kWrongThread in a callback of this library, where the launch is not
+  // cancelled; kForked.
+  absl::Status CancelAndWait();
+
  private:
   friend class Client;
   explicit LaunchOperation(std::weak_ptr<internal::Session> session)
@@ -72,8 +79,14 @@ class LaunchOperation {
 // Lifetime: stubs and channels may outlive the client; their calls fail once
 // the plugin is gone. A launched plugin never outlives the client, nor the
 // process it was launched from (SIGKILL included), unless its command says so.
-// Fork: in a child that the host forked, methods fail with Reason::kForked and
-// the destructor does nothing: the plugin belongs to the parent.
+// Fork: in a child of a process that has used this library, methods fail with
+// Reason::kForked at once, those that launch too, and the destructor does
+// nothing: the plugin belongs to the parent. Exec first.
+// Exit: when main returns or exit() is called, clients and launches that are
+// left are ended within the times of their ShutdownOptions, and nothing of the
+// host's is called any more, callbacks of launches and sinks included; methods
+// then answer kShutDown. After _exit, quick_exit or a signal the kernel ends
+// the plugins, and the next launch of this user removes what they left.
 // Errors: see error.h; each status has a reason, evidence and a hint. Nothing
 // throws.
 class Client {
@@ -215,8 +228,8 @@ class Client {
   static absl::Status ShutdownAll(
       absl::Span<const std::unique_ptr<Client>> clients,
       absl::Duration deadline);
-  // The same for every client of this process that is ready and has not ended.
-  // Launches under way are not waited for. In a forked child there are none.
+  // The same for every client of this process that has not ended. Launches
+  // under way are cancelled.
   static absl::Status ShutdownAll(absl::Duration deadline);
   // SIGKILL at once, and waits until the plugin is gone and swept up. Errors:
   // kNoProcessControl when the process is out of reach or not this client's to

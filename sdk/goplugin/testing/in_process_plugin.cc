@@ -13,12 +13,10 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/error.h"
-#include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/handshake/versions.h"
 #include "goplugin/internal/lifecycle/join.h"
-#include "goplugin/internal/lifecycle/plugin_source.h"
 #include "goplugin/internal/lifecycle/session.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/process/socket_directory.h"
@@ -30,7 +28,6 @@
 namespace goplugin::testing {
 namespace {
 
-using internal::ConnectTarget;
 using internal::EventLoop;
 using internal::FoundPlugin;
 using internal::MakeError;
@@ -98,7 +95,8 @@ absl::Status CheckLaunch(InProcessServer& server,
 }
 
 absl::StatusOr<FoundPlugin> StartAndFind(
-    const std::shared_ptr<InProcessServer>& server, ClientOptions options) {
+    const std::shared_ptr<InProcessServer>& server,
+    const ClientOptions& options) {
   absl::Status status = CheckLaunch(*server, options);
   if (!status.ok()) return status;
   absl::StatusOr<std::unique_ptr<SocketDirectory>> directory =
@@ -108,15 +106,10 @@ absl::StatusOr<FoundPlugin> StartAndFind(
   if (!status.ok()) return status;
 
   FoundPlugin found;
+  found.name = kName;
   found.response.app_version = server->options().protocol_version;
   found.response.endpoint = server->endpoint();
-  options.tls = TlsOptions();
-  options.tls.mode = TlsMode::kInsecure;
-  absl::StatusOr<ConnectTarget> target =
-      internal::OpenPluginChannel(options, absl::nullopt, found.response);
-  if (!target.ok()) return target.status();
-  found.target = *std::move(target);
-  found.target.name = kName;
+  found.insecure = true;
   found.in_this_process = true;
   found.files = std::make_shared<internal::PluginFiles>(*std::move(directory));
   found.make_process = [server](EventLoop& loop,
@@ -137,14 +130,13 @@ InProcessPlugin::~InProcessPlugin() { server_->EndAndWait(); }
 
 absl::StatusOr<std::unique_ptr<Client>> InProcessPlugin::Launch(
     ClientOptions options) {
-  const internal::MakeSource source =
-      [server = server_](const internal::SourceContext& context) {
-        return std::make_shared<internal::Join>(
-            context, [server, options = context.options] {
-              return StartAndFind(server, options);
-            });
-      };
-  return Client::Start(internal::Session::Create(source, std::move(options)));
+  internal::PluginSearch search = [server = server_](
+                                      const ClientOptions& options,
+                                      internal::CallbackPool& /*pool*/) {
+    return StartAndFind(server, options);
+  };
+  return Client::Start(internal::Session::Create(
+      internal::JoinSource(std::move(search)), std::move(options)));
 }
 
 void InProcessPlugin::WriteStderr(absl::string_view text) {

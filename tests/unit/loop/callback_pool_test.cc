@@ -16,13 +16,15 @@
 namespace goplugin::internal {
 namespace {
 
+constexpr size_t kMaxThreads = 8;
+
 std::shared_ptr<CallbackQueue> MakeQueue(CallbackPool& pool) {
   return std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {});
 }
 
 TEST(CallbackPoolTest, OneQueueRunsInOrderOneAtATime) {
   EventLoop loop;
-  CallbackPool pool(loop);
+  CallbackPool pool(loop, "goplugin-call", kMaxThreads);
   const auto queue = MakeQueue(pool);
   constexpr int kCount = 1000;
   std::vector<int> order;
@@ -38,7 +40,7 @@ TEST(CallbackPoolTest, OneQueueRunsInOrderOneAtATime) {
 
 TEST(CallbackPoolTest, CallbacksRunOnSdkThreads) {
   EventLoop loop;
-  CallbackPool pool(loop);
+  CallbackPool pool(loop, "goplugin-call", kMaxThreads);
   const auto queue = MakeQueue(pool);
   bool on_sdk_thread = false;
   absl::Notification done;
@@ -55,9 +57,9 @@ TEST(CallbackPoolTest, CallbacksRunOnSdkThreads) {
 // still served.
 TEST(CallbackPoolTest, StuckCallbacksDelayNobodyElse) {
   EventLoop loop;
-  CallbackPool pool(loop);
+  CallbackPool pool(loop, "goplugin-call", kMaxThreads);
   absl::Notification release;
-  constexpr int kStuck = CallbackPool::kMaxThreads - 1;
+  constexpr int kStuck = kMaxThreads - 1;
   absl::BlockingCounter stuck(kStuck);
   std::vector<std::shared_ptr<CallbackQueue>> queues;
   for (int i = 0; i < kStuck; ++i) {
@@ -81,7 +83,7 @@ TEST(CallbackPoolTest, StuckCallbacksDelayNobodyElse) {
 // completions are never lost.
 TEST(CallbackPoolTest, TooMuchOutputDropsTheOldestAndSaysSo) {
   EventLoop loop;
-  CallbackPool pool(loop);
+  CallbackPool pool(loop, "goplugin-call", kMaxThreads);
   size_t dropped = 0;
   const auto queue = std::make_shared<CallbackQueue>(
       pool, [&dropped](size_t count) { dropped += count; });
@@ -116,7 +118,7 @@ TEST(CallbackPoolTest, TheEndRunsWhatWasPosted) {
   int ran = 0;
   {
     EventLoop loop;
-    CallbackPool pool(loop);
+    CallbackPool pool(loop, "goplugin-call", kMaxThreads);
     const auto queue = MakeQueue(pool);
     for (int i = 0; i < 100; ++i) queue->Post([&ran] { ++ran; });
   }

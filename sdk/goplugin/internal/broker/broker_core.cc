@@ -349,7 +349,7 @@ absl::Status BrokerCore::CheckMayBlock() const {
   if (getpid() != owner_) {
     return MakeError(
         Reason::kForked, "this broker belongs to the parent process",
-        "a forked child must launch plugins of its own, or exec first");
+        "exec first, or fork before the first plugin is launched");
   }
   if (!OnSdkThread()) return absl::OkStatus();
   return MakeError(

@@ -33,20 +33,26 @@ ErrorDetails Failed(const BrokerTarget& target, Reason reason,
   return details;
 }
 
+// Whether there is a socket at all.
+absl::Status DiagnoseFile(const BrokerTarget& target, absl::Duration waited) {
+  if (target.endpoint.network != Endpoint::Network::kUnix) {
+    return absl::OkStatus();
+  }
+  const absl::Status socket = CheckUnixSocket(target.endpoint.address);
+  if (socket.ok()) return absl::OkStatus();
+  ErrorDetails details = Failed(target, Reason::kConnect, waited);
+  details.evidence.emplace_back(GetErrorDetails(socket)->what);
+  details.hint = absl::StrCat(
+      "the ", target.peer,
+      " must serve from before it announces the id "
+      "until it was dialled; its socket must be visible to this process");
+  return MakeError(details);
+}
+
 // What the endpoint itself has to say; OK when it looks as it should.
 absl::Status Diagnose(const BrokerTarget& target, absl::Duration waited) {
-  if (target.endpoint.network == Endpoint::Network::kUnix) {
-    absl::Status socket = CheckUnixSocket(target.endpoint.address);
-    if (!socket.ok()) {
-      ErrorDetails details = Failed(target, Reason::kConnect, waited);
-      details.evidence.emplace_back(GetErrorDetails(socket)->what);
-      details.hint = absl::StrCat(
-          "the ", target.peer,
-          " must serve from before it announces the id "
-          "until it was dialled; its socket must be visible to this process");
-      return MakeError(details);
-    }
-  }
+  const absl::Status file = DiagnoseFile(target, waited);
+  if (!file.ok()) return file;
   absl::StatusOr<WireKind> seen = ProbeEndpoint(target.endpoint, kProbeTimeout);
   if (!seen.ok()) {
     ErrorDetails details = Failed(target, Reason::kConnect, waited);
@@ -110,6 +116,11 @@ absl::StatusOr<std::string> Prepare(const BrokerTarget& target,
     KeepAlive(target.door, arguments);
     return ChannelTarget(target.endpoint);
   }
+  absl::Status status = CheckNamed(target.endpoint, target.peers);
+  if (status.ok() && target.peers.user.has_value()) {
+    status = DiagnoseFile(target, absl::ZeroDuration());
+  }
+  if (!status.ok()) return status;
   absl::StatusOr<std::shared_ptr<const Way>> way =
       FindWay(target.endpoint, target.peers);
   if (way.ok()) {

@@ -27,7 +27,7 @@ absl::Status CheckAnnounced(const Endpoint& endpoint) {
 
 }  // namespace
 
-absl::StatusOr<Approach> FindApproach(const ApproachRequest& request) {
+absl::StatusOr<PluginApproach> FindApproach(const ApproachRequest& request) {
   absl::Status status = CheckNamed(request.endpoint, request.peers);
   if (status.ok()) status = CheckAnnounced(request.endpoint);
   if (!status.ok()) return status;
@@ -35,7 +35,7 @@ absl::StatusOr<Approach> FindApproach(const ApproachRequest& request) {
       FindWay(request.endpoint, request.peers,
               request.multiplexed ? Look::kAtItsUse : Look::kNow);
   if (!way.ok()) return way.status();
-  Approach approach;
+  PluginApproach approach;
   approach.way = *std::move(way);
   if (!request.multiplexed) return approach;
   absl::StatusOr<DoorSocket> door = request.make_door();

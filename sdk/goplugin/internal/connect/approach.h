@@ -25,7 +25,7 @@ struct ApproachRequest {
 };
 
 // What came of it.
-struct Approach {
+struct PluginApproach {
   std::shared_ptr<const Way> way;
   // Multiplexed only.
   DoorSocket door = {};
@@ -34,7 +34,7 @@ struct Approach {
 // Blocks as the file system does: for a thread of the pool. Errors: FindWay's,
 // kTransport for a path where no socket is or a door that can't be made. After
 // one of MayStillCome it is worth trying again, for a while.
-absl::StatusOr<Approach> FindApproach(const ApproachRequest& request);
+absl::StatusOr<PluginApproach> FindApproach(const ApproachRequest& request);
 
 // The error of a plugin whose socket did not come, `last` the last attempt's.
 absl::Status NobodyThere(const Endpoint& endpoint, const absl::Status& last,

@@ -50,27 +50,23 @@ void Connector::Cancel() {
 }
 
 void Connector::Check() {
-  busy_ = true;
   const absl::Duration remaining = stopwatch_.Remaining(timeout_);
-  call_ = CheckHealth(runtime_.calls(), target_.channel,
-                      probed_ ? remaining : std::min(remaining, kFirstCheck),
-                      [self = shared_from_this()](const grpc::Status& status,
-                                                  Serving serving) mutable {
-                        // Handed on, not shared: timers must be destroyed on
-                        // the loop.
-                        EventLoop& loop = self->runtime_.loop();
-                        loop.Post([self = std::move(self), status, serving] {
-                          self->OnAnswer(status, serving);
-                        });
-                      });
+  call_ = CheckHealth(
+      threads_.calls, target_.channel,
+      probed_ ? remaining : std::min(remaining, kFirstCheck),
+      [self = shared_from_this(), work = threads_.begin_work()](
+          const grpc::Status& status, Serving serving) mutable {
+        // Handed on, not shared: timers must be destroyed on the loop.
+        EventLoop& loop = self->threads_.loop;
+        loop.Post([self = std::move(self), work = std::move(work), status,
+                   serving] { self->OnAnswer(status, serving); });
+      });
 }
 
 void Connector::OnAnswer(const grpc::Status& status, Serving serving) {
-  busy_ = false;
-  if (over_) {
-    if (on_idle_) on_idle_();
-    return;
-  }
+  // It holds the channel.
+  call_ = CallHandle();
+  if (over_) return;
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
       last_ = status;
@@ -107,11 +103,10 @@ void Connector::OnUnavailable() {
 void Connector::Probe() {
   probed_ = true;
   if (!target_.endpoint.has_value()) return Check();
-  busy_ = true;
-  runtime_.spawner().Post([self = shared_from_this()]() mutable {
+  threads_.steps->Post([self = shared_from_this()]() mutable {
     absl::StatusOr<WireKind> kind =
         ProbeEndpoint(*self->target_.endpoint, kProbeTimeout);
-    EventLoop& loop = self->runtime_.loop();
+    EventLoop& loop = self->threads_.loop;
     loop.Post([self = std::move(self), kind = std::move(kind)]() mutable {
       self->OnProbed(std::move(kind));
     });
@@ -119,11 +114,7 @@ void Connector::Probe() {
 }
 
 void Connector::OnProbed(absl::StatusOr<WireKind> probed) {
-  busy_ = false;
-  if (over_) {
-    if (on_idle_) on_idle_();
-    return;
-  }
+  if (over_) return;
   if (probed.ok()) wire_kind_ = *std::move(probed);
   OnUnavailable();
 }

@@ -4,6 +4,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/support/status.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,8 +14,10 @@
 #include "absl/types/optional.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/broker/broker_core.h"
-#include "goplugin/internal/lifecycle/runtime.h"
+#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/unary_call.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/tls/probe.h"
@@ -55,23 +58,25 @@ class Connector : public std::enable_shared_from_this<Connector> {
   // OK, and what the health service said; or kConnect, kTls, ...
   using Done = absl::AnyInvocable<void(const absl::Status&, Serving)>;
 
-  Connector(Runtime& runtime, ConnectTarget target, Done done)
-      : runtime_(runtime),
+  // What it works on, and what it holds of its owner while it does.
+  struct Threads {
+    EventLoop& loop;
+    CallQueue& calls;
+    std::shared_ptr<CallbackQueue> steps;
+    std::function<std::shared_ptr<void>()> begin_work;
+  };
+
+  Connector(Threads threads, ConnectTarget target, Done done)
+      : threads_(std::move(threads)),
         target_(std::move(target)),
         done_(std::move(done)),
-        retry_(runtime.loop()) {}
+        retry_(threads_.loop) {}
 
   // `timeout` bounds everything. `done` is called once, not from inside Start,
   // unless Cancel comes first.
   void Start(absl::Duration timeout);
   // No `done` after it; calls under way end soon.
   void Cancel();
-  // Whether a call or a probe is still under way. When the last one ends after
-  // Cancel, `on_idle` is called, once.
-  bool busy() const { return busy_; }
-  void set_on_idle(absl::AnyInvocable<void()> on_idle) {
-    on_idle_ = std::move(on_idle);
-  }
 
  private:
   void Check();
@@ -83,16 +88,14 @@ class Connector : public std::enable_shared_from_this<Connector> {
   absl::Status TlsError() const;
   absl::Status ConnectError() const;
 
-  Runtime& runtime_;
+  const Threads threads_;
   const ConnectTarget target_;
   Done done_;
-  absl::AnyInvocable<void()> on_idle_;
   Timer retry_;
   Stopwatch stopwatch_;
   absl::Duration timeout_;
   CallHandle call_;
   grpc::Status last_;
-  bool busy_ = false;
   bool over_ = false;
   bool probed_ = false;
   absl::optional<WireKind> wire_kind_;

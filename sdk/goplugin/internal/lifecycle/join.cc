@@ -9,125 +9,204 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "goplugin/error.h"
+#include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/lifecycle/steps.h"
 #include "goplugin/internal/start/held_plugin_process.h"
-#include "goplugin/internal/start/process_output.h"
 
 namespace goplugin::internal {
+namespace {
 
-Join::Join(const SourceContext& context, Search search)
-    : runtime_(context.runtime),
-      options_(context.options),
-      output_(context.output),
-      report_(context.report),
-      stopwatch_(context.stopwatch),
-      search_(std::move(search)) {}
+// By target or by endpoint, as the plugin is known.
+absl::StatusOr<ConnectTarget> OpenChannel(ClientOptions options,
+                                          const FoundPlugin& found) {
+  if (found.insecure) {
+    options.tls = TlsOptions();
+    options.tls.mode = TlsMode::kInsecure;
+  }
+  absl::StatusOr<ConnectTarget> target =
+      found.target.has_value()
+          ? OpenTargetChannel(options, *found.target, found.credentials)
+          : OpenPluginChannel(options, absl::nullopt, found.response);
+  if (!target.ok()) return target;
+  if (!found.name.empty()) target->name = found.name;
+  if (!found.nobody_hint.empty()) target->nobody_hint = found.nobody_hint;
+  return target;
+}
+
+}  // namespace
+
+MakeSource JoinSource(PluginSearch search) {
+  return [search = std::move(search)](const SourceContext& context) {
+    return std::make_shared<Join>(context, search);
+  };
+}
+
+Join::Join(const SourceContext& context, PluginSearch search)
+    : context_(context),
+      search_(std::move(search)),
+      deadline_(context.runtime.loop()) {}
 
 void Join::Start(Done done) {
   done_ = std::move(done);
-  searching_ = true;
-  runtime_.spawner().Post([self = shared_from_this()]() mutable {
-    absl::StatusOr<FoundPlugin> found = self->search_();
-    // Handed on, not shared: timers must be destroyed on the loop.
-    EventLoop& loop = self->runtime_.loop();
-    loop.Post([self = std::move(self), found = std::move(found)]() mutable {
-      self->OnFound(std::move(found));
-    });
-  });
+  context_.runtime.loop().Post([self = shared_from_this()] { self->Begin(); });
+}
+
+void Join::Begin() {
+  if (state_ != State::kSearching) return;
+  context_.keeper->set_events(
+      {/*on_exit=*/[this](ExitStatus /*status*/) { OnExit(); },
+       /*on_closing=*/nullptr, /*on_disconnect=*/nullptr,
+       /*on_ended=*/[this] { OnEnded(); }});
+  deadline_.Start(context_.stopwatch.Remaining(context_.options.start_timeout),
+                  [this] { OnDeadline(); });
+  TakeStep(
+      context_.steps, context_.runtime.loop(), weak_from_this(),
+      [search = search_, options = context_.options,
+       &pool = context_.runtime.work()] {
+        return Search(search, options, pool);
+      },
+      [](Join& self, absl::StatusOr<Found> found) {
+        self.OnFound(std::move(found));
+      });
+}
+
+absl::StatusOr<Join::Found> Join::Search(const PluginSearch& search,
+                                         const ClientOptions& options,
+                                         CallbackPool& pool) {
+  absl::StatusOr<FoundPlugin> plugin = search(options, pool);
+  if (!plugin.ok()) return plugin.status();
+  absl::StatusOr<ConnectTarget> target = OpenChannel(options, *plugin);
+  if (!target.ok()) return target.status();
+  return Found{*std::move(plugin), *std::move(target)};
 }
 
 void Join::Cancel() {
-  if (over_) return;
   Fail(MakeError(Reason::kCancelled, "the way to the plugin was cancelled",
                  "LaunchOperation::Cancel was called by this host"));
 }
 
-void Join::OnFound(absl::StatusOr<FoundPlugin> found) {
-  searching_ = false;
-  if (over_) return ConcludeFailure();
+void Join::OnDeadline() {
+  Fail(MakeError(Reason::kReattachNotFound,
+                 "the plugin was not found within the start timeout",
+                 "raise start_timeout; a runner's Attach and the host's "
+                 "interceptors must return soon"));
+}
+
+void Join::OnFound(absl::StatusOr<Found> found) {
+  if (state_ != State::kSearching) return;
   if (!found.ok()) return Fail(found.status());
-  if (!found->note.empty()) output_->Note(LogLevel::kWarn, found->note);
-  plugin_.name = found->target.name;
-  plugin_.response = std::move(found->response);
-  plugin_.channel = found->target.channel;
-  plugin_.uses_tls = found->target.uses_tls;
-  plugin_.broker_security = std::move(found->target.broker_security);
-  plugin_.belongs_to_others = found->belongs_to_others;
-  plugin_.can_be_reattached = found->can_be_reattached;
-  plugin_.may_outlive = true;
-  plugin_.in_this_process = found->in_this_process;
-  plugin_.files = std::move(found->files);
-  plugin_.no_broker = std::move(found->no_broker);
-  if (found->make_process != nullptr) {
-    PluginProcess::Callbacks callbacks = OutputCallbacks(*output_);
-    callbacks.on_exit = [this](ExitStatus /*status*/) { OnExit(); };
-    plugin_.process =
-        std::move(found->make_process)(runtime_.loop(), std::move(callbacks));
-  } else {
-    plugin_.process = std::make_unique<UnseenPluginProcess>();
+  state_ = State::kConnecting;
+  // The connector has the same deadline, and tells more.
+  deadline_.Start(
+      context_.stopwatch.Remaining(context_.options.start_timeout) + kBackstop,
+      [this] { OnDeadline(); });
+  FoundPlugin& plugin = found->plugin;
+  ConnectTarget& target = found->target;
+  if (!plugin.note.empty()) {
+    context_.output->Note(LogLevel::kWarn, plugin.note);
   }
-  plugin_.timings.spawn = stopwatch_.Elapsed();
+  plugin_.name = target.name;
+  plugin_.response = std::move(plugin.response);
+  if (plugin.target.has_value()) {
+    plugin_.response.endpoint = target.endpoint.value_or(
+        Endpoint{Endpoint::Network::kTcp, *plugin.target});
+  }
+  plugin_.uses_tls = target.uses_tls;
+  plugin_.broker_security = std::move(target.broker_security);
+  plugin_.belongs_to_others = plugin.belongs_to_others;
+  plugin_.can_be_reattached = plugin.can_be_reattached;
+  plugin_.may_outlive = true;
+  plugin_.in_this_process = plugin.in_this_process;
+  plugin_.no_broker = std::move(plugin.no_broker);
+  context_.keeper->KeepFiles(std::move(plugin.files));
+  context_.keeper->KeepChannel(target.channel);
+  KeepProcess(std::move(plugin.make_process));
+  plugin_.timings.spawn = context_.stopwatch.Elapsed();
   plugin_.timings.line = plugin_.timings.spawn;
-  report_(LaunchPhase::kStarted, plugin_.timings.spawn);
+  context_.report(LaunchPhase::kStarted, plugin_.timings.spawn);
   connector_ = std::make_shared<Connector>(
-      runtime_, std::move(found->target),
+      ThreadsFor(context_), std::move(target),
       [this](const absl::Status& status, Connector::Serving serving) {
         OnConnected(status, serving);
       });
-  connector_->Start(stopwatch_.Remaining(options_.start_timeout));
+  connector_->Start(
+      context_.stopwatch.Remaining(context_.options.start_timeout));
+}
+
+void Join::KeepProcess(MakePluginProcess make_process) {
+  if (make_process == nullptr) {
+    return context_.keeper->KeepProcess(
+        std::make_unique<UnseenPluginProcess>());
+  }
+  context_.keeper->KeepProcess(std::move(make_process)(
+      context_.runtime.loop(),
+      context_.keeper->ProcessCallbacks(*context_.output)));
 }
 
 void Join::OnConnected(const absl::Status& status, Connector::Serving serving) {
+  if (state_ != State::kConnecting) return;
   if (!status.ok()) return Fail(status);
-  over_ = true;
-  if (plugin_.files == nullptr && plugin_.process->controllable() &&
-      !plugin_.belongs_to_others) {
-    const Endpoint& endpoint = plugin_.response.endpoint;
-    plugin_.files = std::make_shared<PluginFiles>(
-        endpoint.network == Endpoint::Network::kUnix
-            ? SocketDirectory::Adopt(endpoint.address)
-            : nullptr);
-    plugin_.files->Remember(endpoint);
-  }
   plugin_.is_serving = serving != wire::HealthCheckResponse::NOT_SERVING;
-  plugin_.timings.connect = stopwatch_.Elapsed();
-  report_(LaunchPhase::kConnected, plugin_.timings.connect);
-  Done done = std::exchange(done_, nullptr);
-  std::move(done)(std::move(plugin_));
+  plugin_.timings.connect = context_.stopwatch.Elapsed();
+  context_.report(LaunchPhase::kConnected, plugin_.timings.connect);
+  AdoptFiles();
+}
+
+// Of a plugin that this client will end.
+void Join::AdoptFiles() {
+  const PluginKeeper& keeper = *context_.keeper;
+  if (keeper.files() != nullptr || !keeper.process()->controllable() ||
+      plugin_.belongs_to_others) {
+    return HandOver();
+  }
+  TakeStep(
+      context_.steps, context_.runtime.loop(), weak_from_this(),
+      [endpoint = plugin_.response.endpoint] {
+        auto files = std::make_shared<PluginFiles>(
+            endpoint.network == Endpoint::Network::kUnix
+                ? SocketDirectory::Adopt(endpoint.address)
+                : nullptr);
+        files->Remember(endpoint);
+        return files;
+      },
+      [](Join& self, std::shared_ptr<PluginFiles> files) {
+        if (self.state_ != State::kConnecting) return;
+        self.context_.keeper->KeepFiles(std::move(files));
+        self.HandOver();
+      });
+}
+
+void Join::HandOver() {
+  state_ = State::kOver;
+  deadline_.Cancel();
+  connector_.reset();
+  std::move(done_)(std::move(plugin_));
 }
 
 void Join::OnExit() {
-  if (over_) return;
   Fail(MakeError(Reason::kReattachNotFound,
                  "the plugin to reattach to ended meanwhile",
                  "start it again, and use the new reattach config"));
 }
 
 void Join::Fail(const absl::Status& status) {
-  over_ = true;
+  if (state_ == State::kEnding || state_ == State::kOver) return;
+  state_ = State::kEnding;
+  deadline_.Cancel();
   ErrorDetails details = GetErrorDetails(status).value_or(ErrorDetails());
   details.evidence.push_back(
-      absl::StrCat("after ", InMilliseconds(stopwatch_.Elapsed())));
+      absl::StrCat("after ", InMilliseconds(context_.stopwatch.Elapsed())));
   failure_ = MakeError(details);
-  if (connector_ != nullptr) {
-    connector_->set_on_idle([this] { ConcludeLater(); });
-    connector_->Cancel();
-  }
-  ConcludeLater();
+  if (connector_ != nullptr) connector_->Cancel();
+  if (plugin_.in_this_process) return context_.keeper->Kill();
+  context_.keeper->Release();
 }
 
-// Not at once: the caller may be a callback of what is destroyed then.
-void Join::ConcludeLater() {
-  runtime_.loop().Post(
-      [self = shared_from_this()] { self->ConcludeFailure(); });
-}
-
-void Join::ConcludeFailure() {
-  if (done_ == nullptr || searching_) return;
-  if (connector_ != nullptr && connector_->busy()) return;
-  plugin_ = ReadyPlugin();
-  Done done = std::exchange(done_, nullptr);
-  std::move(done)(failure_);
+void Join::OnEnded() {
+  state_ = State::kOver;
+  connector_.reset();
+  std::move(done_)(failure_);
 }
 
 }  // namespace goplugin::internal

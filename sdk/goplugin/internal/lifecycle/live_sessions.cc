@@ -1,8 +1,5 @@
 #include "goplugin/internal/lifecycle/live_sessions.h"
 
-#include <unistd.h>
-
-#include <atomic>
 #include <list>
 #include <memory>
 #include <utility>
@@ -16,25 +13,13 @@ namespace goplugin::internal {
 namespace {
 
 struct Registry {
-  const pid_t process = getpid();
   absl::Mutex mutex;
   std::list<std::weak_ptr<Session>> sessions ABSL_GUARDED_BY(mutex);
-  // Of the process that forked this one. Its lock may be held by a thread that
-  // does not exist here, so it is left alone.
-  const Registry* parents = nullptr;
 };
 
 // Never destroyed: a client may be a static object of the host.
 Registry& TheRegistry() {
-  static std::atomic<Registry*> current{nullptr};
-  Registry* registry = current.load();
-  while (registry == nullptr || registry->process != getpid()) {
-    auto fresh = std::make_unique<Registry>();
-    fresh->parents = registry;
-    if (current.compare_exchange_strong(registry, fresh.get())) {
-      registry = fresh.release();
-    }
-  }
+  static auto* registry = new Registry;
   return *registry;
 }
 

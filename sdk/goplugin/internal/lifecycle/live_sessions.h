@@ -8,8 +8,8 @@ namespace goplugin::internal {
 
 class Session;
 
-// The sessions of this process whose plugin was ready.
-// A forked child has none: its parent's are not its own. Thread-safe.
+// The sessions of this process, from their start on. Not for a forked child.
+// Thread-safe.
 class LiveSessions {
  public:
   static void Add(const std::shared_ptr<Session>& session);

@@ -1,8 +1,6 @@
 #ifndef GOPLUGIN_INTERNAL_LIFECYCLE_PLUGIN_SOURCE_H_
 #define GOPLUGIN_INTERNAL_LIFECYCLE_PLUGIN_SOURCE_H_
 
-#include <grpcpp/channel.h>
-
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,31 +11,26 @@
 #include "goplugin/client_options.h"
 #include "goplugin/internal/broker/address_translation.h"
 #include "goplugin/internal/broker/broker_core.h"
-#include "goplugin/internal/connect/mux_link.h"
+#include "goplugin/internal/connect/connector.h"
 #include "goplugin/internal/handshake/handshake_response.h"
+#include "goplugin/internal/lifecycle/plugin_keeper.h"
 #include "goplugin/internal/lifecycle/runtime.h"
+#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/net/peer.h"
 #include "goplugin/internal/net/reach.h"
-#include "goplugin/internal/start/plugin_files.h"
 #include "goplugin/internal/start/plugin_output.h"
-#include "goplugin/internal/start/plugin_process.h"
 
 namespace goplugin::internal {
 
-// A plugin that is ready: what a source hands over to the session.
+// A plugin that is ready: what a source tells the session of it. What it has of
+// it is in the session's keeper: a process always.
 struct ReadyPlugin {
   // What errors call it: the program's path, or the target.
   std::string name;
-  // Never null once it is handed over.
-  std::unique_ptr<PluginProcess> process;
-  // nullptr where the plugin's files are not the client's to remove.
-  std::shared_ptr<PluginFiles> files;
-  // nullptr where it is not multiplexed.
-  std::unique_ptr<MuxLink> mux;
   HandshakeResponse response;
-  std::shared_ptr<grpc::Channel> channel;
   bool uses_tls = false;
+  bool multiplexed = false;
   // How brokered connections are secured: as this one is.
   BrokerSecurity broker_security;
   // Of brokered addresses; the response's endpoint is this host's.
@@ -72,8 +65,8 @@ class PluginSource {
 
   virtual ~PluginSource() = default;
 
-  // `done` is called once, never from inside Start; with an error only when
-  // nothing of what was started is left.
+  // `done` is called once, never from inside Start; with an error only when the
+  // keeper's end is there.
   virtual void Start(Done done) = 0;
   // Ends in kCancelled, unless it has ended.
   virtual void Cancel() = 0;
@@ -83,6 +76,11 @@ class PluginSource {
 struct SourceContext {
   Runtime& runtime;
   const ClientOptions& options;
+  // The client's lane for slow work.
+  std::shared_ptr<CallbackQueue> steps;
+  // Whose what the source brings is. The source hears of its events until it is
+  // done.
+  std::shared_ptr<PluginKeeper> keeper;
   std::shared_ptr<PluginOutput> output;
   // Tells the user of a phase and when it was reached. All but kReady, which
   // the session reports.
@@ -90,6 +88,14 @@ struct SourceContext {
   // Runs since the caller's call.
   Stopwatch stopwatch;
 };
+
+// When a source gives up although what it waits for bounds itself.
+constexpr absl::Duration kBackstop = absl::Milliseconds(500);
+
+inline Connector::Threads ThreadsFor(const SourceContext& context) {
+  return {context.runtime.loop(), context.runtime.calls(), context.steps,
+          [keeper = context.keeper] { return keeper->BeginWork(); }};
+}
 
 using MakeSource =
     std::function<std::shared_ptr<PluginSource>(const SourceContext&)>;

@@ -26,8 +26,9 @@ absl::Status NoControl(const ReadyPlugin& plugin, std::string what,
 
 }  // namespace
 
-absl::Status CheckMayKill(const ReadyPlugin& plugin) {
-  if (!plugin.process->controllable()) {
+absl::Status CheckMayKill(const ReadyPlugin& plugin,
+                          const PluginProcess& process) {
+  if (!process.controllable()) {
     return NoControl(plugin,
                      "the plugin's process can neither be seen nor signalled "
                      "from here",
@@ -43,8 +44,9 @@ absl::Status CheckMayKill(const ReadyPlugin& plugin) {
   return absl::OkStatus();
 }
 
-absl::Status CheckMayDetach(const ReadyPlugin& plugin) {
-  if (plugin.may_outlive) return ReattachConfigOf(plugin).status();
+absl::Status CheckMayDetach(const ReadyPlugin& plugin,
+                            const PluginProcess& process) {
+  if (plugin.may_outlive) return ReattachConfigOf(plugin, process).status();
   return MakeError(Reason::kOptions,
                    "the plugin was not started to outlive its host: it would "
                    "end with it",
@@ -52,7 +54,8 @@ absl::Status CheckMayDetach(const ReadyPlugin& plugin) {
                    "what a Runner has started always ends with its client");
 }
 
-absl::StatusOr<ReattachConfig> ReattachConfigOf(const ReadyPlugin& plugin) {
+absl::StatusOr<ReattachConfig> ReattachConfigOf(const ReadyPlugin& plugin,
+                                                const PluginProcess& process) {
   if (plugin.in_this_process) {
     return NoControl(plugin,
                      "the plugin runs in this very process, and can neither be "
@@ -66,7 +69,7 @@ absl::StatusOr<ReattachConfig> ReattachConfigOf(const ReadyPlugin& plugin) {
                      "by its target alone",
                      "use Client::Attach with the same target again");
   }
-  if (plugin.mux != nullptr) {
+  if (plugin.multiplexed) {
     return MakeError(
         Reason::kOptions,
         "nobody else can use this plugin: its one multiplexed connection is "
@@ -84,9 +87,9 @@ absl::StatusOr<ReattachConfig> ReattachConfigOf(const ReadyPlugin& plugin) {
   config.protocol_version = plugin.response.app_version;
   config.endpoint = plugin.response.endpoint;
   config.test = plugin.belongs_to_others;
-  if (plugin.process->controllable()) {
+  if (process.controllable()) {
     // Not reaped before this session knows of its exit, so the number is its.
-    config.pid = std::max(plugin.process->pid(), 0);
+    config.pid = std::max(process.pid(), 0);
     config.start_time = ProcessStartTime(config.pid).value_or(0);
   }
   return config;
@@ -96,6 +99,11 @@ absl::Status ReleasedError() {
   return MakeError(Reason::kNoProcessControl,
                    "this client let go of the plugin, and no longer sees it",
                    "reattach, or attach, to it with another client");
+}
+
+absl::Status ShutDownError() {
+  return MakeError(Reason::kShutDown, "the client was shut down",
+                   "make no calls after Shutdown, Kill or Detach");
 }
 
 }  // namespace goplugin::internal

@@ -14,15 +14,20 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/lifecycle/process_exit.h"
 #include "goplugin/internal/loop/sdk_thread.h"
+#include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/process/free_descriptors.h"
 
 namespace goplugin::internal {
 namespace {
 
-// How long a destructor waits for callbacks that still run.
-constexpr absl::Duration kCallbackGrace = absl::Seconds(1);
+// How long an end waits for what still runs.
+constexpr absl::Duration kGrace = absl::Seconds(1);
 
 struct Reaper {
   std::thread thread;
@@ -32,10 +37,14 @@ struct Reaper {
 struct Registry {
   absl::Mutex mutex;
   std::weak_ptr<Runtime> current ABSL_GUARDED_BY(mutex);
-  pid_t process ABSL_GUARDED_BY(mutex) = 0;
   std::list<Reaper> reapers ABSL_GUARDED_BY(mutex);
-  // In a forked child: threads that do not exist here, and can't be joined.
-  std::list<Reaper> parents_reapers ABSL_GUARDED_BY(mutex);
+  int reaping ABSL_GUARDED_BY(mutex) = 0;
+  // Kept when the process exits.
+  std::list<Runtime*> kept ABSL_GUARDED_BY(mutex);
+
+  bool NobodyReaps() const ABSL_SHARED_LOCKS_REQUIRED(mutex) {
+    return reaping == 0;
+  }
 };
 
 // Never destroyed: a client may be a static object of the host, and end later
@@ -45,17 +54,30 @@ Registry& TheRegistry() {
   return *registry;
 }
 
+// The process that uses the SDK; 0 before its first use.
+std::atomic<pid_t> user{0};
+
 }  // namespace
 
+absl::Status Runtime::CheckProcess() {
+  const pid_t self = getpid();
+  pid_t owner = 0;
+  if (!user.compare_exchange_strong(owner, self) && owner != self) {
+    return MakeError(Reason::kForked,
+                     "this process was forked from one that uses plugins",
+                     "neither the threads nor gRPC exist in it: exec first, or "
+                     "fork before the first plugin is launched");
+  }
+  if (!ExitHasBegun()) return absl::OkStatus();
+  return MakeError(Reason::kShutDown, "the process is exiting",
+                   "use plugins before main returns or exit() is called");
+}
+
 absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Acquire() {
+  const absl::Status usable = CheckProcess();
+  if (!usable.ok()) return usable;
   Registry& registry = TheRegistry();
   absl::MutexLock lock(&registry.mutex);
-  if (registry.process != getpid()) {
-    registry.process = getpid();
-    registry.current.reset();
-    registry.parents_reapers.splice(registry.parents_reapers.end(),
-                                    registry.reapers);
-  }
   registry.reapers.remove_if([](Reaper& reaper) {
     if (!reaper.finished) return false;
     reaper.thread.join();
@@ -72,27 +94,89 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Acquire() {
 }
 
 CallQueue& Runtime::calls() {
-  std::call_once(calls_made_, [this] { calls_.emplace(); });
+  std::call_once(calls_made_, [this] {
+    calls_.emplace();
+    StayFirstAtExit();
+  });
   return *calls_;
 }
 
+bool Runtime::Settle(absl::Duration timeout) {
+  const Stopwatch stopwatch;
+  bool idle = true;
+  // What a step brought too late is dropped by way of the loop, on its lane.
+  for (int round = 0; round < 2; ++round) {
+    absl::Notification turned;
+    loop_.Post([&turned] { turned.Notify(); });
+    turned.WaitForNotification();
+    // Work and callbacks may still cause completions.
+    for (CallbackPool* pool : {&work_, &callbacks_, &completions_}) {
+      idle = pool->WaitUntilIdle(stopwatch.Remaining(timeout)) && idle;
+    }
+  }
+  return idle;
+}
+
+std::shared_ptr<Runtime> Runtime::Current() {
+  Registry& registry = TheRegistry();
+  absl::MutexLock lock(&registry.mutex);
+  return registry.current.lock();
+}
+
+void Runtime::HaltCallbacks() {
+  const std::shared_ptr<Runtime> runtime = Current();
+  if (runtime == nullptr) return;
+  runtime->callbacks_.Halt();
+  runtime->completions_.Halt();
+}
+
+void Runtime::HaltAll(bool with_calls) {
+  {
+    Registry& registry = TheRegistry();
+    absl::MutexLock lock(&registry.mutex);
+    registry.mutex.AwaitWithTimeout(
+        absl::Condition(&registry, &Registry::NobodyReaps), kGrace);
+  }
+  const std::shared_ptr<Runtime> runtime = Current();
+  if (runtime == nullptr) return;
+  runtime->work_.Halt();
+  const bool idle = runtime->work_.WaitUntilIdle(kGrace);
+  if (!idle || !with_calls) return;
+  // Whether made or not: nobody uses gRPC any more.
+  std::call_once(runtime->calls_made_, [] {});
+  runtime->calls_.reset();
+}
+
 void Runtime::Release(Runtime* runtime) {
-  if (!OnSdkThread() && runtime->callbacks_.WaitUntilIdle(kCallbackGrace)) {
+  if (ExitHasBegun()) {
+    // gRPC may be gone already.
+    Registry& registry = TheRegistry();
+    absl::MutexLock lock(&registry.mutex);
+    registry.kept.push_back(runtime);
+    return;
+  }
+  if (!OnSdkThread() && runtime->Settle(kGrace)) {
     delete runtime;
     return;
   }
-  RunApart([runtime] { delete runtime; });
+  RunApart([runtime] {
+    runtime->Settle(absl::InfiniteDuration());
+    delete runtime;
+  });
 }
 
 void Runtime::RunApart(absl::AnyInvocable<void() &&> task) {
   Registry& registry = TheRegistry();
   absl::MutexLock lock(&registry.mutex);
   Reaper& reaper = registry.reapers.emplace_back();
-  reaper.thread = StartSdkThread("goplugin-reap",
-                                 [task = std::move(task), &reaper]() mutable {
-                                   std::move(task)();
-                                   reaper.finished = true;
-                                 });
+  ++registry.reaping;
+  reaper.thread = StartSdkThread(
+      "goplugin-reap", [task = std::move(task), &reaper, &registry]() mutable {
+        std::move(task)();
+        reaper.finished = true;
+        absl::MutexLock lock(&registry.mutex);
+        --registry.reaping;
+      });
 }
 
 }  // namespace goplugin::internal

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/loop/callback_pool.h"
@@ -17,33 +18,56 @@ namespace goplugin::internal {
 // The SDK's threads, as many for one plugin as for a thousand. The first client
 // starts them, and whoever drops the last reference joins them.
 //
-// Dropped on one of these threads, or while a user's callback is stuck, the
+// Dropped on one of these threads, or while something on them is stuck, the
 // joining is left to a thread of its own, which a later Acquire joins.
 class Runtime {
  public:
-  // Thread-safe. In a forked child it starts anew: the parent's threads do not
-  // exist there. Errors: kSpawn where the process has no descriptors left for
-  // them, which gRPC and Asio would end the process for.
+  // Thread-safe. Errors: those of CheckProcess, and kSpawn where the process
+  // has no descriptors left, which gRPC and Asio would end the process for.
   static absl::StatusOr<std::shared_ptr<Runtime>> Acquire();
+  // OK where the SDK can be used: kForked in a child that was forked after the
+  // first use of it, kShutDown once the process exits. Takes no lock: one may
+  // be held by a thread that does not exist here.
+  static absl::Status CheckProcess();
   // Runs `task` on a thread of its own, which a later Acquire joins: for what
   // can't be done on a runtime's.
   static void RunApart(absl::AnyInvocable<void() &&> task);
 
+  // Bytes and timers.
   EventLoop& loop() { return loop_; }
+  // A user's sinks and callbacks, but for completions; log lines.
   CallbackPool& callbacks() { return callbacks_; }
+  // Callbacks that are called once and never dropped: LaunchAsync, OnExit,
+  // ShutdownAsync.
+  CallbackPool& completions() { return completions_; }
+  // All that may take long and is none of these: files, programs, the name
+  // service, OpenSSL, a Runner's methods.
+  CallbackPool& work() { return work_; }
   Worker& spawner() { return spawner_; }
   // Made at its first use, which also starts gRPC.
   CallQueue& calls();
+
+  // The process exits. None of the host's callbacks is begun any more; then,
+  // when all clients have ended, nothing at all, and what is under way is
+  // waited for, at most a second. The loop goes on. `with_calls`: no call is
+  // under way.
+  static void HaltCallbacks();
+  static void HaltAll(bool with_calls);
 
  private:
   Runtime() = default;
   ~Runtime() = default;
   static void Release(Runtime* runtime);
+  // Whether nothing is under way any more, after at most `timeout`.
+  bool Settle(absl::Duration timeout);
+  static std::shared_ptr<Runtime> Current();
 
   // In this order: callbacks are timed by the loop, the calls report to it, and
   // the spawner uses all of them.
   EventLoop loop_;
-  CallbackPool callbacks_{loop_};
+  CallbackPool callbacks_{loop_, "goplugin-call", /*max_threads=*/64};
+  CallbackPool completions_{loop_, "goplugin-done", /*max_threads=*/16};
+  CallbackPool work_{loop_, "goplugin-work", /*max_threads=*/32};
   std::once_flag calls_made_;
   absl::optional<CallQueue> calls_;
   Worker spawner_{"goplugin-spawn"};

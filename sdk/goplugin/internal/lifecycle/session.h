@@ -5,7 +5,6 @@
 #include <grpcpp/support/status.h>
 #include <sys/types.h>
 
-#include <cstdint>
 #include <memory>
 
 #include "absl/functional/any_invocable.h"
@@ -14,22 +13,27 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/client_options.h"
-#include "goplugin/endpoint.h"
 #include "goplugin/exit_status.h"
+#include "goplugin/internal/lifecycle/plugin_keeper.h"
 #include "goplugin/internal/lifecycle/plugin_source.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/session_broker.h"
 #include "goplugin/internal/lifecycle/session_state.h"
-#include "goplugin/internal/lifecycle/shutdown_ladder.h"
+#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/unary_call.h"
 #include "goplugin/internal/start/plugin_output.h"
 #include "goplugin/reattach.h"
 
 namespace goplugin::internal {
 
-// One client's whole life: the start, the time in between, the end. What the
-// loop's thread owns is here; what other threads see of it is in SessionState.
+// One client's whole life: the start, the time in between, the end.
+//
+//   kStarting -> kLive -> kEnded     (a start that fails: kStarting -> kEnded)
+//
+// What the loop's thread owns is here; what other threads see of it is in
+// SessionState, what there is of the plugin in its keeper, which ends it.
 //
 // A session keeps itself alive from Start until the plugin is gone. The methods
 // are thread-safe; those that wait answer kWrongThread on the SDK's own
@@ -39,6 +43,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // Errors: Runtime::Acquire's.
   static absl::StatusOr<std::shared_ptr<Session>> Create(MakeSource source,
                                                          ClientOptions options);
+  ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -46,9 +51,12 @@ class Session : public std::enable_shared_from_this<Session> {
   // plugin is ready, else once nothing of it is left.
   void Start(absl::AnyInvocable<void(absl::Status) &&> ready);
   void CancelStart();
+  // The caller of Start knows how it went, and what it called has returned.
+  void NotifyTold() { state_->NotifyTold(); }
+  void WaitUntilTold() const { state_->WaitUntilTold(); }
 
-  // Runs `callback` as a user's callback, after those before it.
-  void PostCallback(absl::AnyInvocable<void()> callback);
+  // Runs `callback` on the pool for completions.
+  void PostCompletion(absl::AnyInvocable<void()> callback);
 
   // After a launch that went well; constant from then on.
   const HandshakeResponse& response() const { return state_->response; }
@@ -72,7 +80,7 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::Status Ping(absl::Duration timeout);
   absl::Status Explain(const grpc::Status& call) const;
 
-  // Start the end; no-ops when it has begun.
+  // Start the end, of a start as well; no-ops when it has begun.
   void BeginShutdown();
   void BeginKill();
   // Leaves the plugin running; the session's end is near.
@@ -80,6 +88,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // Waits for an end that has begun.
   absl::Status WaitForEnd();
   bool WaitForEnd(absl::Duration timeout);
+  // How long an end may take.
+  absl::Duration LongestEnd() const;
   // Waits until the loop has run, and dropped, what was posted before: the
   // caller's reference is then the last, and the threads end with it. Else they
   // may end while the process runs its exit handlers.
@@ -87,13 +97,13 @@ class Session : public std::enable_shared_from_this<Session> {
   bool ended() const { return state_->ended(); }
   void OnEnd(SessionState::EndCallback callback);
 
-  // kWrongThread on the SDK's own threads.
-  static absl::Status CheckThread();
-  // OK where a blocking method may be called.
-  absl::Status CheckMayBlock() const;
-  bool forked() const;
+  // OK where a blocking method may be called: kForked, kShutDown when the
+  // process exits, kWrongThread on the SDK's own threads.
+  static absl::Status CheckMayBlock();
 
  private:
+  enum class State { kStarting, kLive, kEnded };
+
   Session(std::shared_ptr<Runtime> runtime, MakeSource source,
           ClientOptions options);
 
@@ -104,47 +114,49 @@ class Session : public std::enable_shared_from_this<Session> {
   void Tell();
   void StartStdio();
   void MakeBroker();
-  void StartLadder(bool kill);
-  // The end of a session whose plugin runs on.
-  void Release();
-  void DropChannel();
   void OnProcessExit(ExitStatus status);
-  void ExpectStdioEnd();
-  void OnStdioEnd();
+  void OnClosing();
+  void OnDisconnect();
+  void CancelStdio();
   void OnMuxEnd(const absl::Status& status);
-  void FinishIfIdle();
   void Finish();
+  SessionState::End Summary() const;
   // Lets go of the session, then runs `last`. What drops the last reference
   // joins the threads, so it should be the waiting caller, not the loop.
   void Leave(absl::AnyInvocable<void() &&> last);
+  // Runs `callback` as a completion once the sinks have had all output.
+  void PostAfterOutput(absl::AnyInvocable<void()> callback);
 
-  const pid_t owner_;
   const Stopwatch stopwatch_;
   const MakeSource make_source_;
   const ClientOptions options_;
   // Declared before what runs on its threads.
   const std::shared_ptr<Runtime> runtime_;
+  // The lanes of this client: for its sinks, for completions, for slow work.
   const std::shared_ptr<CallbackQueue> callbacks_;
+  const std::shared_ptr<CallbackQueue> completions_;
+  const std::shared_ptr<CallbackQueue> steps_;
   const std::shared_ptr<SessionState> state_;
 
   std::shared_ptr<Session> self_;
+  State at_ = State::kStarting;
   std::shared_ptr<PluginOutput> output_;
+  std::shared_ptr<PluginKeeper> keeper_;
   std::shared_ptr<PluginSource> source_;
   absl::AnyInvocable<void(absl::Status) &&> ready_;
   ReadyPlugin plugin_;
   std::unique_ptr<SessionBroker> broker_;
-  std::shared_ptr<ShutdownLadder> ladder_;
   CallHandle stdio_;
-  bool stdio_open_ = false;
-  // Nothing more is to come of the process.
-  bool exited_ = false;
-  bool released_ = false;
   // From when the stream's end is near until it is there.
   absl::optional<CallQueue::Hurry> stdio_ends_;
   std::unique_ptr<Timer> stdio_deadline_;
   // After the end of a multiplexed connection, for the exit that explains it.
   std::unique_ptr<Timer> mux_end_;
 };
+
+// The end of all sessions of this process, when it exits in an orderly way:
+// within their own times, and without calling anybody.
+void EndSessionsAtExit();
 
 }  // namespace goplugin::internal
 

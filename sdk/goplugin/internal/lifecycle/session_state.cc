@@ -52,17 +52,26 @@ bool SessionState::WaitForExit(absl::Duration timeout) const {
   return exit_status_.has_value();
 }
 
-void SessionState::SetEnd(End end, CallbackQueue& queue) {
+void SessionState::SetEnd(End end) {
   absl::MutexLock lock(&mutex_);
   end_ = std::move(end);
-  for (ExitCallback& callback : exit_callbacks_) {
-    PostExit(queue, std::move(callback), *end_);
+}
+
+void SessionState::CallBack() {
+  std::vector<ExitCallback> exits;
+  std::vector<EndCallback> ends;
+  {
+    absl::MutexLock lock(&mutex_);
+    called_back_ = true;
+    exits.swap(exit_callbacks_);
+    ends.swap(end_callbacks_);
   }
-  for (EndCallback& callback : end_callbacks_) {
-    PostEnd(queue, std::move(callback), *end_);
+  // Constant by now.
+  const End end = *this->end();
+  for (ExitCallback& callback : exits) {
+    std::move(callback)(end.exit_status, end.exit_error);
   }
-  exit_callbacks_.clear();
-  end_callbacks_.clear();
+  for (EndCallback& callback : ends) std::move(callback)(end.result);
 }
 
 void SessionState::NotifyEnded() {
@@ -87,35 +96,28 @@ bool SessionState::WaitForEnd(absl::Duration timeout) const {
 
 void SessionState::OnExit(ExitCallback callback, CallbackQueue& queue) {
   absl::MutexLock lock(&mutex_);
-  if (end_.has_value()) {
-    PostExit(queue, std::move(callback), *end_);
-  } else {
-    exit_callbacks_.push_back(std::move(callback));
-  }
+  if (!called_back_) return exit_callbacks_.push_back(std::move(callback));
+  queue.Post([callback = std::move(callback), end = *end_]() mutable {
+    std::move(callback)(end.exit_status, end.exit_error);
+  });
 }
 
 void SessionState::OnEnd(EndCallback callback, CallbackQueue& queue) {
   absl::MutexLock lock(&mutex_);
-  if (end_.has_value()) {
-    PostEnd(queue, std::move(callback), *end_);
-  } else {
-    end_callbacks_.push_back(std::move(callback));
-  }
-}
-
-void SessionState::PostExit(CallbackQueue& queue, ExitCallback callback,
-                            const End& end) {
-  queue.Post([callback = std::move(callback), status = end.exit_status,
-              error = end.exit_error]() mutable {
-    std::move(callback)(status, error);
+  if (!called_back_) return end_callbacks_.push_back(std::move(callback));
+  queue.Post([callback = std::move(callback), end = *end_]() mutable {
+    std::move(callback)(end.result);
   });
 }
 
-void SessionState::PostEnd(CallbackQueue& queue, EndCallback callback,
-                           const End& end) {
-  queue.Post([callback = std::move(callback), result = end.result]() mutable {
-    std::move(callback)(result);
-  });
+void SessionState::NotifyTold() {
+  absl::MutexLock lock(&mutex_);
+  told_ = true;
+}
+
+void SessionState::WaitUntilTold() const {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(&told_));
 }
 
 }  // namespace goplugin::internal

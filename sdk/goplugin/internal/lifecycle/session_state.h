@@ -68,24 +68,25 @@ class SessionState {
   // False when the time is over, or the session ended without an exit.
   bool WaitForExit(absl::Duration timeout) const;
 
-  // Hands `end` to everybody who waits: the callbacks through `queue`, exits
-  // first. The waiting threads wake at NotifyEnded.
-  void SetEnd(End end, CallbackQueue& queue);
+  // Three steps, each once: the end is known; its callbacks are called, exits
+  // first; the waiting threads wake. The last two in any order.
+  void SetEnd(End end);
+  void CallBack();
   void NotifyEnded();
   // Nullopt before SetEnd.
   absl::optional<End> end() const;
   bool ended() const;
   bool WaitForEnd(absl::Duration timeout) const;
 
+  // Called by CallBack, or later through `queue`.
   void OnExit(ExitCallback callback, CallbackQueue& queue);
   void OnEnd(EndCallback callback, CallbackQueue& queue);
 
- private:
-  static void PostExit(CallbackQueue& queue, ExitCallback callback,
-                       const End& end);
-  static void PostEnd(CallbackQueue& queue, EndCallback callback,
-                      const End& end);
+  // Whoever started the session has been told how that went.
+  void NotifyTold();
+  void WaitUntilTold() const;
 
+ private:
   bool ExitIsDecided() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return exit_status_.has_value() || ended_;
   }
@@ -95,7 +96,9 @@ class SessionState {
   absl::Status lost_ ABSL_GUARDED_BY(mutex_);
   absl::optional<ExitStatus> exit_status_ ABSL_GUARDED_BY(mutex_);
   absl::optional<End> end_ ABSL_GUARDED_BY(mutex_);
+  bool called_back_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool told_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<ExitCallback> exit_callbacks_ ABSL_GUARDED_BY(mutex_);
   std::vector<EndCallback> end_callbacks_ ABSL_GUARDED_BY(mutex_);
 };

@@ -24,22 +24,25 @@ constexpr absl::Duration kLinger = absl::Milliseconds(300);
 
 }  // namespace
 
-void ShutdownLadder::Start(const std::shared_ptr<grpc::Channel>& channel) {
-  calling_ = true;
-  call_ = CallShutdown(
-      runtime_.calls(), channel, options_.rpc_timeout,
-      [self = shared_from_this()](const grpc::Status& status) mutable {
-        // Handed on, not shared: timers must be destroyed on the loop.
-        EventLoop& loop = self->runtime_.loop();
-        loop.Post([self = std::move(self), status] { self->OnAnswer(status); });
-      });
+void ShutdownLadder::Start(const std::shared_ptr<grpc::Channel>& channel,
+                           std::shared_ptr<void> work) {
+  call_ =
+      CallShutdown(runtime_.calls(), channel, options_.rpc_timeout,
+                   [self = shared_from_this(), work = std::move(work)](
+                       const grpc::Status& status) mutable {
+                     // Handed on, not shared: timers must be destroyed on the
+                     // loop.
+                     EventLoop& loop = self->runtime_.loop();
+                     loop.Post([self = std::move(self), work = std::move(work),
+                                status] { self->OnAnswer(status); });
+                   });
 }
 
 void ShutdownLadder::OnAnswer(const grpc::Status& status) {
-  calling_ = false;
+  // It holds the channel, whose connection may be what the plugin waits for.
+  call_ = CallHandle();
   answered_ = status.ok();
-  if (step_ == Step::kOver) return callbacks_.on_idle();
-  if (step_ != Step::kAsk) return;  // killed meanwhile
+  if (step_ != Step::kAsk) return;  // killed or over meanwhile
   Record(absl::StrCat("the Shutdown call: ",
                       status.ok() ? "answered" : DescribeGrpcStatus(status)));
   asked_ = status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE;

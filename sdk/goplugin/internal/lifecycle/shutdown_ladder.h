@@ -29,8 +29,6 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
   struct Callbacks {
     // Some servers wait for their connections to close before they exit.
     absl::AnyInvocable<void()> drop_channel;
-    // The Shutdown call has ended after Stop.
-    absl::AnyInvocable<void()> on_idle;
     // The process is still there after SIGKILL and its time.
     absl::AnyInvocable<void()> give_up;
     // The plugin was asked, and more can't be done to a process out of reach.
@@ -46,12 +44,13 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
         callbacks_(std::move(callbacks)),
         timer_(runtime.loop()) {}
 
-  void Start(const std::shared_ptr<grpc::Channel>& channel);
+  // `work` is held while the Shutdown call is under way.
+  void Start(const std::shared_ptr<grpc::Channel>& channel,
+             std::shared_ptr<void> work);
   // Goes to the last step at once, because the caller wants it.
   void Kill();
   // The process is gone.
   void Stop();
-  bool busy() const { return calling_; }
 
   // What came of it, after Stop or give_up: OK when the plugin went by itself,
   // on SIGTERM if it has no Shutdown call, or because of Kill; else
@@ -83,7 +82,6 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
   Timer timer_;
   Stopwatch stopwatch_;
   CallHandle call_;
-  bool calling_ = false;
   bool has_controller_ = true;
   // The Shutdown call came to the plugin, which answered or hung up.
   bool asked_ = false;

@@ -19,16 +19,23 @@ namespace goplugin::internal {
 namespace {
 
 // How long callbacks may wait without any progress before a thread is added.
-constexpr absl::Duration kStuckAfter = absl::Milliseconds(50);
+constexpr absl::Duration kStuckAfter = absl::Milliseconds(10);
 // How long an added thread stays when there is nothing to do.
 constexpr absl::Duration kLinger = absl::Seconds(1);
 // Callbacks run for one client before the next client's turn.
 constexpr int kCallbacksPerTurn = 16;
 
+// Of a pool's thread: whether it stays when there is nothing to do.
+thread_local bool this_thread_stays = false;
+
 }  // namespace
 
-CallbackPool::CallbackPool(EventLoop& loop)
-    : loop_(loop), progress_timer_(std::make_shared<Timer>(loop)) {
+CallbackPool::CallbackPool(EventLoop& loop, const char* thread_name,
+                           size_t max_threads)
+    : loop_(loop),
+      thread_name_(thread_name),
+      max_threads_(max_threads),
+      progress_timer_(std::make_shared<Timer>(loop)) {
   absl::MutexLock lock(&mutex_);
   StartWorker(/*permanent=*/true);
 }
@@ -59,6 +66,13 @@ bool CallbackPool::WaitUntilIdle(absl::Duration timeout) {
                                  timeout);
 }
 
+void CallbackPool::Halt() {
+  absl::MutexLock lock(&mutex_);
+  halted_ = true;
+}
+
+void CallbackPool::KeepThisThread() { this_thread_stays = true; }
+
 void CallbackPool::Schedule(std::shared_ptr<CallbackQueue> queue) {
   absl::MutexLock lock(&mutex_);
   ready_.push_back(std::move(queue));
@@ -78,7 +92,7 @@ void CallbackPool::WatchProgress(std::uint64_t turns_before) {
     absl::MutexLock lock(&mutex_);
     watching_ = !ready_.empty() && !stopping_;
     if (!watching_) return;
-    if (turns_ == turns_before && threads_.size() < kMaxThreads) {
+    if (turns_ == turns_before && threads_.size() < max_threads_) {
       StartWorker(/*permanent=*/false);
     }
     loop_.Post([this, turns = turns_] { WatchProgress(turns); });
@@ -88,8 +102,10 @@ void CallbackPool::WatchProgress(std::uint64_t turns_before) {
 void CallbackPool::StartWorker(bool permanent) {
   for (std::thread& thread : finished_) thread.join();
   finished_.clear();
-  threads_.push_back(StartSdkThread(
-      "goplugin-call", [this, permanent] { RunWorker(permanent); }));
+  threads_.push_back(StartSdkThread(thread_name_, [this, permanent] {
+    this_thread_stays = permanent;
+    RunWorker();
+  }));
 }
 
 void CallbackPool::FinishWorker() {
@@ -102,16 +118,16 @@ void CallbackPool::FinishWorker() {
   threads_.erase(self);
 }
 
-void CallbackPool::RunWorker(bool permanent) {
+void CallbackPool::RunWorker() {
   while (true) {
     std::shared_ptr<CallbackQueue> queue;
     {
       absl::MutexLock lock(&mutex_);
-      const bool moved = mutex_.AwaitWithTimeout(
+      mutex_.AwaitWithTimeout(
           absl::Condition(this, &CallbackPool::WorkerMayMove),
-          permanent ? absl::InfiniteDuration() : kLinger);
-      if (ready_.empty()) {
-        if (moved || !permanent) return FinishWorker();
+          this_thread_stays ? absl::InfiniteDuration() : kLinger);
+      if (halted_ || ready_.empty()) {
+        if (stopping_ || !this_thread_stays) return FinishWorker();
         continue;
       }
       queue = std::move(ready_.front());

@@ -18,16 +18,15 @@ namespace goplugin::internal {
 
 class CallbackQueue;
 
-// The threads on which user code runs. One thread while callbacks return
-// quickly; while all are stuck another is added, up to a bound, and it leaves
-// when it has been idle for a while. Thread-safe.
+// Threads for what may take long: a user's callbacks, the file system, the name
+// service. One thread while all of it returns quickly; while all threads are
+// stuck another is added, up to a bound, and it leaves when it has been idle
+// for a while. Thread-safe.
 class CallbackPool {
  public:
-  // With this many stuck callbacks everybody else's wait.
-  static constexpr size_t kMaxThreads = 8;
-
-  // `loop` outlives the pool; it times the growth.
-  explicit CallbackPool(EventLoop& loop);
+  // With `max_threads` stuck callbacks everybody else's wait. `loop` outlives
+  // the pool; it times the growth. `thread_name` has at most 15 bytes.
+  CallbackPool(EventLoop& loop, const char* thread_name, size_t max_threads);
   // Runs what was posted, then joins: waits for stuck callbacks.
   ~CallbackPool();
   CallbackPool(const CallbackPool&) = delete;
@@ -35,25 +34,33 @@ class CallbackPool {
 
   // Whether nothing runs and nothing waits, after at most `timeout`.
   bool WaitUntilIdle(absl::Duration timeout);
+  // From now on nothing more is begun; what waits is never run.
+  void Halt();
+
+  // Called on a pool's thread: it lives as long as the pool does, whatever
+  // comes. For what hangs on a thread's life, as a child's death signal.
+  static void KeepThisThread();
 
  private:
   friend class CallbackQueue;
 
   void Schedule(std::shared_ptr<CallbackQueue> queue);
-  void RunWorker(bool permanent);
+  void RunWorker();
   void StartWorker(bool permanent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishWorker() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Begins to look for stuck callbacks when a queue may have to wait.
   void WatchIfCrowded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WatchProgress(std::uint64_t turns_before);
   bool WorkerMayMove() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-    return stopping_ || !ready_.empty();
+    return stopping_ || (!halted_ && !ready_.empty());
   }
   bool Idle() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-    return ready_.empty() && busy_ == 0;
+    return (halted_ || ready_.empty()) && busy_ == 0;
   }
 
   EventLoop& loop_;
+  const char* const thread_name_;
+  const size_t max_threads_;
   // Used on the loop's thread only; destroyed there by the destructor.
   std::shared_ptr<Timer> progress_timer_;
   absl::Mutex mutex_;
@@ -63,6 +70,7 @@ class CallbackPool {
   size_t busy_ ABSL_GUARDED_BY(mutex_) = 0;
   bool watching_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool halted_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
   // Threads that left and are still to be joined.
   std::vector<std::thread> finished_ ABSL_GUARDED_BY(mutex_);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -14,7 +15,9 @@
 #include "goplugin/command.h"
 #include "goplugin/internal/broker/address_translation.h"
 #include "goplugin/internal/handshake/environment.h"
-#include "goplugin/internal/lifecycle/runtime.h"
+#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/loop/worker.h"
 #include "goplugin/internal/net/reach.h"
 #include "goplugin/internal/process/socket_directory.h"
 #include "goplugin/internal/start/plugin_process.h"
@@ -44,21 +47,33 @@ struct StartedPlugin {
   std::unique_ptr<SocketDirectory> directory;
   absl::optional<KeyPair> key_pair;
   AddressTranslation translation;
-  // What is known of a plugin that did not become ready. May block: for a
-  // callback's thread. Null: nothing more than it says itself.
+  // What is known of a plugin that did not become ready. May block. Null:
+  // nothing more than it says itself.
   std::function<std::string()> diagnose = nullptr;
 };
 
+// What a start is lent. A value, but for the threads, which outlive it.
 struct StartContext {
-  Runtime& runtime;
-  const ClientOptions& options;
-  absl::Duration timeout;
+  ClientOptions options;
+  // Runs since the caller's call.
+  Stopwatch stopwatch;
+  // The client's lane for slow work, and the pool for lanes of its own.
+  std::shared_ptr<CallbackQueue> steps;
+  CallbackPool& pool;
+  Worker& spawner;
   // Set from another thread to have the start end soon, in kCancelled.
-  const std::atomic<bool>& abandoned;
+  std::shared_ptr<const std::atomic<bool>> abandoned;
+
+  absl::Duration Remaining() const {
+    return stopwatch.Remaining(options.start_timeout);
+  }
 };
 
 // How a launch comes to a running plugin. A value.
 struct PluginStart {
+  // Called once, on any thread. After an error nothing is left.
+  using Done = absl::AnyInvocable<void(absl::StatusOr<StartedPlugin>) &&>;
+
   // What errors call the plugin until it is started.
   std::string name;
   // nullopt: as the host.
@@ -69,8 +84,8 @@ struct PluginStart {
   bool may_outlive = false;
   // Judges what the caller has given; looks nothing up.
   std::function<absl::Status(const ClientOptions&)> check;
-  // Blocks: for the spawner's thread. After an error nothing is left.
-  std::function<absl::StatusOr<StartedPlugin>(const StartContext&)> run;
+  // Begins the start. Never blocks.
+  std::function<void(StartContext, Done)> run;
 };
 
 }  // namespace goplugin::internal

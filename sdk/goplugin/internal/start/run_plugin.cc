@@ -211,7 +211,7 @@ absl::StatusOr<RunnerRequest> MakeRequest(Runner& runner,
   }
   preparation.variables.socket_directory = *std::move(inside);
   request.environment = BuildEnvironment({}, {}, preparation.variables);
-  request.timeout = context.timeout;
+  request.timeout = context.Remaining();
   return request;
 }
 
@@ -234,9 +234,8 @@ absl::StatusOr<StartedPlugin> RunPlugin(const std::shared_ptr<Runner>& runner,
     runner->Kill().IgnoreError();
     return usable;
   }
-  RunnerPlugin made =
-      MakePlugin(context.runtime.callbacks(), runner, Owner::kClient,
-                 process->id, std::move(descriptors));
+  RunnerPlugin made = MakePlugin(context.pool, runner, Owner::kClient,
+                                 process->id, std::move(descriptors));
   plugin.name = std::move(made.name);
   plugin.make_process = std::move(made.make_process);
   plugin.directory = std::move(preparation->directory);
@@ -253,8 +252,18 @@ PluginStart RunnerStart(std::shared_ptr<Runner> runner) {
   start.check = [has_runner = runner != nullptr](const ClientOptions& options) {
     return has_runner ? CheckRunnerOptions(options) : NullRunner();
   };
-  start.run = [runner = std::move(runner)](const StartContext& context) {
-    return RunPlugin(runner, context);
+  start.run = [runner = std::move(runner)](StartContext context,
+                                           PluginStart::Done done) {
+    CallbackQueue& steps = *context.steps;
+    steps.Post([runner, context = std::move(context),
+                done = std::move(done)]() mutable {
+      if (*context.abandoned) {
+        return std::move(done)(absl::CancelledError());
+      }
+      // What it starts may ask for a signal at this thread's end.
+      CallbackPool::KeepThisThread();
+      std::move(done)(RunPlugin(runner, context));
+    });
   };
   return start;
 }

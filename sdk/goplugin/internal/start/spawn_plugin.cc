@@ -65,7 +65,7 @@ absl::StatusOr<StartedPlugin> SpawnPlugin(
       PrepareStart(context.options, command.user);
   if (!preparation.ok()) return preparation.status();
   absl::StatusOr<ChildProcess> child =
-      SpawnChild(command, inherited, *preparation, context.abandoned);
+      SpawnChild(command, inherited, *preparation, *context.abandoned);
   if (!child.ok()) return child.status();
   StartedPlugin plugin;
   plugin.name = command.path;
@@ -93,9 +93,13 @@ PluginStart SpawnStart(Command command) {
   start.check = [command](const ClientOptions& options) {
     return CheckOptions(command, options);
   };
-  start.run = [command = std::move(command),
-               inherited = CopyEnvironment()](const StartContext& context) {
-    return SpawnPlugin(command, inherited, context);
+  start.run = [command = std::move(command), inherited = CopyEnvironment()](
+                  StartContext context, PluginStart::Done done) {
+    Worker& spawner = context.spawner;
+    spawner.Post([command, inherited, context = std::move(context),
+                  done = std::move(done)]() mutable {
+      std::move(done)(SpawnPlugin(command, inherited, context));
+    });
   };
   return start;
 }

@@ -11,6 +11,8 @@
 
 namespace goplugin::internal {
 
+void InitializeTlsLibrary() { OPENSSL_init_ssl(0, nullptr); }
+
 ErrorQueueGuard::ErrorQueueGuard() { ERR_clear_error(); }
 ErrorQueueGuard::~ErrorQueueGuard() { ERR_clear_error(); }
 

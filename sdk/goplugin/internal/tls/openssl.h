@@ -35,6 +35,10 @@ struct OpensslDelete {
 template <typename T>
 using OpensslPtr = std::unique_ptr<T, OpensslDelete>;
 
+// Has the library do now what it does at its first use, and register what it
+// does at the process's exit. Thread-safe.
+void InitializeTlsLibrary();
+
 // Keeps the calling thread's error queue clean: gRPC's own TLS may run on the
 // same thread, and would take a leftover for an error of its own.
 class ErrorQueueGuard {

@@ -1,4 +1,4 @@
-#include "goplugin/internal/lifecycle/find_plugin.h"
+#include "goplugin/internal/start/find_plugin.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -13,12 +13,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
 #include "goplugin/error.h"
-#include "goplugin/internal/channel/channel.h"
-#include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/handshake/address.h"
 #include "goplugin/internal/handshake/versions.h"
-#include "goplugin/internal/lifecycle/join.h"
 #include "goplugin/internal/process/held_process.h"
 #include "goplugin/internal/start/held_plugin_process.h"
 #include "goplugin/internal/start/options_check.h"
@@ -138,14 +135,10 @@ absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
   if (!claimed.ok()) return claimed.status();
 
   FoundPlugin found;
+  found.name = std::move(claimed->name);
   found.response.app_version = config.protocol_version;
   found.response.endpoint = config.endpoint;
-  absl::StatusOr<ConnectTarget> target =
-      OpenPluginChannel(options, absl::nullopt, found.response);
-  if (!target.ok()) return target.status();
-  found.target = *std::move(target);
-  if (!claimed->name.empty()) found.target.name = std::move(claimed->name);
-  found.target.nobody_hint =
+  found.nobody_hint =
       "nobody serves there any more: the plugin has ended, or was told to";
   found.belongs_to_others = config.test;
   found.can_be_reattached = true;
@@ -172,56 +165,44 @@ absl::StatusOr<FoundPlugin> FindAttached(
     usable = CheckNoOneTimeCertificate(options.tls);
   }
   if (!usable.ok()) return usable;
-  absl::StatusOr<ConnectTarget> target =
-      OpenTargetChannel(options, uri, credentials);
-  if (!target.ok()) return target.status();
   FoundPlugin found;
   found.response.app_version = options.handshake.protocol_versions.front();
-  found.response.endpoint =
-      target->endpoint.value_or(Endpoint{Endpoint::Network::kTcp, uri});
-  found.target = *std::move(target);
+  found.target = uri;
+  found.credentials = credentials;
   found.belongs_to_others = !options.shutdown.ask_attached;
   return found;
 }
 
 }  // namespace
 
-MakeSource ReattachSource(ReattachConfig config) {
-  return [config = std::move(config)](const SourceContext& context) {
-    return std::make_shared<Join>(context, [config, options = context.options] {
-      return FindReattached(config, options,
-                            [&config] { return ClaimByProof(config); });
-    });
+PluginSearch ReattachSearch(ReattachConfig config) {
+  return [config = std::move(config)](const ClientOptions& options,
+                                      CallbackPool& /*pool*/) {
+    return FindReattached(config, options,
+                          [&config] { return ClaimByProof(config); });
   };
 }
 
-MakeSource RunnerReattachSource(ReattachConfig config,
-                                std::shared_ptr<Runner> runner) {
-  return [config = std::move(config),
-          runner = std::move(runner)](const SourceContext& context) {
-    const auto claim = [&pool = context.runtime.callbacks(), runner,
-                        config]() -> absl::StatusOr<ClaimedProcess> {
+PluginSearch RunnerReattachSearch(ReattachConfig config,
+                                  std::shared_ptr<Runner> runner) {
+  return [config = std::move(config), runner = std::move(runner)](
+             const ClientOptions& options, CallbackPool& pool) {
+    const auto claim = [&]() -> absl::StatusOr<ClaimedProcess> {
       absl::StatusOr<RunnerPlugin> plugin =
           AttachByRunner(pool, runner, config);
       if (!plugin.ok()) return plugin.status();
       return ClaimedProcess{std::move(plugin->make_process), /*doubt=*/"",
                             std::move(plugin->name)};
     };
-    return std::make_shared<Join>(
-        context, [config, options = context.options, claim] {
-          return FindReattached(config, options, claim);
-        });
+    return FindReattached(config, options, claim);
   };
 }
 
-MakeSource AttachSource(std::string target,
-                        std::shared_ptr<grpc::ChannelCredentials> credentials) {
-  return [target = std::move(target),
-          credentials = std::move(credentials)](const SourceContext& context) {
-    return std::make_shared<Join>(
-        context, [target, credentials, options = context.options] {
-          return FindAttached(target, credentials, options);
-        });
+PluginSearch AttachSearch(
+    std::string target, std::shared_ptr<grpc::ChannelCredentials> credentials) {
+  return [target = std::move(target), credentials = std::move(credentials)](
+             const ClientOptions& options, CallbackPool& /*pool*/) {
+    return FindAttached(target, credentials, options);
   };
 }
 

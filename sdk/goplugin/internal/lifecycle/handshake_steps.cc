@@ -1,0 +1,84 @@
+#include "goplugin/internal/lifecycle/handshake_steps.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "goplugin/internal/lifecycle/steps.h"
+
+namespace goplugin::internal {
+namespace {
+
+HandshakePolicy PolicyOf(const ClientOptions& options) {
+  HandshakePolicy policy;
+  policy.protocol_versions = options.handshake.protocol_versions;
+  policy.networks = options.networks;
+  policy.multiplex_requested = options.multiplex != Multiplex::kNever;
+  return policy;
+}
+
+ParsedOutput ParseStep(HandshakeReader& reader, const std::string& bytes,
+                       absl::optional<HandshakeReader::End> end) {
+  ParsedOutput parsed;
+  const bool was_done = reader.state() == HandshakeReader::State::kDone;
+  parsed.state = reader.Feed(bytes);
+  if (end.has_value()) parsed.state = reader.Finish(*end);
+  parsed.noise = reader.TakeNoise();
+  if (parsed.state != HandshakeReader::State::kDone) return parsed;
+  parsed.noise += reader.TakeRest();
+  if (was_done) return parsed;
+  parsed.result = reader.result();
+  parsed.unused_socket = reader.unused_socket();
+  return parsed;
+}
+
+}  // namespace
+
+HandshakeSteps::HandshakeSteps(
+    EventLoop& loop, std::shared_ptr<CallbackQueue> lane,
+    std::function<std::shared_ptr<void>()> begin_work,
+    const ClientOptions& options,
+    absl::AnyInvocable<void(ParsedOutput)> on_parsed)
+    : loop_(loop),
+      lane_(std::move(lane)),
+      begin_work_(std::move(begin_work)),
+      reader_(std::make_shared<HandshakeReader>(PolicyOf(options))),
+      waiting_(std::make_shared<Waiting>(Waiting{std::move(on_parsed), this})) {
+}
+
+void HandshakeSteps::Feed(absl::string_view bytes) {
+  unparsed_.append(bytes.data(), bytes.size());
+  if (!parsing_) Parse(absl::nullopt);
+}
+
+void HandshakeSteps::Finish(HandshakeReader::End end) {
+  // The first to come says most; silence is none if something has come since.
+  if (!end_.has_value() || *end_ == HandshakeReader::End::kSilence) end_ = end;
+  if (!parsing_) Parse(std::exchange(end_, absl::nullopt));
+}
+
+std::string HandshakeSteps::TakeUnparsed() {
+  return std::exchange(unparsed_, std::string());
+}
+
+void HandshakeSteps::Parse(absl::optional<HandshakeReader::End> end) {
+  parsing_ = true;
+  // It is no silence if something has come since.
+  if (end == HandshakeReader::End::kSilence && !unparsed_.empty()) end.reset();
+  TakeStep(
+      lane_, loop_, std::weak_ptr<Waiting>(waiting_),
+      [reader = reader_, bytes = std::exchange(unparsed_, std::string()), end] {
+        return ParseStep(*reader, bytes, end);
+      },
+      [work = begin_work_()](Waiting& waiting, ParsedOutput parsed) {
+        HandshakeSteps& steps = *waiting.steps;
+        steps.parsing_ = false;
+        const bool done = parsed.state == HandshakeReader::State::kDone;
+        if (!done && (!steps.unparsed_.empty() || steps.end_.has_value())) {
+          steps.Parse(std::exchange(steps.end_, absl::nullopt));
+        }
+        waiting.on_parsed(std::move(parsed));
+      });
+}
+
+}  // namespace goplugin::internal

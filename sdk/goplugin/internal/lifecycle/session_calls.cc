@@ -1,0 +1,141 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/lifecycle/crash.h"
+#include "goplugin/internal/lifecycle/process_control.h"
+#include "goplugin/internal/lifecycle/session.h"
+#include "goplugin/internal/loop/sdk_thread.h"
+#include "goplugin/internal/rpc/health.h"
+
+// What the host's threads ask of a session, and wait for.
+
+namespace goplugin::internal {
+namespace {
+
+// How long a failed call waits for the exit that may have caused it.
+constexpr absl::Duration kExplainWait = absl::Seconds(1);
+
+}  // namespace
+
+absl::StatusOr<ReattachConfig> Session::Detach() {
+  absl::Status status = CheckMayBlock();
+  if (status.ok()) status = state_->may_detach;
+  if (!status.ok()) return status;
+  if (!state_->ended()) {
+    runtime_->loop().Post([self = shared_from_this()] {
+      // Asked to exit, it is past being left running.
+      if (self->keeper_->state() == PluginKeeper::State::kHolding) {
+        self->keeper_->Release();
+      }
+    });
+    state_->WaitForEnd(absl::InfiniteDuration());
+  }
+  const SessionState::End end = *state_->end();
+  if (end.released) return state_->reattach_config;
+  if (!end.exit_error.ok()) return end.exit_error;
+  return MakeError(Reason::kShutDown,
+                   "the client was shut down, and the plugin with it",
+                   "detach instead of, not after, Shutdown or Kill");
+}
+
+absl::StatusOr<ExitStatus> Session::WaitForExit(absl::Duration timeout) const {
+  absl::Status status = CheckMayBlock();
+  if (!status.ok()) return status;
+  if (!state_->sees_exit) return state_->may_kill;
+  if (state_->WaitForExit(timeout)) return *state_->exit_status();
+  if (state_->ended() && state_->end()->released) return ReleasedError();
+  return MakeError(Reason::kTimeout,
+                   absl::StrCat("the plugin still runs after ",
+                                absl::FormatDuration(timeout)),
+                   "wait longer, or end it with Shutdown or Kill");
+}
+
+void Session::OnExit(SessionState::ExitCallback callback) {
+  state_->OnExit(std::move(callback), *completions_);
+}
+
+void Session::OnEnd(SessionState::EndCallback callback) {
+  state_->OnEnd(std::move(callback), *completions_);
+}
+
+absl::Status Session::WaitForEnd() {
+  state_->WaitForEnd(absl::InfiniteDuration());
+  return state_->end()->result;
+}
+
+void Session::WaitForLoop() {
+  // Shared with the loop, which may still be in Notify when this returns.
+  const auto done = std::make_shared<absl::Notification>();
+  runtime_->loop().Post([done] { done->Notify(); });
+  done->WaitForNotification();
+}
+
+bool Session::WaitForEnd(absl::Duration timeout) {
+  return state_->WaitForEnd(timeout);
+}
+
+absl::Status Session::Ping(absl::Duration timeout) {
+  absl::Status status = CheckMayBlock();
+  if (!status.ok()) return status;
+  struct Answer {
+    absl::Notification arrived;
+    grpc::Status status;
+    wire::HealthCheckResponse::ServingStatus serving =
+        wire::HealthCheckResponse::UNKNOWN;
+  };
+  Answer answer;
+  CheckHealth(runtime_->calls(), state_->channel(), timeout,
+              [&answer](const grpc::Status& status,
+                        wire::HealthCheckResponse::ServingStatus serving) {
+                answer.status = status;
+                answer.serving = serving;
+                answer.arrived.Notify();
+              });
+  // gRPC ends the call at its deadline.
+  answer.arrived.WaitForNotification();
+  if (MayMeanExit(answer.status) && state_->sees_exit) {
+    state_->WaitForEnd(kExplainWait);
+    if (state_->end().has_value()) return Explain(answer.status);
+  }
+  return HealthError(answer.status, answer.serving);
+}
+
+absl::Status Session::Explain(const grpc::Status& call) const {
+  if (call.ok()) return absl::OkStatus();
+  absl::Status status = CheckMayBlock();
+  if (!status.ok()) return status;
+  if (MayMeanExit(call) && state_->sees_exit) state_->WaitForEnd(kExplainWait);
+  const absl::optional<SessionState::End> end = state_->end();
+  if (!end.has_value()) {
+    const absl::Status lost = state_->lost();
+    return MayMeanExit(call) && !lost.ok() ? WithCall(lost, call)
+                                           : CallError(call, state_->sees_exit);
+  }
+  if (!end->exit_error.ok() && !end->released) {
+    return WithCall(end->exit_error, call);
+  }
+  return WithCall(ShutDownError(), call);
+}
+
+absl::Status Session::CheckMayBlock() {
+  absl::Status usable = Runtime::CheckProcess();
+  if (!usable.ok() || !OnSdkThread()) return usable;
+  return MakeError(
+      Reason::kWrongThread,
+      "a blocking method was called from a callback of this library",
+      "use the Async variant, or call it from a thread of your own");
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,37 @@
+#ifndef GOPLUGIN_INTERNAL_LIFECYCLE_STEPS_H_
+#define GOPLUGIN_INTERNAL_LIFECYCLE_STEPS_H_
+
+#include <memory>
+#include <utility>
+
+#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/event_loop.h"
+
+namespace goplugin::internal {
+
+// A ticket for a step that may take long: `work` runs on the lane, and `then`
+// takes what it brought on the loop's thread. When the owner is gone by then,
+// nobody waits any more: what was brought is dropped, on the lane, where its
+// destructor may take its time to end a plugin or remove a directory.
+//
+// `then` is called with the owner and the result; it must not block.
+template <typename Owner, typename Work, typename Then>
+void TakeStep(std::shared_ptr<CallbackQueue> lane, EventLoop& loop,
+              std::weak_ptr<Owner> owner, Work work, Then then) {
+  CallbackQueue& queue = *lane;
+  queue.Post([lane = std::move(lane), &loop, owner = std::move(owner),
+              work = std::move(work), then = std::move(then)]() mutable {
+    loop.Post([lane = std::move(lane), owner = std::move(owner),
+               then = std::move(then), result = work()]() mutable {
+      if (const std::shared_ptr<Owner> alive = owner.lock()) {
+        return then(*alive, std::move(result));
+      }
+      CallbackQueue& queue = *lane;
+      queue.Post([result = std::move(result)] {});
+    });
+  });
+}
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_LIFECYCLE_STEPS_H_
