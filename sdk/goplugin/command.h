@@ -13,6 +13,11 @@ namespace goplugin {
 
 // The program to start, and how. A plain value, checked by Client::Launch.
 //
+// What is the host's here is the calling thread's, as it is at the call of
+// Launch or LaunchAsync: the current directory, PATH, the environment, the
+// processors it may run on, its scheduling policy and nice value. The last
+// three are given as far as the kernel allows.
+//
 // Never run by a shell: `args` reach the program byte for byte.
 //
 // Example:
@@ -106,14 +111,17 @@ struct Command {
   std::vector<std::string> cgroups = {};
   // Resource limits. Those not named are the host's.
   std::vector<ResourceLimit> resource_limits = {};
-  // Added to the host's nice value: 1 to 19 for less of the processor, negative
-  // values (with the right to it) for more.
+  // Added to the caller's nice value: 1 to 19 for less of the processor,
+  // negative values (with the right to it) for more.
   int nice = 0;
-  // Another user. Takes root or CAP_SETUID, CAP_SETGID, CAP_CHOWN (its socket
-  // directory is given to that user) and CAP_KILL; a host that is not root
-  // also needs ClientOptions::socket_group to reach the plugin's socket. The
-  // program and `working_directory` must be open to that user. Unset: the
-  // host's.
+  // Another user. The program starts with its ids, the groups named here and no
+  // others, no capability, and no descriptor of the host's but those named; its
+  // environment is what `env` and `inherit_env` make it, so HOME and USER are
+  // the host's unless they are set. Takes root or CAP_SETUID, CAP_SETGID,
+  // CAP_CHOWN (its socket directory is given to that user) and CAP_KILL; a host
+  // that is not root also needs ClientOptions::socket_group to reach the
+  // plugin's socket. The program and `working_directory` must be open to that
+  // user. Unset: the host's.
   //
   // Changing credentials in memory shared with the host would mark the host as
   // not dumpable, so this alone makes the start a fork: it takes 5 to 10 ms

@@ -45,6 +45,8 @@ enum class Reason {
   kTimeout,           // the caller's own timeout passed (Ping, WaitForExit)
   kNoProcessControl,  // the plugin's process is not this client's to watch or
                       // to signal: somebody else runs it
+  kResources,         // a thread, descriptor or place that the system did not
+                      // give, or work that found no free thread in time
 };
 
 // The reason's name in lower case with underscores: "exited_early". Stable.

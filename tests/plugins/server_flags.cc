@@ -59,17 +59,22 @@ constexpr Known kKnown[] = {
      "=ID:NETWORK:ADDRESS,... announced when the host opens the stream; "
      "nothing: an empty broker"},
     {"broker-flood", "=N announcements of ids 1 to N"},
+    {"broker-endless",
+     "=knocks, acks, refusals or announcements, without end; reads nothing"},
+    {"broker-large", "=plain or bomb: one message with --large bytes"},
     // In calls.
     {"health",
      "=serving, not_serving, late, unimplemented, not_found, hang, "
-     "die"},
+     "die, warming, large, bomb"},
+    {"warming", "=TIME for which health is UNAVAILABLE, with --health=warming"},
+    {"large", "=BYTES of a message that is large, or compressed (a bomb)"},
     {"no-health", "same as --health=unimplemented"},
     {"shutdown", "=ok, ignore, hang, error, unimplemented or cut"},
     {"ignore-shutdown", "same as --shutdown=ignore"},
     {"no-controller", "same as --shutdown=unimplemented"},
     {"slow-exit", "=TIME between the Shutdown call and the exit"},
     {"exit-code", "=N after a polite Shutdown (0)"},
-    {"stdio", "=serve, unimplemented, end or error"},
+    {"stdio", "=serve, unimplemented, end, error or bomb"},
     {"die-in-call", "=exit, abort or signal: at the first Get or Put"},
 };
 

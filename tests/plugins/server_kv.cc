@@ -135,6 +135,12 @@ Status KvService::Do(const std::string& name, const std::string& argument,
     reply->assign(static_cast<std::size_t>(number), '\0');
     return Status::OK;
   }
+  if (name == "stdio" && is_number) {
+    std::string data(static_cast<std::size_t>(number), 's');
+    if (number > 1) data[0] = '<', data[data.size() - 1] = '>';
+    services_->PushStdio(output::kStdout, data);
+    return Status::OK;
+  }
   if (name == "version") {
     *reply = absl::StrCat(version_);
     return Status::OK;

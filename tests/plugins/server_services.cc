@@ -7,6 +7,8 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "tests/plugins/server_floods.h"
 #include "tests/plugins/server_mischief.h"
 
 namespace server_plugin {
@@ -16,11 +18,6 @@ using grpc::ByteBuffer;
 using grpc::Status;
 using grpc::StatusCode;
 using Reactor = grpc::ServerGenericBidiReactor;
-
-ByteBuffer ToBuffer(const std::string& bytes) {
-  grpc::Slice slice(bytes);
-  return ByteBuffer(&slice, 1);
-}
 
 // Answers a call with one message.
 class OneReply final : public Reactor {
@@ -73,14 +70,6 @@ class Announcer final : public Reactor {
   std::size_t next_ = 0;
   ByteBuffer message_;
 };
-
-std::string Varint(std::uint32_t number) {
-  std::string bytes;
-  for (; number >= 0x80; number >>= 7) {
-    bytes += static_cast<char>(number | 0x80);
-  }
-  return bytes + static_cast<char>(number);
-}
 
 // ConnInfo{service_id, network, address}.
 std::string ConnInfo(std::uint32_t id, const std::string& network,
@@ -145,14 +134,14 @@ class StdioStream final : public Reactor {
 Reactor* PluginServices::CreateReactor(
     grpc::GenericCallbackServerContext* context) {
   const std::string& method = context->method();
-  if (method == "/grpc.health.v1.Health/Check") return Health();
+  if (method == "/grpc.health.v1.Health/Check") return Health(context);
   if (method == "/plugin.GRPCController/Shutdown") return Shutdown();
-  if (method == "/plugin.GRPCStdio/StreamStdio") return Stdio();
-  if (method == "/plugin.GRPCBroker/StartStream") return Broker();
+  if (method == "/plugin.GRPCStdio/StreamStdio") return Stdio(context);
+  if (method == "/plugin.GRPCBroker/StartStream") return Broker(context);
   return Unimplemented();
 }
 
-Reactor* PluginServices::Health() {
+Reactor* PluginServices::Health(grpc::GenericCallbackServerContext* context) {
   const std::string kind = flags_.Get("health", "serving");
   if (kind == "not_serving") return new OneReply(kNotServing);
   if (kind == "late") {  // not serving at first
@@ -164,6 +153,13 @@ Reactor* PluginServices::Health() {
   }
   if (kind == "hang") return new NoReply;
   if (kind == "die") Die("signal");
+  if (kind == "large" || kind == "bomb") {
+    return SendLarge(context, kServing, flags_.Bytes("large", 5 << 20),
+                     kind == "bomb", /*ends=*/true);
+  }
+  if (kind == "warming" && absl::Now() < started_ + flags_.Time("warming")) {
+    return new JustStatus(Status(StatusCode::UNAVAILABLE, "warming up"));
+  }
   return new OneReply(kServing);
 }
 
@@ -183,12 +179,16 @@ Reactor* PluginServices::Shutdown() {
   return new OneReply("");
 }
 
-Reactor* PluginServices::Stdio() {
+Reactor* PluginServices::Stdio(grpc::GenericCallbackServerContext* context) {
   const std::string kind = flags_.Get("stdio", "serve");
   if (kind == "unimplemented") return Unimplemented();
   if (kind == "end") return new JustStatus(Status::OK);
   if (kind == "error") {
     return new JustStatus(Status(StatusCode::INTERNAL, "no stdio today"));
+  }
+  if (kind == "bomb") {
+    return SendLarge(context, "\x08\x01", flags_.Bytes("large", 5 << 20),
+                     /*compressed=*/true, /*ends=*/false);
   }
   auto* stream = new StdioStream(this);
   absl::MutexLock lock(&mutex_);
@@ -197,7 +197,15 @@ Reactor* PluginServices::Stdio() {
   return stream;
 }
 
-Reactor* PluginServices::Broker() {
+Reactor* PluginServices::Broker(grpc::GenericCallbackServerContext* context) {
+  const std::string endless = flags_.Get("broker-endless", "");
+  if (!endless.empty()) return FloodBroker(endless);
+  const std::string large = flags_.Get("broker-large", "");
+  if (!large.empty()) {
+    return SendLarge(context, ConnInfo(1, "unix", "/none"),
+                     flags_.Bytes("large", 5 << 20), large == "bomb",
+                     /*ends=*/false);
+  }
   const int flood = flags_.Number("broker-flood", 0);
   if (!flags_.Has("broker") && flood == 0) return Unimplemented();
   std::vector<std::string> messages;
@@ -217,18 +225,10 @@ Reactor* PluginServices::Broker() {
 }
 
 void PluginServices::PushStdio(int descriptor, const std::string& data) {
-  // StdioData{channel, data}; a length of up to 16383 takes two bytes.
-  std::size_t size = data.size() < 16383 ? data.size() : 16383;
-  std::string message = {'\x08', static_cast<char>(descriptor), '\x12'};
-  if (size < 128) {
-    message += static_cast<char>(size);
-  } else {
-    message += static_cast<char>((size & 0x7f) | 0x80);
-    message += static_cast<char>(size >> 7);
-  }
-  message += data.substr(0, size);
+  // StdioData{channel, data}.
+  const std::string head = {'\x08', static_cast<char>(descriptor), '\x12'};
   absl::MutexLock lock(&mutex_);
-  pending_.push_back(message);
+  pending_.push_back(head + Varint(data.size()) + data);
   if (stream_ != nullptr) stream_->Pump();
 }
 

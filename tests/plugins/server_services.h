@@ -10,6 +10,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "tests/plugins/server_flags.h"
 
 namespace server_plugin {
@@ -36,13 +38,17 @@ class PluginServices final : public grpc::CallbackGenericService {
  private:
   friend class StdioStream;
 
-  grpc::ServerGenericBidiReactor* Health();
+  grpc::ServerGenericBidiReactor* Health(
+      grpc::GenericCallbackServerContext* context);
   grpc::ServerGenericBidiReactor* Shutdown();
-  grpc::ServerGenericBidiReactor* Stdio();
-  grpc::ServerGenericBidiReactor* Broker();
+  grpc::ServerGenericBidiReactor* Stdio(
+      grpc::GenericCallbackServerContext* context);
+  grpc::ServerGenericBidiReactor* Broker(
+      grpc::GenericCallbackServerContext* context);
   void ObeyShutdown();
 
   const Flags flags_;
+  const absl::Time started_ = absl::Now();
   absl::Notification shutdown_;
   std::atomic<bool> shutdown_seen_{false};
   std::atomic<int> health_checks_{0};

@@ -1,6 +1,7 @@
 #include "tests/support/failing_calls/failing_calls.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -59,6 +60,7 @@ enum Index {
   kWaitid,
   kClone,
   kSyscall,
+  kPthreadCreate,
   kFunctions,
 };
 
@@ -95,6 +97,7 @@ constexpr Function kTable[kFunctions] = {
     {"waitid", ECHILD},
     {"clone", EAGAIN},
     {"syscall", EPERM},
+    {"pthread_create", EAGAIN},
 };
 
 std::atomic<int> armed_function{-1};
@@ -169,6 +172,13 @@ GOPLUGIN_WRAP(kClone, -1, int, clone,
 GOPLUGIN_WRAP(kSyscall, -1, long, syscall,
               (long a, long b, long c, long d, long e, long f, long g),
               (a, b, c, d, e, f, g))
+
+// Its error is its result.
+GOPLUGIN_WRAP(kPthreadCreate, kTable[kPthreadCreate].error_number, int,
+              pthread_create,
+              (pthread_t * a, const pthread_attr_t* b, void* (*c)(void*),
+               void* d),
+              (a, b, c, d))
 
 // What is watched already can always be watched otherwise.
 extern "C" int __real_epoll_ctl(int epoll, int operation, int fd,

@@ -41,15 +41,17 @@ class BrokerCoreTest : public ::testing::Test {
 
   void Open() {
     core_->Open([this](const wire::ConnInfo& info) {
-      if (refuses_) return false;
+      if (refuses_) return absl::UnavailableError("refused");
+      if (full_) return absl::ResourceExhaustedError("full");
       sent_.push_back(info);
-      return true;
+      return absl::OkStatus();
     });
   }
 
   std::vector<std::string> warnings_;
   std::vector<wire::ConnInfo> sent_;
   bool refuses_ = false;
+  bool full_ = false;
   std::unique_ptr<BrokerCore> core_;
 };
 
@@ -201,12 +203,54 @@ TEST_F(BrokerCoreTest, ARefusalIsAWarningAndNoAnnouncement) {
   EXPECT_TRUE(sent_.empty());
 }
 
+TEST_F(BrokerCoreTest, AFloodOfRefusalsIsToldAtDoublings) {
+  Open();
+  for (int i = 0; i < 1000; ++i) {
+    core_->Receive(AnswerTo(6, std::string(100000, 'e')));
+  }
+  ASSERT_EQ(warnings_.size(), 10u);
+  EXPECT_TRUE(absl::StrContains(warnings_.back(), "512 such refusals"));
+  EXPECT_LT(warnings_.back().size(), 512u);
+}
+
+TEST_F(BrokerCoreTest, AnAnswerWithoutRoomIsCountedAndTold) {
+  full_ = true;
+  Open();
+  for (int i = 0; i < 1000; ++i) core_->Receive(KnockAt(7));
+  ASSERT_EQ(warnings_.size(), 10u);
+  EXPECT_TRUE(absl::StrContains(warnings_.back(), "512 knocks"));
+}
+
+TEST_F(BrokerCoreTest, AnAnnouncementWithoutRoomFails) {
+  full_ = true;
+  Open();
+  const absl::Status status = core_->Announce(7, Place());
+  const auto details = GetErrorDetails(status);
+  ASSERT_TRUE(details.has_value());
+  EXPECT_EQ(details->reason, Reason::kBrokerTimeout);
+  EXPECT_TRUE(absl::StrContains(details->what,
+                                "announcement of brokered connection 7"));
+  EXPECT_TRUE(absl::StrContains(details->hint, "try again"));
+  // The id is free again.
+  full_ = false;
+  EXPECT_TRUE(core_->Announce(7, Place()).ok());
+}
+
+TEST_F(BrokerCoreTest, AnAddressThatIsTooLongIsNotAnnounced) {
+  Open();
+  const auto details = GetErrorDetails(
+      core_->Announce(7, {Endpoint::Network::kUnix, std::string(100000, 'p')}));
+  ASSERT_TRUE(details.has_value());
+  EXPECT_EQ(details->reason, Reason::kTransport);
+  EXPECT_TRUE(sent_.empty());
+}
+
 TEST_F(BrokerCoreTest, BlockingIsNotForTheSdksThreads) {
   EXPECT_TRUE(core_->CheckMayBlock().ok());
   absl::Status status;
-  StartSdkThread("goplugin-test", [&] {
+  MustStartSdkThread("goplugin-test", [&] {
     status = core_->CheckMayBlock();
-  }).join();
+  }).Join();
   ExpectError(status,
               {Reason::kWrongThread, "blocking method", "thread of your own"});
 }

@@ -57,7 +57,7 @@ TEST(MakeErrorTest, OtherStatusesHaveNoDetails) {
 
 TEST(MakeErrorTest, EveryReasonHasANameOfItsOwnAndComesBack) {
   std::set<std::string> names;
-  const int last = static_cast<int>(Reason::kNoProcessControl);
+  const int last = static_cast<int>(Reason::kResources);
   for (int i = 0; i <= last; ++i) {
     const auto reason = static_cast<Reason>(i);
     EXPECT_TRUE(names.insert(ReasonName(reason)).second) << i;

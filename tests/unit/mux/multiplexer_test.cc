@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -414,6 +416,29 @@ TEST_F(MultiplexerTest, TheEndTurnsVisitorsAway) {
 TEST_F(MultiplexerTest, AfterItsEndNothingIsOpened) {
   OnLoop([this] { host_->End(absl::CancelledError("over")); });
   EXPECT_EQ(host_->OpenDoor(kService).status().message(), "over");
+}
+
+// The other side may send faster than the loop gets to it.
+TEST_F(MultiplexerTest, MessagesOnTheirWayHaveABound) {
+  absl::Notification busy;
+  absl::Notification released;
+  loop_.Post([&] {
+    busy.Notify();
+    released.WaitForNotification();
+  });
+  busy.WaitForNotification();
+  std::atomic<size_t> taken{0};
+  std::thread stream([&] {
+    for (size_t i = 0; i < Multiplexer::kMaxMessages + 10; ++i, ++taken) {
+      host_->OnAnswer(kService, "unasked");
+    }
+  });
+  EXPECT_TRUE(Comes([&] { return taken == Multiplexer::kMaxMessages; }));
+  absl::SleepFor(absl::Milliseconds(50));
+  EXPECT_EQ(taken, Multiplexer::kMaxMessages);
+  released.Notify();
+  stream.join();
+  EXPECT_EQ(taken, Multiplexer::kMaxMessages + 10);
 }
 
 }  // namespace

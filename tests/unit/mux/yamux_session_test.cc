@@ -128,6 +128,29 @@ TEST(YamuxOpenTest, RoomInTheBacklogComesBack) {
   EXPECT_EQ(server.Frames().size(), 1u);
 }
 
+// Accepted, and never ended: half-closed ones count as well.
+TEST(YamuxOpenTest, StreamsOfTheOtherSideHaveABound) {
+  Side server(YamuxRole::kServer);
+  std::uint32_t id = 1;
+  for (size_t i = 0; i < YamuxSession::kMaxTheirs; ++i, id += 2) {
+    server.Receive(SynBytes(id));
+    server.session.Accept(id);
+    if (id % 4 == 1) server.Receive(UpdateBytes(id, kFin));
+    server.Frames();
+  }
+  server.Receive(SynBytes(id));
+  EXPECT_THAT(server.Frames(),
+              ElementsAre(absl::StrCat("update RST ", id, " +0")));
+  EXPECT_EQ(server.session.stream_count(), YamuxSession::kMaxTheirs);
+  // Its own are no business of the other side's.
+  EXPECT_TRUE(server.session.Open().ok());
+  // One that goes makes room for one.
+  server.session.Reset(1);
+  server.Take();
+  server.Receive(SynBytes(id + 2) + SynBytes(id + 4));
+  EXPECT_EQ(server.Take().size(), 1u);
+}
+
 // It would hold a place in the backlog for ever.
 TEST(YamuxOpenTest, AnAckOfItsOwnStreamChangesNothing) {
   Side server(YamuxRole::kServer);

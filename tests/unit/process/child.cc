@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -130,6 +131,11 @@ int PrintNice() {
   return 0;
 }
 
+int PrintPolicy() {
+  Print(std::to_string(sched_getscheduler(0)));
+  return 0;
+}
+
 int Hang() {
   Print("ready\n");
   while (true) pause();
@@ -166,6 +172,7 @@ int main(int argc, char** argv) {
   if (mode == "flags") return PrintFlags();
   if (mode == "marker") return PrintMarker();
   if (mode == "nice") return PrintNice();
+  if (mode == "policy") return PrintPolicy();
   if (mode == "cat" && argc > 2) return PrintFile(argv[2]);
   if (mode == "link" && argc > 2) return PrintLink(argv[2]);
   if (mode == "read" && argc > 2) return PrintFrom(atoi(argv[2]));

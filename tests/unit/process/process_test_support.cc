@@ -19,12 +19,16 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "goplugin/internal/process/caller_context.h"
+#include "goplugin/internal/process/clone_attempt.h"
 #include "goplugin/internal/process/exit.h"
+#include "goplugin/internal/process/prepared_spawn.h"
 
 namespace goplugin::internal {
 namespace {
@@ -123,12 +127,32 @@ ExitStatus WaitAndReap(const ChildProcess& child) {
   return status.value_or(ExitStatus{});
 }
 
-std::string OutputOf(const SpawnRequest& request) {
-  absl::StatusOr<ChildProcess> child = Spawn(request);
+absl::StatusOr<std::shared_ptr<PreparedSpawn>> Prepare(SpawnRequest request) {
+  return PrepareSpawn(std::move(request), ReadCallerContext());
+}
+
+absl::StatusOr<ChildProcess> CloneHere(
+    const std::shared_ptr<PreparedSpawn>& prepared) {
+  CloneAttempt attempt;
+  return FinishSpawn(prepared, prepared->Clone(attempt));
+}
+
+absl::StatusOr<ChildProcess> Spawn(SpawnRequest request) {
+  absl::StatusOr<std::shared_ptr<PreparedSpawn>> prepared =
+      Prepare(std::move(request));
+  if (!prepared.ok()) return prepared.status();
+  return CloneHere(*prepared);
+}
+
+std::string OutputOf(const absl::StatusOr<ChildProcess>& child) {
   if (!child.ok()) return child.status().ToString();
   std::string output = ReadAll(child->stdout_pipe.get());
   WaitAndReap(*child);
   return output;
+}
+
+std::string OutputOf(const SpawnRequest& request) {
+  return OutputOf(Spawn(request));
 }
 
 std::string InFork(const std::function<std::string()>& body) {
@@ -221,17 +245,6 @@ std::string HostState() {
                   prctl(PR_GET_DUMPABLE), ", nice ",
                   getpriority(PRIO_PROCESS, 0));
   return state;
-}
-
-int64_t Sleeps(pid_t thread) {
-  constexpr char kKey[] = "voluntary_ctxt_switches:";
-  std::ifstream status(absl::StrCat("/proc/self/task/", thread, "/status"));
-  for (std::string line; std::getline(status, line);) {
-    if (absl::StartsWith(line, kKey)) {
-      return std::stol(line.substr(sizeof(kKey) - 1));
-    }
-  }
-  return 0;
 }
 
 ErrorDetails Details(const absl::Status& status) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -49,7 +50,16 @@ ExitStatus WaitAndReap(const ChildProcess& child);
 // Waits for the end of the child without reaping it.
 void WaitForExit(const ChildProcess& child);
 
-// Spawn, ReadAll(stdout), WaitAndReap. An error's text when that fails.
+// The three steps of a start, on this thread and for it.
+absl::StatusOr<std::shared_ptr<PreparedSpawn>> Prepare(SpawnRequest request);
+absl::StatusOr<ChildProcess> CloneHere(
+    const std::shared_ptr<PreparedSpawn>& prepared);
+absl::StatusOr<ChildProcess> Spawn(SpawnRequest request);
+
+// ReadAll(stdout), WaitAndReap. An error's text when there is no child.
+std::string OutputOf(const absl::StatusOr<ChildProcess>& child);
+
+// The same after Spawn.
 std::string OutputOf(const SpawnRequest& request);
 
 // Runs `body` in a forked copy of this process, where it may change what it
@@ -72,9 +82,6 @@ bool DropCapabilities();
 // flag, resource limits, nice value, control groups, signal mask, death signal,
 // no_new_privs, working directory, umask.
 std::string HostState();
-
-// How often the thread of this process has gone to sleep so far.
-int64_t Sleeps(pid_t thread);
 
 // Everything a message of the SDK has to have; empty details otherwise.
 ErrorDetails Details(const absl::Status& status);

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -12,11 +11,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -217,31 +214,6 @@ TEST_F(SpawnHostTest, WithoutPidfdsTheRestWorks) {
               return "";
             }),
             "");
-}
-
-TEST_F(SpawnHostTest, BusyFileIsTriedAgain) {
-  std::ifstream source(ChildProgram(), std::ios::binary);
-  std::stringstream bytes;
-  bytes << source.rdbuf();
-  source.close();
-  const std::string program = WriteFile("busy", bytes.str());
-  UniqueFd writer(open(program.c_str(), O_WRONLY | O_CLOEXEC));
-  ASSERT_TRUE(writer.valid());
-  // An attempt makes this thread sleep twice, for its child and for the pause
-  // after it: three times are one attempt that has failed, and a second.
-  const pid_t self = gettid();
-  const int64_t before = Sleeps(self);
-  std::atomic<bool> done(false);
-  std::thread closer([&] {
-    while (!done && Sleeps(self) < before + 3) sched_yield();
-    writer.reset();
-  });
-  SpawnRequest request;
-  request.command.path = program;
-  request.command.args = {"stdin"};
-  EXPECT_EQ(OutputOf(request), "<end>");
-  done = true;
-  closer.join();
 }
 
 TEST_F(SpawnHostTest, ConcurrentSpawnsDoNotMixTheirPipes) {

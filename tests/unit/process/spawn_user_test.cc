@@ -78,6 +78,7 @@ TEST_F(SpawnUserTest, IdsAreTheUsers) {
   EXPECT_THAT(status, HasSubstr("Uid:\t54321\t54321\t54321\t54321\n"));
   EXPECT_THAT(status, HasSubstr("Gid:\t54322\t54322\t54322\t54322\n"));
   EXPECT_THAT(status, HasSubstr("Groups:\t7 54323 \n"));
+  EXPECT_THAT(status, HasSubstr("CapPrm:\t0000000000000000\n"));
   EXPECT_THAT(status, HasSubstr("CapEff:\t0000000000000000\n"));
   SpawnRequest alone = AsUser({"cat", "/proc/self/status"});
   alone.command.user->groups = {};

@@ -243,35 +243,20 @@ INSTANTIATE_TEST_SUITE_P(Modes, BothModesTest,
                                       : "ByDescriptor";
                          });
 
-// Spawns while somebody has the file open for writing, so that exec is tried
-// again and again after the check, and calls `meanwhile` in between.
-std::string OutputWithPause(const SpawnRequest& request,
-                            const std::function<void(UniqueFd&)>& meanwhile) {
-  UniqueFd writer(open(request.command.path.c_str(), O_RDWR | O_CLOEXEC));
-  EXPECT_TRUE(writer.valid());
-  const pid_t self = gettid();
-  // An attempt makes this thread sleep twice, for its child and for the pause
-  // after it: three times are one attempt that has failed, and a second.
-  const int64_t before = Sleeps(self);
-  std::atomic<bool> done(false);
-  std::thread meddler([&] {
-    while (!done && Sleeps(self) < before + 3) sched_yield();
-    meanwhile(writer);
-    writer.reset();
-  });
-  std::string output = OutputOf(request);
-  done = true;
-  meddler.join();
-  return output;
+// `meanwhile` comes after the check and before the exec.
+std::string OutputWithPause(SpawnRequest request,
+                            const std::function<void()>& meanwhile) {
+  const auto prepared = Prepare(std::move(request));
+  if (!prepared.ok()) return prepared.status().ToString();
+  meanwhile();
+  return OutputOf(CloneHere(*prepared));
 }
 
 TEST_F(VerifiedProgramTest, ReplacedBetweenTheCheckAndExec) {
   const std::string other = WriteFile("evil", evil_);
-  EXPECT_EQ(OutputWithPause(Checked({"marker"}, Mode::kByDescriptor),
-                            [&](UniqueFd&) {
-                              EXPECT_EQ(rename(other.c_str(), program_.c_str()),
-                                        0);
-                            }),
+  EXPECT_EQ(OutputWithPause(
+                Checked({"marker"}, Mode::kByDescriptor),
+                [&] { EXPECT_EQ(rename(other.c_str(), program_.c_str()), 0); }),
             kGood);
   EXPECT_EQ(ReadWhole(program_), evil_);
 }
@@ -279,14 +264,15 @@ TEST_F(VerifiedProgramTest, ReplacedBetweenTheCheckAndExec) {
 // The difference that the header tells: kByDescriptor trusts those who may
 // write to the file.
 TEST_F(VerifiedProgramTest, RewrittenInPlaceRunsByDescriptor) {
-  EXPECT_EQ(OutputWithPause(Checked({"marker"}, Mode::kByDescriptor),
-                            [&](UniqueFd& writer) {
-                              const auto at = static_cast<off_t>(marker_at_);
-                              EXPECT_GT(pwrite(writer.get(), kEvil,
-                                               sizeof(kEvil) - 1, at),
-                                        0);
-                            }),
-            kEvil);
+  EXPECT_EQ(
+      OutputWithPause(
+          Checked({"marker"}, Mode::kByDescriptor),
+          [&] {
+            const UniqueFd writer(open(program_.c_str(), O_RDWR | O_CLOEXEC));
+            const auto at = static_cast<off_t>(marker_at_);
+            EXPECT_GT(pwrite(writer.get(), kEvil, sizeof(kEvil) - 1, at), 0);
+          }),
+      kEvil);
 }
 
 TEST_F(VerifiedProgramTest, RewrittenInPlaceNeverRunsFromASealedCopy) {
@@ -322,8 +308,8 @@ TEST_F(VerifiedProgramTest, RewrittenInPlaceNeverRunsFromASealedCopy) {
 
 TEST_F(VerifiedProgramTest, SealedCopyCanNotBeChanged) {
   const SpawnRequest request = Checked({}, Mode::kSealedCopy);
-  absl::StatusOr<UniqueFd> fd =
-      OpenVerifiedProgram(request.command, program_, nullptr);
+  absl::StatusOr<UniqueFd> fd = OpenVerifiedProgram(
+      request.command, program_, *ReadCallerContext(), nullptr);
   ASSERT_TRUE(fd.ok()) << fd.status();
   EXPECT_EQ(pwrite(fd->get(), "x", 1, 0), -1);
   EXPECT_EQ(ftruncate(fd->get(), 0), -1);

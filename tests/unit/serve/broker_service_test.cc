@@ -4,10 +4,15 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "goplugin/internal/broker/conn_info.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/serve/service_methods.h"
@@ -130,6 +135,59 @@ TEST_F(BrokerServiceTest, AHostThatGoesBreaksTheStream) {
   while (!core_->Await(3, kLong).ok()) {
   }
   EXPECT_TRUE(core_->Announce(9, Place()).ok());
+}
+
+TEST_F(BrokerServiceTest, ALongMessageEndsTheStream) {
+  HostStream host(*channel_);
+  wire::ConnInfo info = AnnouncementOf(1, Place());
+  info.set_address(std::string(size_t{5} * 1024 * 1024, 'p'));
+  ASSERT_TRUE(host.stream->Write(info));
+  EXPECT_FALSE(host.stream->Read(&info));
+  const grpc::Status status = host.stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(absl::StrContains(status.error_message(), "4194304"))
+      << status.error_message();
+}
+
+// Knocks without end, whose answers nobody takes: the host's own writes stop.
+TEST_F(BrokerServiceTest, AHostThatDoesNotReadIsNotRead) {
+  HostStream host(*channel_);
+  absl::Mutex mutex;
+  int written = 0;
+  bool stopped = false;
+  std::thread flood([&] {
+    while (host.stream->Write(KnockAt(1))) {
+      absl::MutexLock lock(&mutex);
+      ++written;
+    }
+    absl::MutexLock lock(&mutex);
+    stopped = true;
+  });
+  // Until nothing moves any more.
+  int before = -1;
+  const auto moved = [&] {
+    mutex.AssertReaderHeld();
+    return written != before || stopped;
+  };
+  while (true) {
+    absl::MutexLock lock(&mutex);
+    if (!mutex.AwaitWithTimeout(absl::Condition(&moved), absl::Seconds(1))) {
+      break;
+    }
+    before = written;
+    ASSERT_FALSE(stopped);
+  }
+  // This side's own are still taken, up to their bound.
+  absl::Status status;
+  std::uint32_t id = 1;
+  for (; status.ok() && id < 4000; ++id) status = core_->Announce(id, Place());
+  const auto details = GetErrorDetails(status);
+  ASSERT_TRUE(details.has_value());
+  EXPECT_EQ(details->reason, Reason::kBrokerTimeout);
+  EXPECT_TRUE(absl::StrContains(details->what, "does not read"));
+  EXPECT_GT(id, 1000u);
+  host.context.TryCancel();
+  flood.join();
 }
 
 TEST_F(BrokerServiceTest, CloseEndsTheStreamAndRefusesMore) {

@@ -3,7 +3,9 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <cstddef>
 #include <memory>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/support/serve/plugin_calls.h"
@@ -61,6 +63,20 @@ TEST_F(HealthServiceTest, EndsWatchesWhenItCloses) {
   EXPECT_EQ(late->reader->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_TRUE(CallCheck(*channel_, "plugin", response).ok());
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+}
+
+TEST_F(HealthServiceTest, WatchersHaveABound) {
+  std::vector<decltype(CallWatch(*channel_, ""))> watches;
+  HealthCheckResponse response;
+  for (size_t i = 0; i < HealthService::kMaxWatchers; ++i) {
+    watches.push_back(CallWatch(*channel_, "plugin"));
+    ASSERT_TRUE(watches.back()->reader->Read(&response));
+  }
+  auto more = CallWatch(*channel_, "plugin");
+  EXPECT_FALSE(more->reader->Read(&response));
+  EXPECT_EQ(more->reader->Finish().error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+  service_.Close();
 }
 
 TEST_F(HealthServiceTest, ForgetsAWatcherThatGoes) {

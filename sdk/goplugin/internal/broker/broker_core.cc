@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/numeric/bits.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -97,7 +96,13 @@ absl::Status BrokerCore::Knock(std::uint32_t id) {
     if (!end_.ok()) return end_;
     send = send_;
   }
-  if (send && send(KnockAt(id))) return absl::OkStatus();
+  if (send != nullptr) {
+    const absl::Status sent = send(KnockAt(id));
+    if (sent.ok()) return sent;
+    if (absl::IsResourceExhausted(sent)) {
+      return NotSent(absl::StrCat("the knock for brokered connection ", id));
+    }
+  }
   absl::MutexLock lock(&mutex_);
   return LinkError(setup_.peer, link_status_);
 }
@@ -108,7 +113,22 @@ void BrokerCore::Answer(std::uint32_t id, const std::string& error) {
     absl::MutexLock lock(&mutex_);
     send = send_;
   }
-  if (send) send(AnswerTo(id, error));
+  if (send == nullptr) return;
+  if (!absl::IsResourceExhausted(send(AnswerTo(id, error)))) return;
+  if (!unanswered_.Tell()) return;
+  setup_.warn(absl::StrCat(
+      "the ", setup_.peer, " knocks and does not read the answers: ",
+      unanswered_.count(), " knocks were left without one so far"));
+}
+
+absl::Status BrokerCore::NotSent(const std::string& what) const {
+  return MakeError(
+      Reason::kBrokerTimeout,
+      absl::StrCat(what, " could not be sent: the ", setup_.peer,
+                   " does not read the broker's stream, and as much waits for "
+                   "it as may"),
+      absl::StrCat("the ", setup_.peer,
+                   " is stopped, stuck or overloaded; try again later"));
 }
 
 void BrokerCore::OnKnock(const wire::ConnInfo& info) {
@@ -117,12 +137,13 @@ void BrokerCore::OnKnock(const wire::ConnInfo& info) {
       return Answer(info.service_id(), "multiplexing is not in use");
     }
     // An answer to a knock that was never sent.
-    if (info.knock().error().empty()) return;
+    if (info.knock().error().empty() || !refused_.Tell()) return;
     setup_.warn(absl::StrCat("the ", setup_.peer,
                              " refuses brokered connection ", info.service_id(),
-                             ": ", Quote(info.knock().error(), 256)));
+                             ", unasked: ", Quote(info.knock().error(), 256),
+                             " (", refused_.count(), " such refusals so far)"));
   } else if (info.knock().ack()) {
-    setup_.multiplexer->OnAnswer(info.service_id(), info.knock().error());
+    setup_.multiplexer->OnAnswer(info.service_id(), KnockError(info));
   } else {
     setup_.multiplexer->OnKnock(info.service_id());
   }
@@ -147,12 +168,12 @@ std::string BrokerCore::Keep(std::uint32_t id, Announcement announcement) {
     return "";
   }
   if (pending_.Add(id, std::move(announcement), clock_.Elapsed())) return "";
-  // A flood must not become one of log lines.
-  if (!absl::has_single_bit(++dropped_)) return "";
+  if (!dropped_.Tell()) return "";
   return absl::StrCat("the ", setup_.peer,
                       " announces more brokered connections than anybody "
                       "dials: ",
-                      dropped_, " of them dropped so far, the oldest first (",
+                      dropped_.count(),
+                      " of them dropped so far, the oldest first (",
                       PendingTable::kMaxKept, " are kept)");
 }
 
@@ -291,6 +312,8 @@ absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
   const absl::StatusOr<Endpoint> there =
       Translate(setup_.translation.to_there, endpoint);
   if (!there.ok()) return there.status();
+  const absl::Status announceable = CheckAnnounceable(*there);
+  if (!announceable.ok()) return announceable;
   Send send;
   {
     absl::MutexLock lock(&mutex_);
@@ -309,7 +332,12 @@ absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
         "serve on ids after the first call of the host has come; a host "
         "without a broker never opens the stream");
   }
-  if (send(AnnouncementOf(id, *there))) return absl::OkStatus();
+  const absl::Status sent = send(AnnouncementOf(id, *there));
+  if (sent.ok()) return sent;
+  if (absl::IsResourceExhausted(sent)) {
+    return NotSent(
+        absl::StrCat("the announcement of brokered connection ", id));
+  }
   absl::MutexLock lock(&mutex_);
   return Broken();
 }

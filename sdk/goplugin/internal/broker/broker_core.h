@@ -25,6 +25,7 @@
 #include "goplugin/internal/broker/broker_sockets.h"
 #include "goplugin/internal/broker/channel_pool.h"
 #include "goplugin/internal/broker/pending_table.h"
+#include "goplugin/internal/loop/seldom.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/mux/door.h"
 #include "goplugin/internal/mux/multiplexer.h"
@@ -82,10 +83,10 @@ struct BrokerSetup {
 // multiplexer does the rest; only the knocks travel on this stream.
 class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
  public:
-  // Sends a message; false when the stream has ended. May wait for room in the
-  // connection, not for an answer, and not at all when it multiplexes: the
-  // thread that would make that room is the one that sends.
-  using Send = std::function<bool(const wire::ConnInfo&)>;
+  // Sends a message, without waiting for anything: kResourceExhausted when too
+  // many wait already for the other side to read them; any other error when the
+  // stream has ended.
+  using Send = std::function<absl::Status(const wire::ConnInfo&)>;
 
   explicit BrokerCore(BrokerSetup setup);
   BrokerCore(const BrokerCore&) = delete;
@@ -148,6 +149,8 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status Reserve(std::uint32_t id);
   absl::Status Deliver(std::uint32_t id, const Endpoint& endpoint);
+  // Why `info` was not sent.
+  absl::Status NotSent(const std::string& what) const;
   Multiplexer::Messages KnockMessages();
   absl::Status Knock(std::uint32_t id);
   void Answer(std::uint32_t id, const std::string& error);
@@ -162,6 +165,10 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   BrokerSockets sockets_;
   ChannelPool channels_;
   std::atomic<std::uint32_t> last_id_{0};
+  // What the other side can cause as often as it likes.
+  Seldom dropped_;     // announcements that nobody dialled
+  Seldom refused_;     // refusals of knocks that were never sent
+  Seldom unanswered_;  // knocks, for want of room
 
   absl::Mutex mutex_;
   Link link_ ABSL_GUARDED_BY(mutex_) = Link::kNotYet;
@@ -169,7 +176,6 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   grpc::Status link_status_ ABSL_GUARDED_BY(mutex_);
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
   PendingTable pending_ ABSL_GUARDED_BY(mutex_);
-  std::uint64_t dropped_ ABSL_GUARDED_BY(mutex_) = 0;
   // Dials that wait get their announcement directly: a flood can't push it out.
   std::multimap<std::uint32_t, Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);
   std::set<std::uint32_t> served_ ABSL_GUARDED_BY(mutex_);

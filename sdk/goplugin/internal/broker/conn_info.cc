@@ -14,6 +14,9 @@ namespace {
 
 // Of what came, in an error.
 constexpr size_t kQuoted = 160;
+constexpr size_t kQuotedError = 256;
+// More than any path or host:port has.
+constexpr size_t kLongestAddress = 512;
 
 absl::Status Undialable(const wire::ConnInfo& info, std::string problem,
                         std::string hint) {
@@ -38,6 +41,15 @@ wire::ConnInfo AnnouncementOf(std::uint32_t id, const Endpoint& endpoint) {
   return info;
 }
 
+absl::Status CheckAnnounceable(const Endpoint& endpoint) {
+  if (endpoint.address.size() <= kLongestAddress) return absl::OkStatus();
+  return MakeError(
+      Reason::kTransport,
+      absl::StrCat("an address of ", endpoint.address.size(),
+                   " bytes can't be announced"),
+      "the runner's translation must give a socket's path or host:port");
+}
+
 absl::StatusOr<Endpoint> AnnouncedEndpoint(const wire::ConnInfo& info) {
   Endpoint endpoint;
   if (info.network() == NetworkName(Endpoint::Network::kUnix)) {
@@ -50,7 +62,6 @@ absl::StatusOr<Endpoint> AnnouncedEndpoint(const wire::ConnInfo& info) {
                       "a tcp port");
   }
   // Judged before it is copied: it may be of any size.
-  constexpr size_t kLongestAddress = 512;
   if (info.address().size() > kLongestAddress) {
     return Undialable(
         info, absl::StrCat("its address has ", info.address().size(), " bytes"),
@@ -67,6 +78,10 @@ absl::StatusOr<Endpoint> AnnouncedEndpoint(const wire::ConnInfo& info) {
 }
 
 bool IsKnock(const wire::ConnInfo& info) { return info.knock().knock(); }
+
+std::string KnockError(const wire::ConnInfo& info) {
+  return info.knock().error().substr(0, kQuotedError);
+}
 
 wire::ConnInfo KnockAt(std::uint32_t id) {
   wire::ConnInfo knock;

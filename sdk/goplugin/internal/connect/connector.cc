@@ -22,6 +22,8 @@ namespace goplugin::internal {
 namespace {
 
 constexpr absl::Duration kRetryDelay = absl::Milliseconds(20);
+// What it grows to while the server itself says that it is not ready.
+constexpr absl::Duration kLongestDelay = absl::Milliseconds(250);
 // A server that takes connections and drops them is looked at after this time:
 // long enough for one that is only just starting.
 constexpr absl::Duration kProbeAfter = absl::Milliseconds(250);
@@ -70,13 +72,21 @@ void Connector::OnAnswer(const grpc::Status& status, Serving serving) {
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
       last_ = status;
-      OnUnavailable();
+      // gRPC gives this code to its own failures, too. After one of those the
+      // connection does not stand.
+      not_ready_ = target_.channel->GetState(/*try_to_connect=*/false) ==
+                   GRPC_CHANNEL_READY;
+      if (not_ready_) {
+        OnNotReady();
+      } else {
+        OnUnavailable();
+      }
       return;
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       // Says less than the refusals before it.
       if (last_.ok()) last_ = status;
       if (probed_ || stopwatch_.Remaining(timeout_) == absl::ZeroDuration()) {
-        Finish(ConnectError(), serving);
+        Finish(not_ready_ ? NotReadyError() : ConnectError(), serving);
       } else {
         Probe();
       }
@@ -87,10 +97,12 @@ void Connector::OnAnswer(const grpc::Status& status, Serving serving) {
 }
 
 void Connector::OnUnavailable() {
-  const absl::Status tls_error = TlsError();
+  // What the plugin says itself explains nothing.
+  const absl::Status tls_error = not_ready_ ? absl::OkStatus() : TlsError();
   if (!tls_error.ok()) {
     Finish(tls_error, Serving());
-  } else if (stopwatch_.Elapsed() >= std::min(kPatience, timeout_)) {
+  } else if (stopwatch_.Elapsed() >=
+             std::min(last_answer_ + kPatience, timeout_)) {
     Finish(ConnectError(), Serving());
   } else if (!probed_ && !NobodyListens(last_) &&
              stopwatch_.Elapsed() >= kProbeAfter) {
@@ -98,6 +110,17 @@ void Connector::OnUnavailable() {
   } else {
     retry_.Start(kRetryDelay, [this] { Check(); });
   }
+}
+
+void Connector::OnNotReady() {
+  last_answer_ = stopwatch_.Elapsed();
+  const absl::Duration remaining = stopwatch_.Remaining(timeout_);
+  if (remaining == absl::ZeroDuration()) {
+    return Finish(NotReadyError(), Serving());
+  }
+  not_ready_delay_ =
+      std::min(std::max(2 * not_ready_delay_, kRetryDelay), kLongestDelay);
+  retry_.Start(std::min(not_ready_delay_, remaining), [this] { Check(); });
 }
 
 void Connector::Probe() {
@@ -128,6 +151,20 @@ absl::Status Connector::TlsError() const {
   return ExplainTlsFailure(
       last_.error_message(), target_.uses_tls, wire_kind_,
       target_.announced.has_value() ? &*target_.announced : nullptr);
+}
+
+absl::Status Connector::NotReadyError() const {
+  ErrorDetails details;
+  details.reason = Reason::kConnect;
+  details.what =
+      absl::StrCat("the plugin at ", target_.name, " does not become ready");
+  details.evidence = {
+      absl::StrCat("its health check: ", DescribeGrpcStatus(last_)),
+      absl::StrCat("asked for ", InMilliseconds(stopwatch_.Elapsed()))};
+  details.hint =
+      "the plugin answers that it is not ready: see its log for why, or raise "
+      "start_timeout";
+  return MakeError(details);
 }
 
 absl::Status Connector::ConnectError() const {

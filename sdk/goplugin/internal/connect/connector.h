@@ -44,14 +44,17 @@ struct ConnectTarget {
 
 // Brings a channel to readiness, or finds out why it can't be: a health check
 // that fails fast, again and again. Any answer of the server's own is good, an
-// error too: it is reachable. A refused connection is tried again for a while
-// (some plugins print their line before they listen); a TLS failure is final,
-// and is explained by a look at what the server really speaks.
+// error too: it is reachable. But UNAVAILABLE is the answer of one that is not
+// ready yet, and is waited for as long as the timeout lets. A refused
+// connection is tried again for a while (some plugins print their line before
+// they listen); a TLS failure is final, and is explained by a look at what the
+// server really speaks.
 //
 // Lives on the loop's thread, in a shared_ptr.
 class Connector : public std::enable_shared_from_this<Connector> {
  public:
-  // How long refused connections are tried again.
+  // How long refused connections are tried again, after the start or after an
+  // answer.
   static constexpr absl::Duration kPatience = absl::Seconds(5);
 
   using Serving = wire::HealthCheckResponse::ServingStatus;
@@ -82,11 +85,13 @@ class Connector : public std::enable_shared_from_this<Connector> {
   void Check();
   void OnAnswer(const grpc::Status& status, Serving serving);
   void OnUnavailable();
+  void OnNotReady();
   void Probe();
   void OnProbed(absl::StatusOr<WireKind> probed);
   void Finish(const absl::Status& status, Serving serving);
   absl::Status TlsError() const;
   absl::Status ConnectError() const;
+  absl::Status NotReadyError() const;
 
   const Threads threads_;
   const ConnectTarget target_;
@@ -96,6 +101,11 @@ class Connector : public std::enable_shared_from_this<Connector> {
   absl::Duration timeout_;
   CallHandle call_;
   grpc::Status last_;
+  // Whether last_ is an answer of the server's own, and when to ask again.
+  bool not_ready_ = false;
+  absl::Duration not_ready_delay_;
+  // When the last such answer came.
+  absl::Duration last_answer_;
   bool over_ = false;
   bool probed_ = false;
   absl::optional<WireKind> wire_kind_;

@@ -38,6 +38,7 @@ constexpr ReasonRow kRows[] = {
     {"timeout", Reason::kTimeout, Code::kDeadlineExceeded},
     {"no_process_control", Reason::kNoProcessControl,
      Code::kFailedPrecondition},
+    {"resources", Reason::kResources, Code::kResourceExhausted},
 };
 
 }  // namespace

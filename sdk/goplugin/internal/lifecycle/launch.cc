@@ -109,7 +109,7 @@ void Launch::Begin(const absl::Status& usable) {
 void Launch::BeginStart() {
   Runtime& runtime = context_.runtime;
   StartContext context{context_.options, context_.stopwatch, context_.steps,
-                       runtime.work(),   runtime.spawner(),  abandoned_};
+                       runtime.work(),   runtime.spawners(), abandoned_};
   start_.run(
       std::move(context),
       [&loop = runtime.loop(), stopwatch = context_.stopwatch,

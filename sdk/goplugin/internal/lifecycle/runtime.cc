@@ -6,7 +6,6 @@
 #include <list>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -30,7 +29,7 @@ namespace {
 constexpr absl::Duration kGrace = absl::Seconds(1);
 
 struct Reaper {
-  std::thread thread;
+  SdkThread thread;
   std::atomic<bool> finished{false};
 };
 
@@ -80,7 +79,7 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Acquire() {
   absl::MutexLock lock(&registry.mutex);
   registry.reapers.remove_if([](Reaper& reaper) {
     if (!reaper.finished) return false;
-    reaper.thread.join();
+    reaper.thread.Join();
     return true;
   });
   std::shared_ptr<Runtime> runtime = registry.current.lock();
@@ -170,7 +169,7 @@ void Runtime::RunApart(absl::AnyInvocable<void() &&> task) {
   absl::MutexLock lock(&registry.mutex);
   Reaper& reaper = registry.reapers.emplace_back();
   ++registry.reaping;
-  reaper.thread = StartSdkThread(
+  reaper.thread = MustStartSdkThread(
       "goplugin-reap", [task = std::move(task), &reaper, &registry]() mutable {
         std::move(task)();
         reaper.finished = true;

@@ -10,7 +10,7 @@
 #include "absl/types/optional.h"
 #include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
-#include "goplugin/internal/loop/worker.h"
+#include "goplugin/internal/process/spawners.h"
 #include "goplugin/internal/rpc/call_queue.h"
 
 namespace goplugin::internal {
@@ -43,7 +43,8 @@ class Runtime {
   // All that may take long and is none of these: files, programs, the name
   // service, OpenSSL, a Runner's methods.
   CallbackPool& work() { return work_; }
-  Worker& spawner() { return spawner_; }
+  // Clones, and nothing else.
+  Spawners& spawners() { return spawners_; }
   // Made at its first use, which also starts gRPC.
   CallQueue& calls();
 
@@ -62,15 +63,14 @@ class Runtime {
   bool Settle(absl::Duration timeout);
   static std::shared_ptr<Runtime> Current();
 
-  // In this order: callbacks are timed by the loop, the calls report to it, and
-  // the spawner uses all of them.
+  // In this order: callbacks are timed by the loop, and the calls report to it.
+  Spawners spawners_;
   EventLoop loop_;
   CallbackPool callbacks_{loop_, "goplugin-call", /*max_threads=*/64};
   CallbackPool completions_{loop_, "goplugin-done", /*max_threads=*/16};
   CallbackPool work_{loop_, "goplugin-work", /*max_threads=*/32};
   std::once_flag calls_made_;
   absl::optional<CallQueue> calls_;
-  Worker spawner_{"goplugin-spawn"};
 };
 
 }  // namespace goplugin::internal

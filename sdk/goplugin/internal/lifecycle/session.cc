@@ -232,8 +232,13 @@ void Session::MakeBroker() {
 
 void Session::StartStdio() {
   StdioCallbacks callbacks;
-  callbacks.on_data = [output = output_](wire::StdioData data) {
-    output->OnStdio(StreamOf(data), std::move(*data.mutable_data()));
+  callbacks.on_data = [output = output_](wire::StdioData data,
+                                         std::shared_ptr<void> held) {
+    output->OnStdio(StreamOf(data), std::move(*data.mutable_data()),
+                    std::move(held));
+  };
+  callbacks.on_note = [output = output_](std::string text) {
+    output->Note(LogLevel::kWarn, std::move(text));
   };
   callbacks.on_end =
       [weak = weak_from_this(), &loop = runtime_->loop(),
@@ -290,6 +295,7 @@ void Session::OnProcessExit(ExitStatus status) {
 
 void Session::OnClosing() {
   broker_->End(ShutDownError());
+  stdio_.StopWaiting();
   stdio_ends_.emplace(runtime_->calls());
   stdio_deadline_ = std::make_unique<Timer>(runtime_->loop());
   stdio_deadline_->Start(kStdioAfterExit, [this] { CancelStdio(); });

@@ -20,7 +20,8 @@ void SessionBroker::Open(CallQueue& queue,
   core_->Open([stream = std::weak_ptr<BrokerStream>(stream_)](
                   const wire::ConnInfo& info) {
     const std::shared_ptr<BrokerStream> open = stream.lock();
-    return open != nullptr && open->Send(info);
+    return open == nullptr ? absl::UnavailableError("the stream is gone")
+                           : open->Send(info);
   });
   stream_->Start(queue);
 }

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -13,7 +12,6 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/event_loop.h"
-#include "goplugin/internal/loop/sdk_thread.h"
 
 namespace goplugin::internal {
 namespace {
@@ -41,14 +39,14 @@ CallbackPool::CallbackPool(EventLoop& loop, const char* thread_name,
 }
 
 CallbackPool::~CallbackPool() {
-  std::vector<std::thread> threads;
+  std::vector<SdkThread> threads;
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
     threads = std::move(threads_);
     threads_.clear();
   }
-  for (std::thread& thread : threads) thread.join();
+  for (SdkThread& thread : threads) thread.Join();
   // No worker is left that could start the timer; only the loop may touch it.
   absl::Notification timer_gone;
   loop_.Post([&] {
@@ -57,7 +55,7 @@ CallbackPool::~CallbackPool() {
   });
   timer_gone.WaitForNotification();
   absl::MutexLock lock(&mutex_);
-  for (std::thread& thread : finished_) thread.join();
+  for (SdkThread& thread : finished_) thread.Join();
 }
 
 bool CallbackPool::WaitUntilIdle(absl::Duration timeout) {
@@ -100,9 +98,9 @@ void CallbackPool::WatchProgress(std::uint64_t turns_before) {
 }
 
 void CallbackPool::StartWorker(bool permanent) {
-  for (std::thread& thread : finished_) thread.join();
+  for (SdkThread& thread : finished_) thread.Join();
   finished_.clear();
-  threads_.push_back(StartSdkThread(thread_name_, [this, permanent] {
+  threads_.push_back(MustStartSdkThread(thread_name_, [this, permanent] {
     this_thread_stays = permanent;
     RunWorker();
   }));
@@ -110,9 +108,8 @@ void CallbackPool::StartWorker(bool permanent) {
 
 void CallbackPool::FinishWorker() {
   const auto self =
-      std::find_if(threads_.begin(), threads_.end(), [](const std::thread& t) {
-        return t.get_id() == std::this_thread::get_id();
-      });
+      std::find_if(threads_.begin(), threads_.end(),
+                   [](const SdkThread& t) { return t.IsCurrent(); });
   if (self == threads_.end()) return;  // the destructor joins it
   finished_.push_back(std::move(*self));
   threads_.erase(self);

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -13,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/sdk_thread.h"
 
 namespace goplugin::internal {
 
@@ -71,9 +71,9 @@ class CallbackPool {
   bool watching_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool halted_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+  std::vector<SdkThread> threads_ ABSL_GUARDED_BY(mutex_);
   // Threads that left and are still to be joined.
-  std::vector<std::thread> finished_ ABSL_GUARDED_BY(mutex_);
+  std::vector<SdkThread> finished_ ABSL_GUARDED_BY(mutex_);
 };
 
 // The callbacks of one client, run one at a time in the order of their posts.

@@ -15,7 +15,6 @@
 #include <cstdlib>
 #include <memory>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
@@ -49,17 +48,17 @@ struct EventLoop::Impl {
       context.get_executor()};
   // Shared by all readers: a piece is handed on before the next read.
   std::array<char, kReadSize> buffer;
-  std::thread thread;
+  SdkThread thread;
 };
 
 EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
   impl_->thread =
-      StartSdkThread("goplugin-loop", [this] { impl_->context.run(); });
+      MustStartSdkThread("goplugin-loop", [this] { impl_->context.run(); });
 }
 
 EventLoop::~EventLoop() {
   impl_->context.stop();
-  impl_->thread.join();
+  impl_->thread.Join();
 }
 
 void EventLoop::Post(absl::AnyInvocable<void()> task) {

@@ -3,31 +3,107 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include <thread>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/error/make_error.h"
 
 namespace goplugin::internal {
 namespace {
 
 thread_local bool on_sdk_thread = false;
 
+// What the new thread takes over.
+struct Start {
+  const char* name;
+  absl::AnyInvocable<void()> body;
+};
+
+void* RunThread(void* data) {
+  const std::unique_ptr<Start> start(static_cast<Start*>(data));
+  on_sdk_thread = true;
+  pthread_setname_np(pthread_self(), start->name);
+  start->body();
+  return nullptr;
+}
+
+absl::Status NoThread(const char* name, int error_number) {
+  ErrorDetails details;
+  details.reason = Reason::kResources;
+  details.what = absl::StrCat("the thread ", name, " can't be started");
+  details.evidence = {absl::StrCat(
+      absl::ErrnoToStatus(error_number, "creating a thread").message(),
+      " (errno ", error_number, ")")};
+  details.hint =
+      "raise the limit of processes and threads (ulimit -u, the control "
+      "group's pids.max) or of memory, or run fewer";
+  return MakeError(details);
+}
+
 }  // namespace
 
-std::thread StartSdkThread(const char* name, absl::AnyInvocable<void()> body) {
+SdkThread::~SdkThread() {
+  if (runs_) std::abort();
+}
+
+SdkThread::SdkThread(SdkThread&& other) noexcept
+    : thread_(other.thread_), runs_(std::exchange(other.runs_, false)) {}
+
+SdkThread& SdkThread::operator=(SdkThread&& other) noexcept {
+  if (runs_) std::abort();
+  thread_ = other.thread_;
+  runs_ = std::exchange(other.runs_, false);
+  return *this;
+}
+
+bool SdkThread::IsCurrent() const {
+  return runs_ && pthread_equal(thread_, pthread_self()) != 0;
+}
+
+void SdkThread::Join() {
+  if (std::exchange(runs_, false)) pthread_join(thread_, nullptr);
+}
+
+void SdkThread::Detach() {
+  if (std::exchange(runs_, false)) pthread_detach(thread_);
+}
+
+// Not std::thread: it throws where there is no thread, which ends a process
+// that was built without exceptions.
+absl::StatusOr<SdkThread> StartSdkThread(const char* name,
+                                         absl::AnyInvocable<void()> body) {
+  auto start = std::make_unique<Start>(Start{name, std::move(body)});
   // A new thread inherits the mask of its maker: block before, restore after.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread([name, body = std::move(body)]() mutable {
-    on_sdk_thread = true;
-    pthread_setname_np(pthread_self(), name);
-    body();
-  });
+  pthread_t thread;
+  const int error_number =
+      pthread_create(&thread, nullptr, RunThread, start.get());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread;
+  if (error_number != 0) return NoThread(name, error_number);
+  start.release();
+  return SdkThread(thread);
+}
+
+SdkThread MustStartSdkThread(const char* name,
+                             absl::AnyInvocable<void()> body) {
+  absl::StatusOr<SdkThread> thread = StartSdkThread(name, std::move(body));
+  if (!thread.ok()) {
+    std::fprintf(stderr, "%s\n",
+                 std::string(thread.status().message()).c_str());
+    std::abort();
+  }
+  return *std::move(thread);
 }
 
 bool OnSdkThread() { return on_sdk_thread; }

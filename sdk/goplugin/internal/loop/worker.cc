@@ -4,19 +4,18 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
-#include "goplugin/internal/loop/sdk_thread.h"
 
 namespace goplugin::internal {
 
 Worker::Worker(const char* thread_name)
-    : thread_(StartSdkThread(thread_name, [this] { Run(); })) {}
+    : thread_(MustStartSdkThread(thread_name, [this] { Run(); })) {}
 
 Worker::~Worker() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
   }
-  thread_.join();
+  thread_.Join();
 }
 
 void Worker::Post(absl::AnyInvocable<void()> task) {

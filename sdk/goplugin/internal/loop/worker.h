@@ -2,11 +2,11 @@
 #define GOPLUGIN_INTERNAL_LOOP_WORKER_H_
 
 #include <deque>
-#include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
+#include "goplugin/internal/loop/sdk_thread.h"
 
 namespace goplugin::internal {
 
@@ -33,7 +33,7 @@ class Worker {
   absl::Mutex mutex_;
   std::deque<absl::AnyInvocable<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  SdkThread thread_;
 };
 
 }  // namespace goplugin::internal

@@ -106,13 +106,27 @@ void Multiplexer::Interrupt(const absl::Status& reason) {
 }
 
 void Multiplexer::OnKnock(ServiceId id) {
-  Post([id](State& state) { state.OnKnock(id); }).IgnoreError();
+  PostMessage([id](State& state) { state.OnKnock(id); });
 }
 
 void Multiplexer::OnAnswer(ServiceId id, std::string error) {
-  Post([id, error = std::move(error)](State& state) {
+  PostMessage([id, error = std::move(error)](State& state) {
     state.OnAnswer(id, error);
-  }).IgnoreError();
+  });
+}
+
+void Multiplexer::PostMessage(absl::AnyInvocable<void(State&)> task) {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(this, &Multiplexer::TakesMessages));
+  if (loop_ == nullptr) return;
+  ++messages_;
+  loop_->Post([self = shared_from_this(), task = std::move(task)]() mutable {
+    {
+      absl::MutexLock lock(&self->mutex_);
+      --self->messages_;
+    }
+    if (self->state_ != nullptr) task(*self->state_);
+  });
 }
 
 }  // namespace goplugin::internal

@@ -2,6 +2,7 @@
 #define GOPLUGIN_INTERNAL_MUX_MULTIPLEXER_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -96,7 +97,10 @@ class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
   void SetMessages(Messages messages);
   // It is closed: the knock that waits for its answer fails with `reason`.
   void Interrupt(const absl::Status& reason);
-  // What came on it. An empty error means acknowledged.
+  // What came on it. An empty error means acknowledged. When kMaxMessages are
+  // on their way to the loop, the caller waits: the other side may send faster
+  // than they are dealt with. Not on the loop's thread.
+  static constexpr size_t kMaxMessages = 256;
   void OnKnock(ServiceId id);
   void OnAnswer(ServiceId id, std::string error);
 
@@ -108,6 +112,11 @@ class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
   absl::Status Post(absl::AnyInvocable<void(State&)> task);
   absl::StatusOr<std::shared_ptr<Door>> AddDoor(absl::optional<ServiceId> id,
                                                 DoorSocket socket);
+  // The same for what the other side has sent.
+  void PostMessage(absl::AnyInvocable<void(State&)> task);
+  bool TakesMessages() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return messages_ < kMaxMessages || loop_ == nullptr;
+  }
 
   const MakeDoorSocket make_door_;
   // The loop's alone.
@@ -116,6 +125,7 @@ class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
   absl::Mutex mutex_;
   EventLoop* loop_ ABSL_GUARDED_BY(mutex_);
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
+  size_t messages_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace goplugin::internal

@@ -6,7 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/numeric/bits.h"
 #include "absl/strings/str_cat.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
@@ -123,7 +122,7 @@ void Multiplexer::State::OnVisitors(std::uint64_t key) {
   }
   const bool exhausted = errno != EAGAIN && errno != EWOULDBLOCK;
   if (strangers > 0) {
-    Warn("another process tried to use this host's private socket");
+    Warn(strangers_, "another process tried to use this host's private socket");
   }
   if (exhausted) {
     // Who waits at the door waits on, until there are descriptors again.
@@ -240,7 +239,8 @@ void Multiplexer::State::OnAnswer(ServiceId id, const std::string& error) {
       if (!outgoing_.knocked().has_value()) StopWaiting();
       return Advance();
     case OutgoingKnocks::Verdict::kUnexpected:
-      Warn(absl::StrCat("the ", options_.peer,
+      Warn(unasked_answers_,
+           absl::StrCat("the ", options_.peer,
                         " answers a knock that nobody sent, for brokered "
                         "connection ",
                         id));
@@ -364,7 +364,8 @@ void Multiplexer::State::Answer(ServiceId id, const std::string& error) {
 UniqueFd Multiplexer::State::JoinTo(const Take& take) {
   SocketPair pair = MakeSocketPair();
   if (!pair.ours.valid()) {
-    Warn("no descriptors are left for a stream of the multiplexed connection");
+    Warn(streams_without_room_,
+         "no descriptors are left for a stream of the multiplexed connection");
     return UniqueFd();
   }
   take(std::move(pair.theirs));
@@ -375,7 +376,8 @@ UniqueFd Multiplexer::State::OnStream() {
   const absl::optional<ServiceId> id = incoming_.TakePromised();
   if (!id.has_value()) {
     if (options_.main_server != nullptr) return JoinTo(options_.main_server);
-    Warn(absl::StrCat("the ", options_.peer,
+    Warn(streams_without_knock_,
+         absl::StrCat("the ", options_.peer,
                       " opened a stream without a knock; it was reset"));
     return UniqueFd();
   }
@@ -403,11 +405,11 @@ std::shared_ptr<void> Multiplexer::State::Hurry() {
   return messages_.hurry ? messages_.hurry() : nullptr;
 }
 
-// A flood must not become one of log lines.
-void Multiplexer::State::Warn(const std::string& text) {
-  if (!absl::has_single_bit(++warnings_)) return;
+void Multiplexer::State::Warn(Seldom& kind, const std::string& text) {
+  if (!kind.Tell()) return;
   options_.warn(absl::StrCat(
-      text, warnings_ > 1 ? absl::StrCat(" (warning ", warnings_, ")") : ""));
+      text,
+      kind.count() > 1 ? absl::StrCat(" (warning ", kind.count(), ")") : ""));
 }
 
 }  // namespace goplugin::internal

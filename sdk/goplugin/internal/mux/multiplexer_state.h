@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/seldom.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/mux/door.h"
 #include "goplugin/internal/mux/incoming_knocks.h"
@@ -95,7 +96,8 @@ class Multiplexer::State {
 
   void OnDrained();
   void OnConnectionEnd(const absl::Status& status);
-  void Warn(const std::string& text);
+  // A remark on what the other side can cause as often as it likes.
+  void Warn(Seldom& kind, const std::string& text);
   std::shared_ptr<void> Hurry();
 
   EventLoop& loop_;
@@ -122,7 +124,10 @@ class Multiplexer::State {
   Timer drain_timer_;
   absl::AnyInvocable<void()> on_drained_;
 
-  std::uint64_t warnings_ = 0;
+  Seldom strangers_;
+  Seldom unasked_answers_;
+  Seldom streams_without_knock_;
+  Seldom streams_without_room_;
   absl::Status end_;
   // Last: it goes first.
   std::unique_ptr<MuxConnection> connection_;

@@ -102,11 +102,12 @@ absl::Status YamuxSession::OnSyn(const FrameHeader& header) {
     return Fail(absl::StrCat("it opened stream ", stream, " twice"),
                 GoAwayCode::kProtocolError);
   }
-  if (gone_ || waiting_ >= kBacklog) {
+  if (gone_ || waiting_ >= kBacklog || theirs_ >= kMaxTheirs) {
     Frame(FrameType::kWindowUpdate, kRst, stream, 0);
     return absl::OkStatus();
   }
   streams_.emplace(stream, Stream());
+  ++theirs_;
   ++waiting_;
   events_.OnOpened(stream);
   return absl::OkStatus();
@@ -377,7 +378,10 @@ void YamuxSession::Erase(StreamId id) {
   if (stream == streams_.end()) return;
   unaccepted_.erase(id);
   half_closed_.erase({stream->second.half_closed_at, id});
-  if (!stream->second.ours && !stream->second.accepted) --waiting_;
+  if (!stream->second.ours) {
+    --theirs_;
+    if (!stream->second.accepted) --waiting_;
+  }
   streams_.erase(stream);
 }
 

@@ -46,6 +46,9 @@ class YamuxSession {
   static constexpr std::uint32_t kWindow = std::uint32_t{256} * 1024;
   // Streams opened and not yet accepted, per direction.
   static constexpr size_t kBacklog = 256;
+  // Streams that the other side has opened and that are not over; more are
+  // reset. Each costs its owner a socket, and at most a window of memory.
+  static constexpr size_t kMaxTheirs = 1024;
   static constexpr absl::Duration kKeepalive = absl::Seconds(30);
   static constexpr absl::Duration kPingTimeout = absl::Seconds(10);
   static constexpr absl::Duration kAcceptTimeout = absl::Seconds(75);
@@ -168,7 +171,8 @@ class YamuxSession {
   // Ours that were not accepted yet, with the time they were opened at. Ids
   // grow with time.
   std::map<StreamId, absl::Duration> unaccepted_;
-  // The other side's that we have not accepted.
+  // The other side's, and those of them that we have not accepted.
+  size_t theirs_ = 0;
   size_t waiting_ = 0;
   std::set<std::pair<absl::Duration, StreamId>> half_closed_;
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -24,28 +23,7 @@
 #define GOPLUGIN_IN_CHILD GOPLUGIN_NO_SANITIZE
 #endif
 
-#if defined(__SANITIZE_THREAD__)
-#define GOPLUGIN_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define GOPLUGIN_THREAD_SANITIZER 1
-#endif
-#endif
-
-#if defined(GOPLUGIN_THREAD_SANITIZER) && defined(__GLIBC__)
-// Newer ThreadSanitizers intercept clone() and treat every child as a fork,
-// with its own copy of the sanitizer's locks. glibc has the function under a
-// second name.
-extern "C" int GoPluginClone(int (*)(void*), void*, int, void*,
-                             ...) __asm__("__clone");
-#else
-#define GoPluginClone clone
-#endif
-
 // Values of the kernel's interface, for older headers.
-#ifndef CLONE_PIDFD
-#define CLONE_PIDFD 0x00001000
-#endif
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
 #endif
@@ -56,24 +34,7 @@ extern "C" int GoPluginClone(int (*)(void*), void*, int, void*,
 namespace goplugin::internal {
 namespace {
 
-constexpr size_t kStackBytes = size_t{64} * 1024;
 constexpr int kSignals = _NSIG;  // one more than the highest number
-
-// The kernel's signal set; unlike libc's it holds the two or three signals that
-// libc keeps for itself.
-struct KernelSignalSet {
-  unsigned char bytes[_NSIG / 8];
-};
-
-// In memory that both sides see, also when the rest of it is a copy.
-struct ChildArguments {
-  const ChildPlan* plan;
-  pid_t host;
-  // Written by the child, read after it is gone or executed.
-  SpawnStep step;
-  size_t item;
-  int error_number;
-};
 
 // The calls with 32-bit ids.
 #if defined(SYS_setresuid32)
@@ -153,12 +114,23 @@ GOPLUGIN_IN_CHILD bool MarkDescriptorsOfProc() {
   return size == 0;
 }
 
+// Closes all but those in between; they are close-on-exec already.
+GOPLUGIN_IN_CHILD bool CloseAllBut(const Items<int>& kept) {
+  unsigned int next = 3;
+  for (size_t i = 0; i < kept.count; ++i) {
+    const auto fd = static_cast<unsigned int>(kept.first[i]);
+    if (fd > next && syscall(SYS_close_range, next, fd - 1, 0U) != 0) {
+      return false;
+    }
+    next = fd + 1;
+  }
+  return syscall(SYS_close_range, next, ~0U, 0U) == 0;
+}
+
+// Closed here and not by the exec, which may take its time: a child that stands
+// still in it would keep the host's sockets, locks and pipes open.
 GOPLUGIN_IN_CHILD bool CloseHostDescriptors(const ChildPlan& plan) {
-  if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return true;
-  // Linux 5.9 and 5.10 know the call but not the flag.
-  const bool all_done = plan.program_fd < 0 && plan.descriptors.count == 0;
-  if (all_done && syscall(SYS_close_range, 3U, ~0U, 0U) == 0) return true;
-  return MarkDescriptorsOfProc();
+  return CloseAllBut(plan.kept_descriptors) || MarkDescriptorsOfProc();
 }
 
 GOPLUGIN_IN_CHILD bool JoinControlGroups(ChildArguments& arguments) {
@@ -237,6 +209,18 @@ GOPLUGIN_IN_CHILD void EmptySignalMask() {
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof(none));
 }
 
+// As a child of the caller's thread would be. What the kernel refuses stays as
+// it is: a control group may have taken processors away since, and an ordinary
+// user may not raise what the spawner's thread has.
+GOPLUGIN_IN_CHILD void TakeCallersScheduling(const ChildPlan& plan) {
+  if (plan.affinity.count > 0) {
+    syscall(SYS_sched_setaffinity, 0, plan.affinity.count, plan.affinity.first);
+  }
+  if (plan.scheduling != nullptr) {
+    syscall(SYS_sched_setattr, 0, plan.scheduling, 0);
+  }
+}
+
 // What the child is limited to, and who it is.
 GOPLUGIN_IN_CHILD bool Restrict(ChildArguments& arguments) {
   const ChildPlan& plan = *arguments.plan;
@@ -264,6 +248,12 @@ GOPLUGIN_IN_CHILD bool Restrict(ChildArguments& arguments) {
 GOPLUGIN_IN_CHILD void SetUpAndExec(ChildArguments& arguments) {
   const ChildPlan& plan = *arguments.plan;
   ResetSignals();
+  TakeCallersScheduling(plan);
+  arguments.step = SpawnStep::kCallersDirectory;
+  if (plan.callers_directory >= 0 &&
+      syscall(SYS_fchdir, plan.callers_directory) != 0) {
+    return;
+  }
   arguments.step = SpawnStep::kProcessGroup;
   if (plan.own_group && syscall(SYS_setpgid, 0, 0) != 0) return;
   arguments.step = SpawnStep::kStdio;
@@ -275,111 +265,24 @@ GOPLUGIN_IN_CHILD void SetUpAndExec(ChildArguments& arguments) {
   if (!SetDescriptors(arguments)) return;
   arguments.step = SpawnStep::kExec;
   EmptySignalMask();
+  // Whoever gives up after this look kills; before, there may have been nobody
+  // to kill yet.
+  if (__atomic_load_n(&arguments.given_up, __ATOMIC_SEQ_CST) != 0) {
+    errno = ECANCELED;
+    return;
+  }
   Exec(plan);
-}
-
-GOPLUGIN_IN_CHILD int ChildMain(void* data) {
-  ChildArguments& arguments = *static_cast<ChildArguments*>(data);
-  SetUpAndExec(arguments);
-  arguments.error_number = errno;
-  syscall(SYS_exit_group, 127);
-  return 127;
-}
-
-// ---- In the host.
-
-// A stack for the child, with a page below it that faults, and the arguments
-// above it. The host's own stack can't be used: the child would overwrite
-// frames that this thread returns to. Shared memory, for the answer of a child
-// that has a copy of everything else.
-class ChildStack {
- public:
-  ChildStack() : guard_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
-    void* memory = mmap(nullptr, guard_ + kStackBytes, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (memory == MAP_FAILED) return;
-    memory_ = static_cast<char*>(memory);
-    mprotect(memory_, guard_, PROT_NONE);
-  }
-  ~ChildStack() {
-    if (memory_ != nullptr) munmap(memory_, guard_ + kStackBytes);
-  }
-  ChildStack(const ChildStack&) = delete;
-  ChildStack& operator=(const ChildStack&) = delete;
-
-  // False when there was no memory; errno says so.
-  bool valid() const { return memory_ != nullptr; }
-  ChildArguments* arguments() const {
-    return reinterpret_cast<ChildArguments*>(top());
-  }
-  void* top() const {
-    static_assert(sizeof(ChildArguments) <= kArgumentBytes);
-    return memory_ + guard_ + kStackBytes - kArgumentBytes;
-  }
-
- private:
-  // A stack starts at a multiple of 16.
-  static constexpr size_t kArgumentBytes = 64;
-
-  size_t guard_;
-  char* memory_ = nullptr;
-};
-
-// Blocks every signal for this thread, so that the child starts with all of
-// them blocked and runs no handler of the host.
-class SignalBlock {
- public:
-  SignalBlock() {
-    KernelSignalSet all;
-    for (unsigned char& byte : all.bytes) byte = 0xff;
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before_, sizeof(all));
-  }
-  ~SignalBlock() {
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before_, nullptr,
-            sizeof(before_));
-  }
-  SignalBlock(const SignalBlock&) = delete;
-  SignalBlock& operator=(const SignalBlock&) = delete;
-
- private:
-  KernelSignalSet before_ = {};
-};
-
-// The child's pid; *pidfd stays -1 where the kernel gives none. errno is set
-// when the pid is -1.
-pid_t Clone(const ChildStack& stack, int* pidfd) {
-  ChildArguments* arguments = stack.arguments();
-  const int flags =
-      CLONE_VFORK | SIGCHLD | (arguments->plan->user == nullptr ? CLONE_VM : 0);
-  SignalBlock block;
-  pid_t pid = GoPluginClone(ChildMain, stack.top(), flags | CLONE_PIDFD,
-                            arguments, pidfd, nullptr, nullptr);
-  if (pid < 0 && (errno == EINVAL || errno == EPERM || errno == ENOSYS)) {
-    *pidfd = -1;
-    pid = GoPluginClone(ChildMain, stack.top(), flags, arguments, nullptr,
-                        nullptr, nullptr);
-  }
-  return pid;
 }
 
 }  // namespace
 
-CloneResult CloneAndExec(const ChildPlan& plan) {
-  CloneResult result;
-  const ChildStack stack;
-  if (!stack.valid()) {
-    result.error_number = errno;
-    return result;
-  }
-  ChildArguments* arguments = stack.arguments();
-  *arguments = {&plan, getpid(), SpawnStep::kClone, 0, 0};
-  int pidfd = -1;
-  result.pid = Clone(stack, &pidfd);
-  result.error_number = result.pid < 0 ? errno : arguments->error_number;
-  result.step = result.pid < 0 ? SpawnStep::kClone : arguments->step;
-  result.item = arguments->item;
-  result.pidfd.reset(pidfd);
-  return result;
+GOPLUGIN_IN_CHILD int ChildMain(void* data) {
+  ChildArguments& arguments = *static_cast<ChildArguments*>(data);
+  __atomic_store_n(&arguments.runs, 1, __ATOMIC_SEQ_CST);
+  SetUpAndExec(arguments);
+  arguments.error_number = errno;
+  syscall(SYS_exit_group, 127);
+  return 127;
 }
 
 }  // namespace goplugin::internal

@@ -3,10 +3,12 @@
 
 #include <sys/types.h>
 
+#include <csignal>
 #include <cstddef>
+#include <cstdint>
 
 #include "goplugin/command.h"
-#include "goplugin/internal/process/unique_fd.h"
+#include "goplugin/internal/process/caller_context.h"
 
 namespace goplugin::internal {
 
@@ -20,6 +22,7 @@ enum class SpawnStep {
   kOpenControlGroup,  // Command::cgroups, to write to it
   kDuplicate,         // Command::descriptors, in the host
   kClone,
+  kCallersDirectory,
   kProcessGroup,
   kDeathSignal,
   kStdio,
@@ -52,7 +55,9 @@ struct ChildPlan {
   int program_fd = -1;
   char* const* argv = nullptr;
   char* const* environment = nullptr;
-  // nullptr: the host's.
+  // -1: the one that the process is in. Else an O_PATH descriptor.
+  int callers_directory = -1;
+  // Relative to the caller's. nullptr: the caller's.
   const char* working_directory = nullptr;
   // Above 2, all of them; stdin_fd is -1 for the host's own.
   int stdin_fd = -1;
@@ -61,6 +66,10 @@ struct ChildPlan {
   bool own_group = false;
   bool die_with_host = true;
 
+  // None: the spawner's.
+  Items<unsigned char> affinity = {};
+  // nullptr: the spawner's.
+  const Scheduling* scheduling = nullptr;
   // Descriptors of cgroup.procs files.
   Items<int> control_groups = {};
   Items<Command::ResourceLimit> resource_limits = {};
@@ -71,26 +80,34 @@ struct ChildPlan {
   bool no_new_privileges = false;
   // `host` is a duplicate with a number that is nobody's `child`.
   Items<Command::Descriptor> descriptors = {};
+  // Those of the host's that are needed up to the exec, in ascending order.
+  Items<int> kept_descriptors = {};
 };
 
-struct CloneResult {
-  // -1 when there is no child at all. With an error and a pid, there is a child
-  // that ends by itself and has to be reaped.
-  pid_t pid = -1;
-  UniqueFd pidfd = {};
-  // 0 once the program has been executed.
-  int error_number = 0;
-  SpawnStep step = SpawnStep::kClone;
-  // Which of the step's items it was: the third resource limit.
-  size_t item = 0;
+// The kernel's signal set; unlike libc's it holds the two or three signals that
+// libc keeps for itself.
+struct KernelSignalSet {
+  unsigned char bytes[_NSIG / 8];
 };
 
-// Makes the child with the semantics of vfork: it borrows our memory, and this
-// thread stands still until it executes the program or gives up. That takes the
-// same time in a host of any size, and no other thread of the host is stopped.
-// With a `user` it gets a copy of our memory instead, as by fork: new
-// credentials make the memory's owner "not dumpable", and that must not be us.
-CloneResult CloneAndExec(const ChildPlan& plan);
+// In memory that both sides see, also when the rest of it is a copy.
+struct ChildArguments {
+  const ChildPlan* plan;
+  pid_t host;
+  // Set by whoever gives up: the child is not to execute anything any more.
+  // Read and written atomically, as `runs`.
+  int given_up;
+  // Set by the child at its start: from then on it can be killed.
+  int runs;
+  // Written by the child, read after it is gone or executed.
+  SpawnStep step;
+  size_t item;
+  int error_number;
+};
+
+// What the child runs, on a stack of its own: `data` are its ChildArguments.
+// Does not return.
+int ChildMain(void* data);
 
 }  // namespace goplugin::internal
 

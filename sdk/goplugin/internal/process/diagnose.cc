@@ -32,6 +32,8 @@ const char* StepText(SpawnStep step) {
       return "duplicating a descriptor for it";
     case SpawnStep::kClone:
       return "creating the process";
+    case SpawnStep::kCallersDirectory:
+      return "going to the directory that the caller was in";
     case SpawnStep::kProcessGroup:
       return "making its process group";
     case SpawnStep::kDeathSignal:
@@ -140,10 +142,11 @@ Findings DiagnoseStep(const Command& command, const SpawnFailure& failure) {
   switch (failure.step) {
     case SpawnStep::kOpenProgram:
     case SpawnStep::kExec:
-      findings = DiagnoseFile(command, failure.program, failure.error_number);
+      findings = DiagnoseFile(command, *failure.caller, failure.program,
+                              failure.error_number);
       break;
     case SpawnStep::kWorkingDirectory:
-      findings = DiagnoseWorkingDirectory(command);
+      findings = DiagnoseWorkingDirectory(command, *failure.caller);
       break;
     case SpawnStep::kNullDevice:
       findings.hint =

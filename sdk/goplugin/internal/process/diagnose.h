@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "goplugin/command.h"
+#include "goplugin/internal/process/caller_context.h"
 #include "goplugin/internal/process/child_setup.h"
 
 namespace goplugin::internal {
@@ -14,6 +15,8 @@ struct SpawnFailure {
   // The file that was to be executed: Command::path, made absolute or found in
   // PATH as the command asks.
   std::string program = {};
+  // Whose directory and PATH count. Borrowed, never null.
+  const CallerContext* caller = nullptr;
   SpawnStep step = SpawnStep::kExec;
   int error_number = 0;
   // See CloneResult.

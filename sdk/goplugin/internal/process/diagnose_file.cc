@@ -73,27 +73,28 @@ std::string LinkTarget(const std::string& path) {
   return size <= 0 ? "" : std::string(target, static_cast<size_t>(size));
 }
 
-void AddMissingFileHint(const Command& command, Findings& findings) {
+void AddMissingFileHint(const Command& command, const CallerContext& caller,
+                        Findings& findings) {
   if (absl::StartsWith(command.path, "/")) {
     findings.hint = "check Command::path, and that the plugin is installed";
     return;
   }
-  const std::string current = CurrentDirectory();
-  findings.evidence.push_back(
-      absl::StrCat("the host's current directory is ", Quote(current)));
+  findings.evidence.push_back(absl::StrCat("the host's current directory is ",
+                                           Quote(caller.directory_path)));
   findings.hint = absl::StrCat(
       "a relative path starts at the host's current directory",
       command.working_directory.empty() ? "" : ", not at working_directory",
       "; give an absolute path");
   if (absl::StrContains(command.path, '/')) return;
-  const absl::optional<std::string> found = FindInPath(command.path);
+  const absl::optional<std::string> found = FindInPath(caller, command.path);
   if (!found.has_value()) return;
   findings.evidence.push_back(absl::StrCat("PATH has ", Quote(*found)));
   findings.hint = absl::StrCat("set Command::search_path to run ",
                                Quote(*found), ", or give an absolute path");
 }
 
-Findings DiagnoseAbsent(const Command& command, const std::string& program) {
+Findings DiagnoseAbsent(const Command& command, const CallerContext& caller,
+                        const std::string& program) {
   Findings findings;
   const std::string way = DescribeBrokenWay(program);
   const std::string target = LinkTarget(program);
@@ -114,7 +115,7 @@ Findings DiagnoseAbsent(const Command& command, const std::string& program) {
                                  " search permission on that directory");
     return findings;
   }
-  AddMissingFileHint(command, findings);
+  AddMissingFileHint(command, caller, findings);
   return findings;
 }
 
@@ -241,10 +242,12 @@ std::string HostIdentity() {
   return absl::StrCat("the host runs as ", geteuid(), ":", getegid());
 }
 
-Findings DiagnoseFile(const Command& command, const std::string& program,
-                      int error_number) {
+Findings DiagnoseFile(const Command& command, const CallerContext& caller,
+                      const std::string& program, int error_number) {
   const ProgramFile file = InspectProgram(program);
-  if (file.kind == Kind::kAbsent) return DiagnoseAbsent(command, program);
+  if (file.kind == Kind::kAbsent) {
+    return DiagnoseAbsent(command, caller, program);
+  }
   Findings findings;
   findings.evidence.push_back(
       absl::StrCat(Quote(program), ": ", DescribeFile(file)));
@@ -273,8 +276,9 @@ Findings DiagnoseFile(const Command& command, const std::string& program,
   return findings;
 }
 
-Findings DiagnoseWorkingDirectory(const Command& command) {
-  const std::string& path = command.working_directory;
+Findings DiagnoseWorkingDirectory(const Command& command,
+                                  const CallerContext& caller) {
+  const std::string path = CallersPath(caller, command.working_directory);
   Findings findings;
   const ProgramFile file = InspectProgram(path);
   if (file.kind == Kind::kAbsent) {
@@ -285,9 +289,9 @@ Findings DiagnoseWorkingDirectory(const Command& command) {
     findings.evidence.push_back(
         absl::StrCat(Quote(path), ": ", DescribeFile(file)));
   }
-  if (!absl::StartsWith(path, "/")) {
+  if (!absl::StartsWith(command.working_directory, "/")) {
     findings.evidence.push_back(absl::StrCat("the host's current directory is ",
-                                             Quote(CurrentDirectory())));
+                                             Quote(caller.directory_path)));
   }
   findings.hint = absl::StrCat(
       "set Command::working_directory to an existing directory that user ",

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "goplugin/command.h"
+#include "goplugin/internal/process/caller_context.h"
 
 namespace goplugin::internal {
 
@@ -16,11 +17,12 @@ struct Findings {
 };
 
 // Why exec of `program`, which is what `command` names, gave `error_number`.
-Findings DiagnoseFile(const Command& command, const std::string& program,
-                      int error_number);
+Findings DiagnoseFile(const Command& command, const CallerContext& caller,
+                      const std::string& program, int error_number);
 
 // Why the command's working directory can't be entered.
-Findings DiagnoseWorkingDirectory(const Command& command);
+Findings DiagnoseWorkingDirectory(const Command& command,
+                                  const CallerContext& caller);
 
 // "the host runs as 1000:1000".
 std::string HostIdentity();

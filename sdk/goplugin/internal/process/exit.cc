@@ -134,4 +134,12 @@ bool SendSignal(const ChildProcess& child, int signal, bool whole_group) {
   return SignalProcess(child, signal) || group;
 }
 
+void KillUnreaped(const ChildProcess& child) {
+  if (child.pidfd.valid()) {
+    PidfdSendSignal(child.pidfd.get(), SIGKILL, 0);
+  } else if (child.pid > 0 && StillOurs(child)) {
+    kill(child.pid, SIGKILL);
+  }
+}
+
 }  // namespace goplugin::internal

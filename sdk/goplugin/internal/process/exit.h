@@ -3,7 +3,7 @@
 
 #include "absl/types/optional.h"
 #include "goplugin/exit_status.h"
-#include "goplugin/internal/process/spawn.h"
+#include "goplugin/internal/process/child_process.h"
 
 namespace goplugin::internal {
 
@@ -39,6 +39,10 @@ bool HasExited(const ChildProcess& child);
 // After the leader's exit the rest of the group can be signalled until TryReap
 // (since Linux 6.9, by pidfd, also after it): signal first, then reap.
 bool SendSignal(const ChildProcess& child, int signal, bool whole_group);
+
+// SIGKILL for a child that nobody has reaped, or can reap meanwhile: by its
+// pidfd, which is enough, or by its pid.
+void KillUnreaped(const ChildProcess& child);
 
 }  // namespace goplugin::internal
 

@@ -1,17 +1,23 @@
 #ifndef GOPLUGIN_INTERNAL_PROCESS_SPAWN_H_
 #define GOPLUGIN_INTERNAL_PROCESS_SPAWN_H_
 
-#include <sys/types.h>
-
 #include <atomic>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "goplugin/command.h"
-#include "goplugin/internal/process/unique_fd.h"
+#include "goplugin/internal/process/caller_context.h"
+#include "goplugin/internal/process/child_process.h"
+#include "goplugin/internal/process/spawn_result.h"
 
 namespace goplugin::internal {
+
+// A child is started in three steps, each on a thread of its kind:
+//   PrepareSpawn        looks at files, opens and hashes: the pool
+//   Spawners::Spawn     the clone (spawners.h): a spawner
+//   FinishSpawn         the child, or why there is none: the pool
 
 // What to start. A plain value.
 struct SpawnRequest {
@@ -19,50 +25,48 @@ struct SpawnRequest {
   Command command;
   // The child's whole environment, "NAME=value" each.
   std::vector<std::string> environment = {};
-  // SIGKILL for the child when the *thread* that called Spawn ends. The kernel
+  // SIGKILL for the child when the *thread* that cloned it ends. The kernel
   // forgets this for setuid programs and those with file capabilities, and it
   // reaches the child alone, not the child's own children.
   bool die_with_host = true;
-  // Borrowed, above 2. -1: a pipe, whose other end comes with the child.
+  // Borrowed until PrepareSpawn returns, above 2. -1: a pipe, whose other end
+  // comes with the child.
   int stdout_fd = -1;
   int stderr_fd = -1;
   // Set by another thread when nobody waits any more: the check of a program's
   // digest, the one thing that takes long, then ends in kCancelled. May be
-  // null.
+  // null. Read by PrepareSpawn alone.
   const std::atomic<bool>* abandoned = nullptr;
 };
 
-// A child that runs. It is not killed or reaped by dropping this value: see
-// exit.h for both.
-struct ChildProcess {
-  pid_t pid = -1;
-  // Readable (poll) once the child has ended. Invalid where the kernel or a
-  // seccomp filter has no complete pidfd support (Linux before 5.4): ask
-  // TryReap on a timer then.
-  UniqueFd pidfd = {};
-  // Read ends, O_NONBLOCK, unless the request brought descriptors of its own.
-  // All descriptors here are close-on-exec and above 2.
-  UniqueFd stdout_pipe = {};
-  UniqueFd stderr_pipe = {};
-  // The child leads a process group of its own, whose id is `pid`.
-  bool leads_group = false;
-};
+// All that a child needs, found and opened. Dropping it closes what was opened.
+// Thread safety: used by one thread after the other.
+class PreparedSpawn;
 
-// Starts the program and returns once it has been executed, so that whatever
-// keeps a file from being executed is an error here, of reason kSpawn with a
-// diagnosis (kOptions for a command that can't be valid, kChecksum for a
-// program that is not the one asked for).
+// Looks for the program, opens what the child is given, and hashes what is to
+// be checked. What is relative starts at the caller's directory, and a search
+// is in the caller's PATH.
 //
-// The child gets descriptors 0, 1 and 2 and those that the command names,
-// default dispositions for all signals, an empty signal mask, and
-// `environment`. The calling process is left as it was: no signal handlers, no
-// change to masks, limits or credentials, and no fork but for another user.
+// Errors: kOptions for a command that can't be valid, kChecksum for a program
+// that is not the one asked for, kSpawn with a diagnosis for the rest,
+// kCancelled.
 //
-// Blocks for the time of an exec, usually well below 1 ms; up to 100 ms more
-// while the program's file is still open for writing somewhere (ETXTBSY); for
-// about 1 s per GB that is hashed.
-// Thread-safe. With `die_with_host`, call it on a thread that lives long.
-absl::StatusOr<ChildProcess> Spawn(const SpawnRequest& request);
+// Blocks as long as file systems do, and for about 1 s per GB that is hashed.
+// Thread-safe.
+absl::StatusOr<std::shared_ptr<PreparedSpawn>> PrepareSpawn(
+    SpawnRequest request, std::shared_ptr<const CallerContext> caller);
+
+// The child that came of `prepared`, which runs its program by now. Else an
+// error of reason kSpawn, with a diagnosis of whatever kept the file from being
+// executed; finding that out looks at files, and blocks as long as these do.
+//
+// The child has descriptors 0, 1 and 2 and those that the command names,
+// default dispositions for all signals, an empty signal mask, `environment`,
+// and the caller's directory, processors and scheduling, the last two as far as
+// the kernel allows. The calling process is left as it was: no signal handlers,
+// no change to masks, limits or credentials, and no fork but for another user.
+absl::StatusOr<ChildProcess> FinishSpawn(
+    const std::shared_ptr<PreparedSpawn>& prepared, SpawnResult result);
 
 }  // namespace goplugin::internal
 

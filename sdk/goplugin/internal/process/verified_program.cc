@@ -39,6 +39,7 @@ constexpr int64_t kMaxCopy = int64_t{4} << 30;
 struct Request {
   const Command& command;
   const std::string& program;
+  const CallerContext& caller;
   const std::atomic<bool>* abandoned;
 
   absl::Status Failed(SpawnStep step, int error_number) const {
@@ -48,7 +49,8 @@ struct Request {
                        "the launch had ended before it");
     }
     SpawnFailure failure;
-    failure.program = program;
+    failure.program = CallersPath(caller, program);
+    failure.caller = &caller;
     failure.step = step;
     failure.error_number = error_number;
     return DiagnoseSpawn(command, failure);
@@ -57,8 +59,8 @@ struct Request {
 
 absl::StatusOr<UniqueFd> Open(const Request& request) {
   // O_NONBLOCK: what is there may be a FIFO.
-  UniqueFd fd(open(request.program.c_str(),
-                   O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  UniqueFd fd(openat(DirectoryOf(request.caller), request.program.c_str(),
+                     O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat info;
   if (!fd.valid() || fstat(fd.get(), &info) != 0) {
     return request.Failed(SpawnStep::kOpenProgram, errno);
@@ -169,8 +171,8 @@ absl::Status SealCopy(const Request& request, int64_t size, UniqueFd& fd) {
 
 absl::StatusOr<UniqueFd> OpenVerifiedProgram(
     const Command& command, const std::string& program,
-    const std::atomic<bool>* abandoned) {
-  const Request request = {command, program, abandoned};
+    const CallerContext& caller, const std::atomic<bool>* abandoned) {
+  const Request request = {command, program, caller, abandoned};
   const SecureConfig& config = *command.secure_config;
   absl::StatusOr<std::string> expected = ExpectedDigest(config);
   if (!expected.ok()) return expected.status();

@@ -3,7 +3,14 @@
 #include <memory>
 #include <utility>
 
+#include "goplugin/internal/rpc/message_bounds.h"
+
 namespace goplugin::internal {
+namespace {
+
+bool IsAnswer(const wire::ConnInfo& info) { return info.knock().ack(); }
+
+}  // namespace
 
 std::shared_ptr<BrokerStream> BrokerStream::Create(
     const std::shared_ptr<grpc::Channel>& channel,
@@ -23,12 +30,17 @@ void BrokerStream::Start(CallQueue& queue) {
   call_->StartCall(started_.tag());
 }
 
-bool BrokerStream::Send(const wire::ConnInfo& info) {
+absl::Status BrokerStream::Send(const wire::ConnInfo& info) {
   absl::MutexLock lock(&mutex_);
-  if (ended_) return false;
+  if (ended_) return absl::UnavailableError("the stream has ended");
+  if (outgoing_.size() >= kMaxMessages ||
+      (IsAnswer(info) && answers_ >= kMaxAnswers)) {
+    return absl::ResourceExhaustedError("the plugin does not read them");
+  }
+  if (IsAnswer(info)) ++answers_;
   outgoing_.push_back(info);
   WriteNext();
-  return true;
+  return absl::OkStatus();
 }
 
 void BrokerStream::Cancel() {
@@ -56,16 +68,40 @@ void BrokerStream::OnStarted(bool ok) {
     return FinishIfIdle();
   }
   ready_ = true;
-  call_->Read(&incoming_, read_.tag());
+  call_->ReadInitialMetadata(headers_.tag());
   WriteNext();
+}
+
+// They come with its first message. What it was in a hurry for may be that.
+void BrokerStream::OnHeaders(bool ok) {
+  const grpc::Status readable =
+      ok ? CheckNotCompressed(context_) : grpc::Status::OK;
+  if (!readable.ok()) return Refuse(readable);
+  absl::MutexLock lock(&mutex_);
+  ReadNext();
 }
 
 void BrokerStream::OnRead(bool ok) {
   if (ok) {
-    callbacks_.on_info(incoming_);
-    call_->Read(&incoming_, read_.tag());
-    return;
+    wire::ConnInfo info;
+    const grpc::Status status = Unpack(incoming_, kMaxControlMessage, info);
+    if (!status.ok()) return Refuse(status);
+    callbacks_.on_info(info);
   }
+  absl::MutexLock lock(&mutex_);
+  if (ok) return ReadNext();
+  ended_ = true;
+  FinishIfIdle();
+}
+
+void BrokerStream::ReadNext() {
+  paused_ = answers_ >= kManyAnswers && writing_;
+  if (!paused_) call_->Read(&incoming_, read_.tag());
+}
+
+void BrokerStream::Refuse(const grpc::Status& why) {
+  refusal_ = why;
+  context_.TryCancel();
   absl::MutexLock lock(&mutex_);
   ended_ = true;
   FinishIfIdle();
@@ -79,12 +115,14 @@ void BrokerStream::OnWritten(bool ok) {
   ready_ = ok;
   if (ended_) return FinishIfIdle();
   WriteNext();
+  if (paused_) ReadNext();
 }
 
 void BrokerStream::WriteNext() {
   if (!ready_ || writing_ || ended_ || outgoing_.empty()) return;
   writing_ = true;
   SetHurry();
+  if (IsAnswer(outgoing_.front())) --answers_;
   call_->Write(outgoing_.front(), written_.tag());
   // gRPC has its own copy.
   outgoing_.pop_front();
@@ -95,7 +133,7 @@ void BrokerStream::FinishIfIdle() {
 }
 
 void BrokerStream::OnFinished(bool /*ok*/) {
-  callbacks_.on_end(status_);
+  callbacks_.on_end(refusal_.ok() ? status_ : refusal_);
   std::shared_ptr<BrokerStream> last;
   absl::MutexLock lock(&mutex_);
   last = std::move(self_);

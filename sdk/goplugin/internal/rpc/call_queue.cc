@@ -5,7 +5,6 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "goplugin/internal/loop/sdk_thread.h"
 
 namespace goplugin::internal {
 namespace {
@@ -48,7 +47,7 @@ CallQueue::Hurry::~Hurry() {
 }
 
 CallQueue::CallQueue()
-    : thread_(StartSdkThread("goplugin-rpc", [this] { Run(); })) {}
+    : thread_(MustStartSdkThread("goplugin-rpc", [this] { Run(); })) {}
 
 CallQueue::~CallQueue() {
   {
@@ -59,7 +58,7 @@ CallQueue::~CallQueue() {
   }
   const Hurry hurry(*this);
   queue_.Shutdown();
-  thread_.join();
+  thread_.Join();
   LookAround();
 }
 

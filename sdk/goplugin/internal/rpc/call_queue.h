@@ -4,10 +4,10 @@
 #include <grpcpp/completion_queue.h>
 
 #include <chrono>
-#include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "goplugin/internal/loop/sdk_thread.h"
 
 namespace goplugin::internal {
 
@@ -84,7 +84,7 @@ class CallQueue {
   std::chrono::steady_clock::time_point hurry_until_;
   absl::Mutex mutex_;
   int hurries_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::thread thread_;
+  SdkThread thread_;
 };
 
 }  // namespace goplugin::internal

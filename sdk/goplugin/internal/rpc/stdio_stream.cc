@@ -4,13 +4,19 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/async_stream.h>
+#include <grpcpp/support/byte_buffer.h>
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
+#include "goplugin/internal/loop/seldom.h"
 #include "goplugin/internal/rpc/call_queue.h"
+#include "goplugin/internal/rpc/message_bounds.h"
+#include "goplugin/internal/rpc/stdio_window.h"
 #include "goplugin/internal/rpc/unary_call.h"
 #include "goplugin/wire/stdio.pb.h"
 
@@ -21,6 +27,8 @@ using google::protobuf::Empty;
 
 // What is handed on without waiting for a pause.
 constexpr size_t kEnough = size_t{64} * 1024;
+// What is handed on at once of a message that has more.
+constexpr size_t kPiece = size_t{256} * 1024;
 
 // Owns itself from the start of the call to its end. One operation is under way
 // at a time, so one tag is enough. On the wire a stream that sends one message
@@ -32,7 +40,7 @@ class StdioStream final : public CallQueue::Tag {
       : stub_(channel), callbacks_(std::move(callbacks)) {}
 
   CallHandle Start(CallQueue& queue) {
-    CallHandle handle(context_);
+    CallHandle handle(context_, [window = window_] { window->Cancel(); });
     queue_ = &queue;
     opening_.emplace(queue);
     call_ = stub_.PrepareCall(context_.get(), "/plugin.GRPCStdio/StreamStdio",
@@ -46,19 +54,19 @@ class StdioStream final : public CallQueue::Tag {
       case State::kStarting:
         if (!ok) return Finish();
         state_ = State::kWriting;
-        call_->WriteLast(Empty(), grpc::WriteOptions(), tag());
-        return;
+        return call_->WriteLast(Empty(), grpc::WriteOptions(), tag());
       case State::kWriting:
         if (!ok) return Finish();
-        state_ = State::kReading;
+        state_ = State::kOpening;
         opening_.reset();
-        call_->Read(&data_, tag());
-        return;
+        return call_->ReadInitialMetadata(tag());
+      case State::kOpening:
+        return ok ? OnOpened() : Finish();
       case State::kReading:
-        if (!ok) return Finish();
-        Gather();
-        call_->Read(&data_, tag());
-        return;
+        return ok ? OnMessage() : Finish();
+      case State::kWaiting:
+        window_->OnWaited(/*timed_out=*/ok);
+        return HandOn();
       case State::kFinishing:
         callbacks_.on_end(status_);
         delete this;
@@ -68,42 +76,121 @@ class StdioStream final : public CallQueue::Tag {
 
   void OnPause() override {
     if (gathered_.data().empty()) return;
-    callbacks_.on_data(std::exchange(gathered_, wire::StdioData()));
+    Give(std::exchange(gathered_, wire::StdioData()));
   }
 
  private:
-  enum class State { kStarting, kWriting, kReading, kFinishing };
+  enum class State {
+    kStarting,
+    kWriting,
+    kOpening,  // until the plugin has said something
+    kReading,
+    kWaiting,  // for the sink
+    kFinishing
+  };
+
+  void OnOpened() {
+    const grpc::Status readable = CheckNotCompressed(*context_);
+    if (!readable.ok()) {
+      callbacks_.on_note(
+          absl::StrCat("the plugin's output stream is not read: ",
+                       readable.error_message()));
+      context_->TryCancel();
+      return Finish();
+    }
+    // The first message is not far.
+    queue_->TellPause(this);
+    Read();
+  }
+
+  void Read() {
+    state_ = State::kReading;
+    call_->Read(&bytes_, tag());
+  }
+
+  void OnMessage() {
+    wire::StdioData data;
+    const grpc::Status status = Unpack(bytes_, kMaxStdioMessage, data);
+    if (!status.ok()) {
+      if (left_out_.Tell()) {
+        callbacks_.on_note(absl::StrCat(
+            left_out_.count(), " messages of the plugin's output stream were ",
+            "left out so far, the last because ", status.error_message()));
+      }
+      return Read();
+    }
+    if (data.data().size() < kEnough) {
+      Gather(data);
+    } else {
+      OnPause();
+      large_ = std::move(data);
+      handed_on_ = 0;
+    }
+    HandOn();
+  }
 
   // Go plugins send at most 1 KiB a message. To wake the sink's thread for each
   // takes longer than to receive it.
-  void Gather() {
-    if (gathered_.channel() != data_.channel()) OnPause();
+  void Gather(wire::StdioData& data) {
+    if (gathered_.channel() != data.channel()) OnPause();
     if (gathered_.data().empty()) {
-      gathered_.Swap(&data_);
+      gathered_.Swap(&data);
     } else {
-      gathered_.mutable_data()->append(data_.data());
+      gathered_.mutable_data()->append(data.data());
     }
     if (gathered_.data().size() >= kEnough) OnPause();
     queue_->TellPause(this);
   }
 
+  // What there is of a large message, as far as the sink keeps up, and then
+  // reads on.
+  void HandOn() {
+    while (true) {
+      if (window_->Wait(*queue_, *this)) {
+        state_ = State::kWaiting;
+        return queue_->TellPause(this);
+      }
+      const size_t left = large_.data().size() - handed_on_;
+      if (left == 0) break;
+      wire::StdioData piece;
+      piece.set_channel(large_.channel());
+      piece.set_data(large_.data().substr(handed_on_, kPiece));
+      handed_on_ += piece.data().size();
+      Give(std::move(piece));
+    }
+    if (handed_on_ > 0) large_ = wire::StdioData();
+    handed_on_ = 0;
+    Read();
+  }
+
+  void Give(wire::StdioData data) {
+    std::shared_ptr<void> held = window_->Add(data.data().size());
+    callbacks_.on_data(std::move(data), std::move(held));
+  }
+
   void Finish() {
     queue_->ForgetPause(this);
     OnPause();
+    opening_.reset();
     state_ = State::kFinishing;
     call_->Finish(&status_, tag());
   }
 
   std::shared_ptr<grpc::ClientContext> context_ =
       std::make_shared<grpc::ClientContext>();
-  grpc::TemplatedGenericStub<Empty, wire::StdioData> stub_;
+  grpc::TemplatedGenericStub<Empty, grpc::ByteBuffer> stub_;
   StdioCallbacks callbacks_;
-  std::unique_ptr<grpc::ClientAsyncReaderWriter<Empty, wire::StdioData>> call_;
+  std::unique_ptr<grpc::ClientAsyncReaderWriter<Empty, grpc::ByteBuffer>> call_;
   State state_ = State::kStarting;
   CallQueue* queue_ = nullptr;                // since Start
-  absl::optional<CallQueue::Hurry> opening_;  // until the first Read
-  wire::StdioData data_;
+  absl::optional<CallQueue::Hurry> opening_;  // until it was asked for
+  const std::shared_ptr<StdioWindow> window_ = std::make_shared<StdioWindow>();
+  grpc::ByteBuffer bytes_;
   wire::StdioData gathered_;
+  // A message that is handed on in pieces, and how much of it was.
+  wire::StdioData large_;
+  size_t handed_on_ = 0;
+  Seldom left_out_;
   grpc::Status status_;
 };
 

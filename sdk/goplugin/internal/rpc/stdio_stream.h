@@ -5,6 +5,7 @@
 #include <grpcpp/support/status.h>
 
 #include <memory>
+#include <string>
 
 #include "absl/functional/any_invocable.h"
 #include "goplugin/internal/rpc/unary_call.h"
@@ -13,16 +14,22 @@
 namespace goplugin::internal {
 
 struct StdioCallbacks {
-  // A piece of output, of one message or of several that came at once, on the
+  // A piece of output, of at most 256 KiB: of one message, or of several that
+  // came at once. On the rpc thread. `held` is to be let go of when the piece
+  // is out of the way; while too much is not, the stream waits (StdioWindow).
+  absl::AnyInvocable<void(wire::StdioData, std::shared_ptr<void> held)> on_data;
+  // Something of it will not be delivered, as text for the log. Seldom, on the
   // rpc thread.
-  absl::AnyInvocable<void(wire::StdioData)> on_data;
+  absl::AnyInvocable<void(std::string)> on_note;
   // The end of the stream, once, on the rpc thread. UNIMPLEMENTED and
   // UNAVAILABLE are what plugins without the service, or at their end, answer.
   absl::AnyInvocable<void(const grpc::Status&)> on_end;
 };
 
 // Opens GRPCStdio and reads it to its end: a plugin blocks when nobody does.
-// Once per plugin; what was sent is not sent again.
+// Once per plugin; what was sent is not sent again. Messages of more than
+// kMaxStdioMessage are left out, and a compressed stream is not read: both are
+// noted.
 CallHandle StartStdioStream(CallQueue& queue,
                             const std::shared_ptr<grpc::Channel>& channel,
                             StdioCallbacks callbacks);

@@ -1,12 +1,11 @@
 #include "goplugin/internal/serve/broker_service.h"
 
-#include <atomic>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "absl/types/optional.h"
-#include "goplugin/internal/loop/worker.h"
 #include "goplugin/internal/serve/service_methods.h"
 
 namespace goplugin::internal {
@@ -18,40 +17,14 @@ constexpr char kStartStream[] = "/plugin.GRPCBroker/StartStream";
 // its port before the host was told of it.
 constexpr absl::Duration kAttachTimeout = absl::Seconds(5);
 
+// Of one message: as for the host's side of the stream.
+constexpr size_t kMaxMessage = size_t{4} * 1024 * 1024;
+
 using Handler =
-    grpc::internal::BidiStreamingHandler<BrokerService, wire::ConnInfo,
+    grpc::internal::BidiStreamingHandler<BrokerService, grpc::ByteBuffer,
                                          wire::ConnInfo>;
 
 }  // namespace
-
-struct BrokerService::Writer {
-  Writer(Stream* stream, bool multiplexed) : stream(stream) {
-    if (multiplexed) worker.emplace("goplugin-broker");
-  }
-
-  bool Write(const wire::ConnInfo& info) {
-    if (!worker.has_value()) return WriteNow(info);
-    if (!open) return false;
-    worker->Post([this, info] { open = WriteNow(info); });
-    return true;
-  }
-  bool WriteNow(const wire::ConnInfo& info) {
-    absl::MutexLock lock(&mutex);
-    return stream != nullptr && stream->Write(info);
-  }
-  // Waits for a write under way, which the end of the call ends.
-  void Detach() {
-    absl::MutexLock lock(&mutex);
-    stream = nullptr;
-    open = false;
-  }
-
-  absl::Mutex mutex;
-  Stream* stream ABSL_GUARDED_BY(mutex);
-  std::atomic<bool> open{true};
-  // For whoever must not wait; goes first.
-  absl::optional<Worker> worker;
-};
 
 BrokerService::BrokerService() {
   AddMethod(new grpc::internal::RpcServiceMethod(
@@ -98,15 +71,37 @@ grpc::Status BrokerService::Run(grpc::ServerContext* context, Stream* stream) {
     return grpc::Status(grpc::StatusCode::UNAVAILABLE,
                         "the plugin is starting or ending");
   }
-  auto writer = std::make_shared<Writer>(stream, core->multiplexed());
+  auto writer = std::make_shared<BrokerWriter>(stream);
   core->Open(
       [writer](const wire::ConnInfo& info) { return writer->Write(info); });
-  wire::ConnInfo info;
-  while (stream->Read(&info)) core->Receive(info);
+  const grpc::Status status = Receive(*stream, *writer, *core);
+  // Nobody takes what is still to be written.
+  if (!status.ok()) context->TryCancel();
   writer->Detach();
   if (Finish(context)) {
-    core->Close(grpc::Status(grpc::StatusCode::UNAVAILABLE,
-                             "the host has closed the stream"));
+    core->Close(status.ok() ? grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                                           "the host has closed the stream")
+                            : status);
+  }
+  return status;
+}
+
+grpc::Status BrokerService::Receive(Stream& stream, BrokerWriter& writer,
+                                    BrokerCore& core) {
+  grpc::ByteBuffer bytes;
+  while (stream.Read(&bytes)) {
+    if (bytes.Length() > kMaxMessage) {
+      return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                          absl::StrCat("a message of ", bytes.Length(),
+                                       " bytes came, where at most ",
+                                       kMaxMessage, " are taken"));
+    }
+    wire::ConnInfo info;
+    const grpc::Status read =
+        grpc::SerializationTraits<wire::ConnInfo>::Deserialize(&bytes, &info);
+    if (!read.ok()) return read;
+    core.Receive(info);
+    writer.WaitForAnswers();
   }
   return grpc::Status::OK;
 }

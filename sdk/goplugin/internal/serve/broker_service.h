@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/internal/serve/broker_writer.h"
 #include "goplugin/wire/broker.pb.h"
 
 namespace goplugin::internal {
@@ -19,7 +20,9 @@ namespace goplugin::internal {
 // keep it waiting.
 //
 // One stream at a time is the broker's: the newest. The one before it is
-// cancelled: it belongs to a host that was replaced or has lost it.
+// cancelled: it belongs to a host that was replaced or has lost it. A message
+// of more than 4 MiB ends its stream; one that asks for answers and does not
+// take them is not read (BrokerWriter).
 //
 // Thread safety: all methods may be called from any thread.
 // Lifetime: must outlive the server it is registered with.
@@ -33,11 +36,12 @@ class BrokerService : public grpc::Service {
   void Close() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  using Stream = grpc::ServerReaderWriter<wire::ConnInfo, wire::ConnInfo>;
-  // What outlives a stream, for those who send on it.
-  struct Writer;
+  using Stream = BrokerWriter::Stream;
 
   grpc::Status Run(grpc::ServerContext* context, Stream* stream);
+  // Until the host has nothing more to say, or has said too much at once.
+  static grpc::Status Receive(Stream& stream, BrokerWriter& writer,
+                              BrokerCore& core);
   // Null once closed, or when there is no broker yet.
   std::shared_ptr<BrokerCore> Begin(grpc::ServerContext* context)
       ABSL_LOCKS_EXCLUDED(mutex_);

@@ -126,6 +126,9 @@ grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(
   if (closed_) {
     watcher->End(
         grpc::Status(grpc::StatusCode::UNAVAILABLE, "the plugin is ending"));
+  } else if (watchers_.size() > kMaxWatchers) {
+    watcher->End(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                              "too many watch already"));
   } else {
     watcher->Say(IsKnown(request.service())
                      ? HealthCheckResponse::SERVING

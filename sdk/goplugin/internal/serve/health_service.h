@@ -4,6 +4,7 @@
 #include <grpcpp/impl/service_type.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <cstddef>
 #include <set>
 
 #include "absl/base/thread_annotations.h"
@@ -21,6 +22,9 @@ namespace goplugin::internal {
 // Lifetime: must outlive the server it is registered with.
 class HealthService : public grpc::Service {
  public:
+  // Calls of Watch at a time; more end with RESOURCE_EXHAUSTED.
+  static constexpr size_t kMaxWatchers = 256;
+
   HealthService();
 
   // Ends the watchers' calls, and any later one, with UNAVAILABLE: a watch that

@@ -7,8 +7,8 @@
 
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/event_loop.h"
-#include "goplugin/internal/process/detached.h"
 #include "goplugin/internal/process/exit.h"
+#include "goplugin/internal/process/left_children.h"
 #include "goplugin/internal/process/spawn.h"
 
 namespace goplugin::internal {
@@ -27,6 +27,12 @@ ChildPluginProcess::ChildPluginProcess(EventLoop& loop, ChildProcess child,
               std::move(child_.stderr_pipe), this->callbacks()),
       poll_(loop) {
   WatchExit();
+}
+
+ChildPluginProcess::~ChildPluginProcess() {
+  if (child_.pid <= 0 || exit_status().has_value()) return;
+  watch_.reset();
+  EndChild(std::move(child_));
 }
 
 void ChildPluginProcess::WatchExit() {
@@ -62,7 +68,7 @@ void ChildPluginProcess::Detach() {
   if (exit_status().has_value()) return;
   watch_.reset();
   poll_.Cancel();
-  KeepDetached(std::move(child_));
+  KeepDetached(std::exchange(child_, ChildProcess()));
 }
 
 }  // namespace goplugin::internal

@@ -15,6 +15,8 @@ namespace goplugin::internal {
 class ChildPluginProcess final : public PluginProcess {
  public:
   ChildPluginProcess(EventLoop& loop, ChildProcess child, Callbacks callbacks);
+  // Kills a child that has not ended, which is reaped when it has.
+  ~ChildPluginProcess() override;
 
   bool controllable() const override { return true; }
   void Signal(int signal) override;

@@ -4,9 +4,9 @@
 
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/loop/event_loop.h"
-#include "goplugin/internal/process/detached.h"
 #include "goplugin/internal/process/exit.h"
 #include "goplugin/internal/process/held_process.h"
+#include "goplugin/internal/process/left_children.h"
 
 namespace goplugin::internal {
 namespace {
@@ -30,7 +30,7 @@ HeldPluginProcess::HeldPluginProcess(EventLoop& loop, HeldProcess process,
 
 void HeldPluginProcess::OnExit() {
   // It may be a child of this very host, from a client that let go of it.
-  ReapDetached();
+  ReapLeftChildren();
   Exited(RecoverStatus(process_.pidfd.get()));
 }
 

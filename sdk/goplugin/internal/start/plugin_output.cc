@@ -96,23 +96,26 @@ void PluginOutput::OnReadError(absl::string_view stream, int error) {
                     " ended: ", std::strerror(error), "; the plugin runs on"));
 }
 
-void PluginOutput::OnStdio(StdioChunk::Stream stream, std::string bytes) {
-  Deliver(sinks_.stdio, stream, /*raw=*/false, std::move(bytes));
+void PluginOutput::OnStdio(StdioChunk::Stream stream, std::string bytes,
+                           std::shared_ptr<void> held) {
+  Deliver(sinks_.stdio, stream, /*raw=*/false, std::move(bytes),
+          std::move(held));
 }
 
 void PluginOutput::Deliver(const std::shared_ptr<StdioSink>& sink,
                            StdioChunk::Stream stream, bool raw,
-                           std::string bytes) {
+                           std::string bytes, std::shared_ptr<void> held) {
   if (sink == nullptr || bytes.empty()) return;
   const size_t size = bytes.size();
-  queue_->PostDroppable(1, size,
-                        [sink, stream, raw, bytes = std::move(bytes)]() {
-                          StdioChunk chunk;
-                          chunk.stream = stream;
-                          chunk.raw = raw;
-                          chunk.data = bytes;
-                          sink->Write(chunk);
-                        });
+  queue_->PostDroppable(
+      1, size,
+      [sink, stream, raw, bytes = std::move(bytes), held = std::move(held)]() {
+        StdioChunk chunk;
+        chunk.stream = stream;
+        chunk.raw = raw;
+        chunk.data = bytes;
+        sink->Write(chunk);
+      });
 }
 
 void PluginOutput::Note(LogLevel level, std::string message) {

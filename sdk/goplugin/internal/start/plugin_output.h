@@ -38,8 +38,10 @@ class PluginOutput {
   void FinishStderr();
   // "stdout" or "stderr" can't be read any more: said in an entry.
   void OnReadError(absl::string_view stream, int error);
-  // From GRPCStdio. Thread-safe.
-  void OnStdio(StdioChunk::Stream stream, std::string bytes);
+  // From GRPCStdio. `held` lives until the sink has taken the bytes, or they
+  // were dropped. Thread-safe.
+  void OnStdio(StdioChunk::Stream stream, std::string bytes,
+               std::shared_ptr<void> held);
   // A remark of the SDK's own. Thread-safe.
   void Note(LogLevel level, std::string message);
 
@@ -65,7 +67,8 @@ class PluginOutput {
   void Add(absl::string_view line, bool continues);
   void Flush();
   void Deliver(const std::shared_ptr<StdioSink>& sink,
-               StdioChunk::Stream stream, bool raw, std::string bytes);
+               StdioChunk::Stream stream, bool raw, std::string bytes,
+               std::shared_ptr<void> held = nullptr);
 
   const OutputSinks sinks_;
   const std::shared_ptr<CallbackQueue> queue_;

@@ -17,9 +17,9 @@
 #include "goplugin/internal/handshake/environment.h"
 #include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
-#include "goplugin/internal/loop/worker.h"
 #include "goplugin/internal/net/reach.h"
 #include "goplugin/internal/process/socket_directory.h"
+#include "goplugin/internal/process/spawners.h"
 #include "goplugin/internal/start/plugin_process.h"
 #include "goplugin/internal/tls/certificate.h"
 
@@ -60,7 +60,7 @@ struct StartContext {
   // The client's lane for slow work, and the pool for lanes of its own.
   std::shared_ptr<CallbackQueue> steps;
   CallbackPool& pool;
-  Worker& spawner;
+  Spawners& spawners;
   // Set from another thread to have the start end soon, in kCancelled.
   std::shared_ptr<const std::atomic<bool>> abandoned;
 

@@ -1,56 +1,97 @@
 #include "goplugin/internal/start/spawn_plugin.h"
 
-#include <unistd.h>
-
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "goplugin/client_options.h"
 #include "goplugin/command.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/handshake/environment.h"
-#include "goplugin/internal/process/detached.h"
+#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/process/caller_context.h"
+#include "goplugin/internal/process/left_children.h"
 #include "goplugin/internal/process/output_files.h"
 #include "goplugin/internal/process/spawn.h"
+#include "goplugin/internal/process/spawn_result.h"
+#include "goplugin/internal/process/spawners.h"
 #include "goplugin/internal/start/child_plugin_process.h"
 #include "goplugin/internal/start/options_check.h"
 
 namespace goplugin::internal {
 namespace {
 
-std::vector<std::string> CopyEnvironment() {
-  std::vector<std::string> copy;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    copy.emplace_back(*entry);
+using Caller = std::shared_ptr<const CallerContext>;
+
+// How often it is looked whether anybody still waits.
+constexpr absl::Duration kAbandonedPoll = absl::Milliseconds(10);
+
+// What the spawner's thread brings.
+struct Answer {
+  absl::Mutex mutex;
+  absl::optional<SpawnResult> result ABSL_GUARDED_BY(mutex);
+  bool known() const ABSL_SHARED_LOCKS_REQUIRED(mutex) {
+    return result.has_value();
   }
-  return copy;
+};
+
+absl::StatusOr<ChildProcess> SpawnAndWait(SpawnRequest request,
+                                          const Caller& caller,
+                                          const StartContext& context) {
+  auto prepared = PrepareSpawn(std::move(request), caller);
+  if (!prepared.ok()) return prepared.status();
+  auto answer = std::make_shared<Answer>();
+  auto ticket = context.spawners.Spawn(*prepared, [answer](SpawnResult result) {
+    absl::MutexLock lock(&answer->mutex);
+    answer->result.emplace(std::move(result));
+  });
+  if (!ticket.ok()) return ticket.status();
+  absl::ReleasableMutexLock lock(&answer->mutex);
+  while (!answer->mutex.AwaitWithTimeout(
+      absl::Condition(answer.get(), &Answer::known), kAbandonedPoll)) {
+    if (!*context.abandoned) continue;
+    lock.Release();
+    (*ticket)->Abandon();
+    return MakeError(Reason::kCancelled, "the start was given up",
+                     "the launch had ended before it");
+  }
+  return FinishSpawn(*prepared, *std::move(answer->result));
 }
 
-absl::StatusOr<ChildProcess> SpawnChild(
-    const Command& command, const std::vector<std::string>& inherited,
-    const StartPreparation& preparation, const std::atomic<bool>& abandoned) {
-  ReapDetached();
+absl::StatusOr<ChildProcess> SpawnChild(const Command& command,
+                                        const Caller& caller,
+                                        const StartPreparation& preparation,
+                                        const StartContext& context) {
+  ReapLeftChildren();
   OutputFiles files;
   SpawnRequest request;
   request.command = command;
   if (command.lifetime == Command::Lifetime::kOutlivesHost) {
     absl::StatusOr<OutputFiles> opened =
-        OpenOutputFiles(preparation.directory->path(), command.stderr_file);
+        OpenOutputFiles(preparation.directory->path(),
+                        command.stderr_file.empty()
+                            ? ""
+                            : CallersPath(*caller, command.stderr_file));
     if (!opened.ok()) return opened.status();
     files = *std::move(opened);
     request.die_with_host = false;
     request.stdout_fd = files.stdout_file.append.get();
     request.stderr_fd = files.stderr_file.append.get();
   }
-  request.environment =
-      BuildEnvironment(command.inherit_env ? absl::MakeConstSpan(inherited)
-                                           : absl::Span<const std::string>(),
-                       command.env, preparation.variables);
-  request.abandoned = &abandoned;
-  absl::StatusOr<ChildProcess> child = Spawn(request);
+  request.environment = BuildEnvironment(
+      command.inherit_env ? absl::MakeConstSpan(caller->environment)
+                          : absl::Span<const std::string>(),
+      command.env, preparation.variables);
+  request.abandoned = context.abandoned.get();
+  absl::StatusOr<ChildProcess> child =
+      SpawnAndWait(std::move(request), caller, context);
   if (child.ok() && files.stdout_file.read.valid()) {
     child->stdout_pipe = std::move(files.stdout_file.read);
     child->stderr_pipe = std::move(files.stderr_file.read);
@@ -58,22 +99,23 @@ absl::StatusOr<ChildProcess> SpawnChild(
   return child;
 }
 
-absl::StatusOr<StartedPlugin> SpawnPlugin(
-    const Command& command, const std::vector<std::string>& inherited,
-    const StartContext& context) {
+absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
+                                          const Caller& caller,
+                                          const StartContext& context) {
   absl::StatusOr<StartPreparation> preparation =
       PrepareStart(context.options, command.user);
   if (!preparation.ok()) return preparation.status();
   absl::StatusOr<ChildProcess> child =
-      SpawnChild(command, inherited, *preparation, *context.abandoned);
+      SpawnChild(command, caller, *preparation, context);
   if (!child.ok()) return child.status();
   StartedPlugin plugin;
   plugin.name = command.path;
-  plugin.make_process = [child = *std::move(child)](
+  // Ends the child if nobody takes it over.
+  plugin.make_process = [child = SpawnResult(*std::move(child))](
                             EventLoop& loop,
                             PluginProcess::Callbacks callbacks) mutable
       -> std::unique_ptr<PluginProcess> {
-    return std::make_unique<ChildPluginProcess>(loop, std::move(child),
+    return std::make_unique<ChildPluginProcess>(loop, child.TakeChild(),
                                                 std::move(callbacks));
   };
   plugin.directory = std::move(preparation->directory);
@@ -93,12 +135,12 @@ PluginStart SpawnStart(Command command) {
   start.check = [command](const ClientOptions& options) {
     return CheckOptions(command, options);
   };
-  start.run = [command = std::move(command), inherited = CopyEnvironment()](
+  start.run = [command = std::move(command), caller = ReadCallerContext()](
                   StartContext context, PluginStart::Done done) {
-    Worker& spawner = context.spawner;
-    spawner.Post([command, inherited, context = std::move(context),
-                  done = std::move(done)]() mutable {
-      std::move(done)(SpawnPlugin(command, inherited, context));
+    const std::shared_ptr<CallbackQueue> steps = context.steps;
+    steps->Post([command, caller, context = std::move(context),
+                 done = std::move(done)]() mutable {
+      std::move(done)(SpawnPlugin(command, caller, context));
     });
   };
   return start;

@@ -6,8 +6,8 @@
 
 namespace goplugin::internal {
 
-// The start of a plugin as a child of this process. Copies the host's
-// environment.
+// The start of a plugin as a child of this process. Reads what depends on the
+// caller: directory, environment, PATH, processors and scheduling.
 PluginStart SpawnStart(Command command);
 
 }  // namespace goplugin::internal

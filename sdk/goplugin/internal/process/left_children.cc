@@ -1,0 +1,108 @@
+#include "goplugin/internal/process/left_children.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <list>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "goplugin/internal/process/exit.h"
+
+namespace goplugin::internal {
+namespace {
+
+struct LeftChild {
+  ChildProcess process;
+  bool killed = false;
+};
+
+struct LeftChildren {
+  const pid_t owner = getpid();
+  absl::Mutex mutex;
+  std::list<LeftChild> children ABSL_GUARDED_BY(mutex);
+  // The descriptors of the LeftChildrenWatches.
+  std::vector<int> watches ABSL_GUARDED_BY(mutex);
+};
+
+// Never destroyed: clients may be statics of the host.
+LeftChildren& TheLeftChildren() {
+  static auto* left = new LeftChildren;
+  return *left;
+}
+
+// Without effect for a watch or a child that has no descriptor.
+void Watch(int epoll, const LeftChild& child) {
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  epoll_ctl(epoll, EPOLL_CTL_ADD, child.process.pidfd.get(), &event);
+}
+
+// By hand: closing is not enough where a child that stands still before its
+// exec has a copy.
+void Unwatch(int epoll, const LeftChild& child) {
+  epoll_ctl(epoll, EPOLL_CTL_DEL, child.process.pidfd.get(), nullptr);
+}
+
+void Keep(LeftChild child) {
+  child.process.stdout_pipe.reset();
+  child.process.stderr_pipe.reset();
+  LeftChildren& left = TheLeftChildren();
+  if (getpid() != left.owner) return;
+  absl::MutexLock lock(&left.mutex);
+  for (const int epoll : left.watches) Watch(epoll, child);
+  left.children.push_back(std::move(child));
+}
+
+}  // namespace
+
+void KeepDetached(ChildProcess child) { Keep({std::move(child), false}); }
+
+void EndChild(ChildProcess child) {
+  SendSignal(child, SIGKILL, child.leads_group);
+  // Most have ended by the time they are looked at.
+  if (TryReap(child).has_value()) return;
+  Keep({std::move(child), true});
+}
+
+size_t ReapLeftChildren() {
+  LeftChildren& left = TheLeftChildren();
+  if (getpid() != left.owner) return 0;
+  absl::MutexLock lock(&left.mutex);
+  size_t killed = 0;
+  for (auto child = left.children.begin(); child != left.children.end();) {
+    if (!TryReap(child->process).has_value()) {
+      if (child->killed) ++killed;
+      ++child;
+      continue;
+    }
+    for (const int epoll : left.watches) Unwatch(epoll, *child);
+    child = left.children.erase(child);
+  }
+  return killed;
+}
+
+LeftChildrenWatch::LeftChildrenWatch() {
+  LeftChildren& left = TheLeftChildren();
+  if (getpid() != left.owner) return;
+  epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_.valid()) return;
+  absl::MutexLock lock(&left.mutex);
+  left.watches.push_back(epoll_.get());
+  for (const LeftChild& child : left.children) Watch(epoll_.get(), child);
+}
+
+LeftChildrenWatch::~LeftChildrenWatch() {
+  LeftChildren& left = TheLeftChildren();
+  if (getpid() != left.owner) return;
+  absl::MutexLock lock(&left.mutex);
+  auto& watches = left.watches;
+  watches.erase(std::remove(watches.begin(), watches.end(), epoll_.get()),
+                watches.end());
+}
+
+}  // namespace goplugin::internal

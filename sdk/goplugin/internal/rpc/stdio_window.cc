@@ -1,0 +1,50 @@
+#include "goplugin/internal/rpc/stdio_window.h"
+
+#include <chrono>
+#include <memory>
+
+namespace goplugin::internal {
+
+std::shared_ptr<void> StdioWindow::Add(size_t bytes) {
+  {
+    absl::MutexLock lock(&mutex_);
+    bytes_ += bytes;
+  }
+  // Not a pointer to anything that is looked at: its deleter is the point.
+  return std::shared_ptr<void>(nullptr, [self = shared_from_this(), bytes](
+                                            void*) { self->Remove(bytes); });
+}
+
+void StdioWindow::Remove(size_t bytes) {
+  absl::MutexLock lock(&mutex_);
+  bytes_ -= bytes;
+  if (bytes_ > kRoom) return;
+  patient_ = true;
+  if (wait_.has_value()) wait_->Cancel();
+}
+
+bool StdioWindow::Wait(CallQueue& queue, CallQueue::Tag& tag) {
+  absl::MutexLock lock(&mutex_);
+  if (bytes_ < kSize || !patient_ || cancelled_) return false;
+  bytes_before_ = bytes_;
+  wait_.emplace();
+  wait_->Set(
+      queue.completion_queue(),
+      std::chrono::system_clock::now() + absl::ToChronoMilliseconds(kPatience),
+      tag.tag());
+  return true;
+}
+
+void StdioWindow::OnWaited(bool timed_out) {
+  absl::MutexLock lock(&mutex_);
+  wait_.reset();
+  if (timed_out && bytes_ >= bytes_before_) patient_ = false;
+}
+
+void StdioWindow::Cancel() {
+  absl::MutexLock lock(&mutex_);
+  cancelled_ = true;
+  if (wait_.has_value()) wait_->Cancel();
+}
+
+}  // namespace goplugin::internal
