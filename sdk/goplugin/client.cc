@@ -118,10 +118,12 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Start(
 LaunchOperation Client::StartAsync(
     absl::StatusOr<std::shared_ptr<Session>> created, LaunchCallback done) {
   if (!created.ok()) {
-    internal::Runtime::RunApart(
+    absl::AnyInvocable<void() &&> tell =
         [done = std::move(done), status = created.status()]() mutable {
           std::move(done)(std::move(status));
-        });
+        };
+    // Better here than never.
+    if (!internal::Runtime::RunApart(tell)) std::move(tell)();
     return LaunchOperation();
   }
   std::shared_ptr<Session> session = *std::move(created);

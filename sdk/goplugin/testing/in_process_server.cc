@@ -51,6 +51,7 @@ absl::Status InProcessServer::Start(const std::string& directory) {
     }
   };
   threads_ = std::make_shared<internal::AcceptThreads>(warn);
+  if (!threads_->status().ok()) return threads_->status();
   plan.directories = directories_;
   plan.threads = threads_;
   plan.configure = options_.configure_server;

@@ -54,7 +54,7 @@ void Connector::Cancel() {
 void Connector::Check() {
   const absl::Duration remaining = stopwatch_.Remaining(timeout_);
   call_ = CheckHealth(
-      threads_.calls, target_.channel,
+      threads_.control, target_.channel,
       probed_ ? remaining : std::min(remaining, kFirstCheck),
       [self = shared_from_this(), work = threads_.begin_work()](
           const grpc::Status& status, Serving serving) mutable {

@@ -17,7 +17,6 @@
 #include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/stopwatch.h"
-#include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/unary_call.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/tls/probe.h"
@@ -64,7 +63,8 @@ class Connector : public std::enable_shared_from_this<Connector> {
   // What it works on, and what it holds of its owner while it does.
   struct Threads {
     EventLoop& loop;
-    CallQueue& calls;
+    // Where health checks are made.
+    CallPlace control;
     std::shared_ptr<CallbackQueue> steps;
     std::function<std::shared_ptr<void>()> begin_work;
   };

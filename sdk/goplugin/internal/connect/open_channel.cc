@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/connect/channel_security.h"
 #include "goplugin/internal/error/make_error.h"
@@ -16,8 +18,38 @@
 namespace goplugin::internal {
 namespace {
 
+using InterceptorFactory = grpc::experimental::ClientInterceptorFactoryInterface;
+
+// A user's interceptors, which see the user's calls, health and Shutdown: they
+// may carry what authorises a call. Not the two streams that live as long as
+// the plugin, whose events are no place for a user's code.
+class NotForStreams final : public InterceptorFactory {
+ public:
+  explicit NotForStreams(std::unique_ptr<InterceptorFactory> users)
+      : users_(std::move(users)) {}
+
+  grpc::experimental::Interceptor* CreateClientInterceptor(
+      grpc::experimental::ClientRpcInfo* info) override {
+    const absl::string_view method = info->method();
+    if (absl::StartsWith(method, "/plugin.GRPCStdio/") ||
+        absl::StartsWith(method, "/plugin.GRPCBroker/")) {
+      return nullptr;
+    }
+    return users_->CreateClientInterceptor(info);
+  }
+
+ private:
+  const std::unique_ptr<InterceptorFactory> users_;
+};
+
 InterceptorFactories MakeInterceptors(const ClientOptions& options) {
-  return options.interceptors ? options.interceptors() : InterceptorFactories();
+  InterceptorFactories factories;
+  if (options.interceptors == nullptr) return factories;
+  for (std::unique_ptr<InterceptorFactory>& users : options.interceptors()) {
+    if (users == nullptr) continue;
+    factories.push_back(std::make_unique<NotForStreams>(std::move(users)));
+  }
+  return factories;
 }
 
 // The name in a target is what its certificate is for, unless it is a path, an

@@ -63,8 +63,10 @@ void Join::Begin() {
   TakeStep(
       context_.steps, context_.runtime.loop(), weak_from_this(),
       [search = search_, options = context_.options,
-       &pool = context_.runtime.work()] {
-        return Search(search, options, pool);
+       &runtime = context_.runtime]() -> absl::StatusOr<Found> {
+        const absl::Status usable = runtime.MakeCalls();
+        if (!usable.ok()) return usable;
+        return Search(search, options, runtime.work());
       },
       [](Join& self, absl::StatusOr<Found> found) {
         self.OnFound(std::move(found));

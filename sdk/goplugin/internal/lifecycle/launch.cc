@@ -56,7 +56,6 @@ void EndLate(EventLoop& loop, CallbackQueue& steps,
   const std::unique_ptr<PluginProcess> process =
       std::move(started->make_process)(loop, std::move(deaf));
   process->Signal(SIGKILL);
-  process->Detach();
   steps.Post([directory = std::move(started->directory)] {});
 }
 
@@ -170,7 +169,8 @@ void Launch::Prepare() {
   const auto lane = std::make_shared<CallbackQueue>(runtime.work(),
                                                     [](size_t /*dropped*/) {});
   lane->Post([&runtime] {
-    runtime.calls();
+    // Where it can't be had, the channel can't either, and that is told.
+    if (!runtime.MakeCalls().ok()) return;
     ShutDownChannel();
     KeyPairStock::Refill();
   });

@@ -146,7 +146,10 @@ void Launch::OpenChannel(Endpoint door, std::shared_ptr<const void> kept) {
       context_.steps, context_.runtime.loop(), weak_from_this(),
       [options = context_.options, key_pair = key_pair_,
        response = plugin_.response, door = std::move(door),
-       kept = std::move(kept)]() {
+       kept = std::move(kept),
+       &runtime = context_.runtime]() -> absl::StatusOr<ConnectTarget> {
+        const absl::Status usable = runtime.MakeCalls();
+        if (!usable.ok()) return usable;
         return OpenPluginChannel(options, key_pair, response, door, kept);
       },
       [](Launch& self, absl::StatusOr<ConnectTarget> target) {

@@ -22,10 +22,12 @@ constexpr absl::Duration kRemoval = absl::Seconds(1);
 }  // namespace
 
 PluginKeeper::PluginKeeper(Runtime& runtime, const ShutdownOptions& options,
-                           std::shared_ptr<CallbackQueue> steps)
+                           std::shared_ptr<CallbackQueue> steps,
+                           std::function<CallPlace()> control)
     : runtime_(runtime),
       options_(options),
       steps_(std::move(steps)),
+      control_(std::move(control)),
       patience_(runtime.loop()) {}
 
 PluginKeeper::~PluginKeeper() = default;
@@ -101,7 +103,7 @@ void PluginKeeper::Shutdown() {
   if (state_ != State::kHolding) return;
   BeginEnding();
   if (process_ == nullptr) return EndWithoutProcess();
-  Ladder().Start(channel_, BeginWork());
+  Ladder().Start(control_(), channel_, BeginWork());
 }
 
 void PluginKeeper::Kill() {
@@ -164,8 +166,8 @@ void PluginKeeper::Finish() {
   if (state_ == State::kEnded) return;
   state_ = State::kEnded;
   patience_.Cancel();
-  // Nobody waits for it any more, but it stays somebody's until it is reaped.
-  if (process_ != nullptr && !exited() && !released_) process_->Detach();
+  // A child that was given up stays somebody's until it is reaped.
+  process_.reset();
   // What hears of it may be the last to hold this.
   runtime_.loop().Post([self = std::move(self_)]() mutable {
     absl::AnyInvocable<void()> on_ended = std::move(self->events_.on_ended);

@@ -3,6 +3,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
 
 #include "absl/functional/any_invocable.h"
@@ -49,8 +50,10 @@ class PluginKeeper : public std::enable_shared_from_this<PluginKeeper> {
   };
 
   // `steps` is the client's lane for slow work. The runtime outlives the end.
+  // `control`: where the Shutdown call is made.
   PluginKeeper(Runtime& runtime, const ShutdownOptions& options,
-               std::shared_ptr<CallbackQueue> steps);
+               std::shared_ptr<CallbackQueue> steps,
+               std::function<CallPlace()> control);
   ~PluginKeeper();
   PluginKeeper(const PluginKeeper&) = delete;
   PluginKeeper& operator=(const PluginKeeper&) = delete;
@@ -110,6 +113,7 @@ class PluginKeeper : public std::enable_shared_from_this<PluginKeeper> {
   Runtime& runtime_;
   const ShutdownOptions options_;
   const std::shared_ptr<CallbackQueue> steps_;
+  const std::function<CallPlace()> control_;
   Events events_;
   std::unique_ptr<PluginProcess> process_;
   // Used on the lane once it is kept.

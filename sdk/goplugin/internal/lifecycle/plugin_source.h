@@ -78,6 +78,8 @@ struct SourceContext {
   const ClientOptions& options;
   // The client's lane for slow work.
   std::shared_ptr<CallbackQueue> steps;
+  // Where the client's own calls are made that its interceptors see.
+  std::function<CallPlace()> control;
   // Whose what the source brings is. The source hears of its events until it is
   // done.
   std::shared_ptr<PluginKeeper> keeper;
@@ -93,7 +95,7 @@ struct SourceContext {
 constexpr absl::Duration kBackstop = absl::Milliseconds(500);
 
 inline Connector::Threads ThreadsFor(const SourceContext& context) {
-  return {context.runtime.loop(), context.runtime.calls(), context.steps,
+  return {context.runtime.loop(), context.control(), context.steps,
           [keeper = context.keeper] { return keeper->BeginWork(); }};
 }
 

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -29,6 +28,7 @@ namespace {
 constexpr absl::Duration kGrace = absl::Seconds(1);
 
 struct Reaper {
+  absl::AnyInvocable<void() &&> task;
   SdkThread thread;
   std::atomic<bool> finished{false};
 };
@@ -86,18 +86,47 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Acquire() {
   if (runtime == nullptr) {
     const absl::Status enough = CheckFreeDescriptors("host");
     if (!enough.ok()) return enough;
-    runtime = std::shared_ptr<Runtime>(new Runtime, &Runtime::Release);
+    std::unique_ptr<Runtime, void (*)(Runtime*)> made(
+        new Runtime, [](Runtime* failed) { delete failed; });
+    const absl::Status started = made->status();
+    if (!started.ok()) return started;
+    runtime = std::shared_ptr<Runtime>(made.release(), &Runtime::Release);
     registry.current = runtime;
   }
   return runtime;
 }
 
-CallQueue& Runtime::calls() {
-  std::call_once(calls_made_, [this] {
-    calls_.emplace();
-    StayFirstAtExit();
+Runtime::Runtime() {
+  if (!status().ok()) return;
+  loop_.Post([this] { reaper_ = std::make_unique<LeftChildrenReaper>(loop_); });
+}
+
+Runtime::~Runtime() {
+  if (!loop_.status().ok()) return;
+  absl::Notification gone;
+  loop_.Post([&] {
+    reaper_.reset();
+    gone.Notify();
   });
-  return *calls_;
+  gone.WaitForNotification();
+}
+
+absl::Status Runtime::status() const {
+  absl::Status status = loop_.status();
+  for (const CallbackPool* pool : {&callbacks_, &completions_, &work_}) {
+    status.Update(pool->status());
+  }
+  return status;
+}
+
+absl::Status Runtime::MakeCalls() {
+  absl::MutexLock lock(&calls_mutex_);
+  if (calls_.has_value()) return absl::OkStatus();
+  calls_.emplace();
+  absl::Status status = calls_->status();
+  if (!status.ok()) calls_.reset();
+  StayFirstAtExit();
+  return status;
 }
 
 bool Runtime::Settle(absl::Duration timeout) {
@@ -141,8 +170,8 @@ void Runtime::HaltAll(bool with_calls) {
   runtime->work_.Halt();
   const bool idle = runtime->work_.WaitUntilIdle(kGrace);
   if (!idle || !with_calls) return;
-  // Whether made or not: nobody uses gRPC any more.
-  std::call_once(runtime->calls_made_, [] {});
+  // Nobody uses gRPC any more.
+  absl::MutexLock lock(&runtime->calls_mutex_);
   runtime->calls_.reset();
 }
 
@@ -158,24 +187,42 @@ void Runtime::Release(Runtime* runtime) {
     delete runtime;
     return;
   }
-  RunApart([runtime] {
+  absl::AnyInvocable<void() &&> end = [runtime] {
     runtime->Settle(absl::InfiniteDuration());
     delete runtime;
-  });
+  };
+  if (RunApart(end)) return;
+  // No thread can be had that may wait. It is let go, with all it owns.
+  Registry& registry = TheRegistry();
+  absl::MutexLock lock(&registry.mutex);
+  registry.kept.push_back(runtime);
 }
 
-void Runtime::RunApart(absl::AnyInvocable<void() &&> task) {
+bool Runtime::RunApart(absl::AnyInvocable<void() &&>& task) {
   Registry& registry = TheRegistry();
   absl::MutexLock lock(&registry.mutex);
   Reaper& reaper = registry.reapers.emplace_back();
-  ++registry.reaping;
-  reaper.thread = MustStartSdkThread(
-      "goplugin-reap", [task = std::move(task), &reaper, &registry]() mutable {
-        std::move(task)();
+  absl::StatusOr<SdkThread> thread =
+      StartSdkThread("goplugin-reap", [&reaper, &registry] {
+        absl::AnyInvocable<void() &&> mine;
+        {
+          // Not before the other side has let go of it.
+          absl::MutexLock lock(&registry.mutex);
+          mine = std::move(reaper.task);
+        }
+        std::move(mine)();
         reaper.finished = true;
         absl::MutexLock lock(&registry.mutex);
         --registry.reaping;
       });
+  if (!thread.ok()) {
+    registry.reapers.pop_back();
+    return false;
+  }
+  ++registry.reaping;
+  reaper.task = std::move(task);
+  reaper.thread = *std::move(thread);
+  return true;
 }
 
 }  // namespace goplugin::internal

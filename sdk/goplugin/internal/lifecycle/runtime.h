@@ -2,12 +2,13 @@
 #define GOPLUGIN_INTERNAL_LIFECYCLE_RUNTIME_H_
 
 #include <memory>
-#include <mutex>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/types/optional.h"
+#include "goplugin/internal/lifecycle/left_children_reaper.h"
 #include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/process/spawners.h"
@@ -31,7 +32,8 @@ class Runtime {
   static absl::Status CheckProcess();
   // Runs `task` on a thread of its own, which a later Acquire joins: for what
   // can't be done on a runtime's.
-  static void RunApart(absl::AnyInvocable<void() &&> task);
+  // False where the system gives no thread: it has not run.
+  static bool RunApart(absl::AnyInvocable<void() &&>& task);
 
   // Bytes and timers.
   EventLoop& loop() { return loop_; }
@@ -45,8 +47,10 @@ class Runtime {
   CallbackPool& work() { return work_; }
   // Clones, and nothing else.
   Spawners& spawners() { return spawners_; }
-  // Made at its first use, which also starts gRPC.
-  CallQueue& calls();
+  // Made by MakeCalls, which also starts gRPC, and must have gone well before.
+  CallQueue& calls() { return *calls_; }
+  // Takes its time at the first use. Errors: kResources. Thread-safe.
+  absl::Status MakeCalls();
 
   // The process exits. None of the host's callbacks is begun any more; then,
   // when all clients have ended, nothing at all, and what is under way is
@@ -56,9 +60,10 @@ class Runtime {
   static void HaltAll(bool with_calls);
 
  private:
-  Runtime() = default;
-  ~Runtime() = default;
+  Runtime();
+  ~Runtime();
   static void Release(Runtime* runtime);
+  absl::Status status() const;
   // Whether nothing is under way any more, after at most `timeout`.
   bool Settle(absl::Duration timeout);
   static std::shared_ptr<Runtime> Current();
@@ -69,7 +74,8 @@ class Runtime {
   CallbackPool callbacks_{loop_, "goplugin-call", /*max_threads=*/64};
   CallbackPool completions_{loop_, "goplugin-done", /*max_threads=*/16};
   CallbackPool work_{loop_, "goplugin-work", /*max_threads=*/32};
-  std::once_flag calls_made_;
+  std::unique_ptr<LeftChildrenReaper> reaper_;
+  absl::Mutex calls_mutex_;
   absl::optional<CallQueue> calls_;
 };
 

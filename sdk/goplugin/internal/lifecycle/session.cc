@@ -89,6 +89,7 @@ Session::Session(std::shared_ptr<Runtime> runtime, MakeSource source,
       callbacks_(MakeSinkLane(*runtime_, options_)),
       completions_(MakeLane(runtime_->completions())),
       steps_(MakeLane(runtime_->work())),
+      control_(MakeLane(runtime_->callbacks())),
       state_(std::make_shared<SessionState>()),
       output_(std::make_shared<PluginOutput>(SinksOf(options_), callbacks_)) {}
 
@@ -98,13 +99,14 @@ void Session::Start(absl::AnyInvocable<void(absl::Status) &&> ready) {
   self_ = shared_from_this();
   ready_ = std::move(ready);
   LiveSessions::Add(self_);
-  keeper_ =
-      std::make_shared<PluginKeeper>(*runtime_, options_.shutdown, steps_);
+  auto control = [this] { return ControlPlace(); };
+  keeper_ = std::make_shared<PluginKeeper>(*runtime_, options_.shutdown, steps_,
+                                           control);
   auto report = [this](LaunchPhase phase, absl::Duration when) {
     Report(phase, when);
   };
-  source_ = make_source_({*runtime_, options_, steps_, keeper_, output_,
-                          std::move(report), stopwatch_});
+  source_ = make_source_({*runtime_, options_, steps_, control, keeper_,
+                          output_, std::move(report), stopwatch_});
   source_->Start([this](absl::StatusOr<ReadyPlugin> plugin) {
     OnReady(std::move(plugin));
   });
@@ -114,6 +116,11 @@ void Session::CancelStart() {
   runtime_->loop().Post([self = shared_from_this()] {
     if (self->at_ == State::kStarting) self->source_->Cancel();
   });
+}
+
+CallPlace Session::ControlPlace() const {
+  return options_.interceptors == nullptr ? CallPlace::Queue(runtime_->calls())
+                                          : CallPlace::OnLane(control_);
 }
 
 void Session::PostCompletion(absl::AnyInvocable<void()> callback) {

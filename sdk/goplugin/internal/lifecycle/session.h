@@ -124,6 +124,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // Lets go of the session, then runs `last`. What drops the last reference
   // joins the threads, so it should be the waiting caller, not the loop.
   void Leave(absl::AnyInvocable<void() &&> last);
+  // Where the client's own calls are made that its interceptors see.
+  CallPlace ControlPlace() const;
   // Runs `callback` as a completion once the sinks have had all output.
   void PostAfterOutput(absl::AnyInvocable<void()> callback);
 
@@ -136,6 +138,8 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::shared_ptr<CallbackQueue> callbacks_;
   const std::shared_ptr<CallbackQueue> completions_;
   const std::shared_ptr<CallbackQueue> steps_;
+  // For the interceptors of its own calls.
+  const std::shared_ptr<CallbackQueue> control_;
   const std::shared_ptr<SessionState> state_;
 
   std::shared_ptr<Session> self_;

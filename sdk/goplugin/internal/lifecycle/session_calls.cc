@@ -96,7 +96,11 @@ absl::Status Session::Ping(absl::Duration timeout) {
         wire::HealthCheckResponse::UNKNOWN;
   };
   Answer answer;
-  CheckHealth(runtime_->calls(), state_->channel(), timeout,
+  // Interceptors are the user's own, on the user's thread.
+  const CallPlace place = options_.interceptors == nullptr
+                              ? CallPlace::Queue(runtime_->calls())
+                              : CallPlace::Here();
+  CheckHealth(place, state_->channel(), timeout,
               [&answer](const grpc::Status& status,
                         wire::HealthCheckResponse::ServingStatus serving) {
                 answer.status = status;

@@ -21,13 +21,21 @@ namespace {
 // Between the answer and the drop of the channel: what the plugin still prints
 // over GRPCStdio needs the connection.
 constexpr absl::Duration kLinger = absl::Milliseconds(300);
+// When a call that has not ended at its deadline is taken for stuck.
+constexpr absl::Duration kStuckCall = absl::Milliseconds(500);
 
 }  // namespace
 
-void ShutdownLadder::Start(const std::shared_ptr<grpc::Channel>& channel,
+void ShutdownLadder::Start(const CallPlace& place,
+                           const std::shared_ptr<grpc::Channel>& channel,
                            std::shared_ptr<void> work) {
+  // gRPC ends the call in time, unless an interceptor is in the way.
+  timer_.Start(options_.rpc_timeout + kStuckCall, [this] {
+    OnAnswer(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED,
+                          "an interceptor of the host's holds the call up"));
+  });
   call_ =
-      CallShutdown(runtime_.calls(), channel, options_.rpc_timeout,
+      CallShutdown(place, channel, options_.rpc_timeout,
                    [self = shared_from_this(), work = std::move(work)](
                        const grpc::Status& status) mutable {
                      // Handed on, not shared: timers must be destroyed on the

@@ -45,7 +45,8 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
         timer_(runtime.loop()) {}
 
   // `work` is held while the Shutdown call is under way.
-  void Start(const std::shared_ptr<grpc::Channel>& channel,
+  void Start(const CallPlace& place,
+             const std::shared_ptr<grpc::Channel>& channel,
              std::shared_ptr<void> work);
   // Goes to the last step at once, because the caller wants it.
   void Kill();

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
@@ -35,7 +37,12 @@ CallbackPool::CallbackPool(EventLoop& loop, const char* thread_name,
       max_threads_(max_threads),
       progress_timer_(std::make_shared<Timer>(loop)) {
   absl::MutexLock lock(&mutex_);
-  StartWorker(/*permanent=*/true);
+  status_ = StartWorker(/*permanent=*/true);
+}
+
+absl::Status CallbackPool::status() const {
+  absl::MutexLock lock(&mutex_);
+  return status_;
 }
 
 CallbackPool::~CallbackPool() {
@@ -47,6 +54,7 @@ CallbackPool::~CallbackPool() {
     threads_.clear();
   }
   for (SdkThread& thread : threads) thread.Join();
+  if (!loop_.status().ok()) return;
   // No worker is left that could start the timer; only the loop may touch it.
   absl::Notification timer_gone;
   loop_.Post([&] {
@@ -91,19 +99,22 @@ void CallbackPool::WatchProgress(std::uint64_t turns_before) {
     watching_ = !ready_.empty() && !stopping_;
     if (!watching_) return;
     if (turns_ == turns_before && threads_.size() < max_threads_) {
-      StartWorker(/*permanent=*/false);
+      StartWorker(/*permanent=*/false).IgnoreError();
     }
     loop_.Post([this, turns = turns_] { WatchProgress(turns); });
   });
 }
 
-void CallbackPool::StartWorker(bool permanent) {
+absl::Status CallbackPool::StartWorker(bool permanent) {
   for (SdkThread& thread : finished_) thread.Join();
   finished_.clear();
-  threads_.push_back(MustStartSdkThread(thread_name_, [this, permanent] {
-    this_thread_stays = permanent;
-    RunWorker();
-  }));
+  absl::StatusOr<SdkThread> thread =
+      StartSdkThread(thread_name_, [this, permanent] {
+        this_thread_stays = permanent;
+        RunWorker();
+      });
+  if (thread.ok()) threads_.push_back(*std::move(thread));
+  return thread.status();
 }
 
 void CallbackPool::FinishWorker() {

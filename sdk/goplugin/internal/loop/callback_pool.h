@@ -9,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/event_loop.h"
@@ -32,6 +33,10 @@ class CallbackPool {
   CallbackPool(const CallbackPool&) = delete;
   CallbackPool& operator=(const CallbackPool&) = delete;
 
+  // kResources where the system gave no thread: nothing that is posted runs.
+  // For want of further ones, what is posted waits.
+  absl::Status status() const;
+
   // Whether nothing runs and nothing waits, after at most `timeout`.
   bool WaitUntilIdle(absl::Duration timeout);
   // From now on nothing more is begun; what waits is never run.
@@ -46,7 +51,7 @@ class CallbackPool {
 
   void Schedule(std::shared_ptr<CallbackQueue> queue);
   void RunWorker();
-  void StartWorker(bool permanent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status StartWorker(bool permanent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishWorker() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Begins to look for stuck callbacks when a queue may have to wait.
   void WatchIfCrowded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -63,7 +68,8 @@ class CallbackPool {
   const size_t max_threads_;
   // Used on the loop's thread only; destroyed there by the destructor.
   std::shared_ptr<Timer> progress_timer_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<CallbackQueue>> ready_ ABSL_GUARDED_BY(mutex_);
   // How often a worker took a queue: no change means that all are stuck.
   std::uint64_t turns_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -112,7 +118,7 @@ class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
   CallbackPool& pool_;
   // Called by one worker at a time, like every callback.
   absl::AnyInvocable<void(size_t)> on_dropped_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::deque<Item> items_ ABSL_GUARDED_BY(mutex_);
   size_t droppable_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t dropped_ ABSL_GUARDED_BY(mutex_) = 0;

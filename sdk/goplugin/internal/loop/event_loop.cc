@@ -18,6 +18,8 @@
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/sdk_thread.h"
@@ -48,18 +50,23 @@ struct EventLoop::Impl {
       context.get_executor()};
   // Shared by all readers: a piece is handed on before the next read.
   std::array<char, kReadSize> buffer;
+  absl::Status status;
   SdkThread thread;
 };
 
 EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
-  impl_->thread =
-      MustStartSdkThread("goplugin-loop", [this] { impl_->context.run(); });
+  absl::StatusOr<SdkThread> thread =
+      StartSdkThread("goplugin-loop", [this] { impl_->context.run(); });
+  impl_->status = thread.status();
+  if (thread.ok()) impl_->thread = *std::move(thread);
 }
 
 EventLoop::~EventLoop() {
   impl_->context.stop();
-  impl_->thread.Join();
+  if (impl_->thread.joinable()) impl_->thread.Join();
 }
+
+const absl::Status& EventLoop::status() const { return impl_->status; }
 
 void EventLoop::Post(absl::AnyInvocable<void()> task) {
   asio::post(impl_->context, std::move(task));

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
@@ -46,8 +47,12 @@ CallQueue::Hurry::~Hurry() {
   --queue_.hurries_;
 }
 
-CallQueue::CallQueue()
-    : thread_(MustStartSdkThread("goplugin-rpc", [this] { Run(); })) {}
+CallQueue::CallQueue() {
+  absl::StatusOr<SdkThread> thread =
+      StartSdkThread("goplugin-rpc", [this] { Run(); });
+  status_ = thread.status();
+  if (thread.ok()) thread_ = *std::move(thread);
+}
 
 CallQueue::~CallQueue() {
   {
@@ -58,7 +63,7 @@ CallQueue::~CallQueue() {
   }
   const Hurry hurry(*this);
   queue_.Shutdown();
-  thread_.Join();
+  if (thread_.joinable()) thread_.Join();
   LookAround();
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "goplugin/internal/loop/sdk_thread.h"
 
@@ -56,6 +57,9 @@ class CallQueue {
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
 
+  // kResources where the system gave no thread: no call may be made.
+  const absl::Status& status() const { return status_; }
+
   grpc::CompletionQueue* completion_queue() { return &queue_; }
 
   // `tag` gathers what comes at once: its OnPause is called when nothing more
@@ -84,6 +88,7 @@ class CallQueue {
   std::chrono::steady_clock::time_point hurry_until_;
   absl::Mutex mutex_;
   int hurries_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status status_;
   SdkThread thread_;
 };
 

@@ -10,12 +10,12 @@
 
 namespace goplugin::internal {
 
-CallHandle CallShutdown(CallQueue& queue,
+CallHandle CallShutdown(const CallPlace& place,
                         const std::shared_ptr<grpc::Channel>& channel,
                         absl::Duration timeout,
                         absl::AnyInvocable<void(const grpc::Status&)> done) {
   return StartUnaryCall<wire::Empty, wire::Empty>(
-      queue, channel, "/plugin.GRPCController/Shutdown", wire::Empty(), timeout,
+      place, channel, "/plugin.GRPCController/Shutdown", wire::Empty(), timeout,
       [done = std::move(done)](const grpc::Status& status,
                                const wire::Empty& /*answer*/) mutable {
         done(status);

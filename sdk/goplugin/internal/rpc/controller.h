@@ -14,8 +14,8 @@ namespace goplugin::internal {
 
 // Asks the plugin to exit. A stock plugin exits before it answers, so the
 // status says little: success is the exit. UNIMPLEMENTED means that it can't be
-// asked. `done` runs on the rpc thread.
-CallHandle CallShutdown(CallQueue& queue,
+// asked. `done` runs where the call is polled.
+CallHandle CallShutdown(const CallPlace& place,
                         const std::shared_ptr<grpc::Channel>& channel,
                         absl::Duration timeout,
                         absl::AnyInvocable<void(const grpc::Status&)> done);

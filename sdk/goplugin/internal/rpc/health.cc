@@ -32,13 +32,14 @@ absl::Status PingError(Reason reason, std::string evidence, std::string hint) {
 }  // namespace
 
 CallHandle CheckHealth(
-    CallQueue& queue, const std::shared_ptr<grpc::Channel>& channel,
+    const CallPlace& place,
+    const std::shared_ptr<grpc::Channel>& channel,
     absl::Duration timeout,
     absl::AnyInvocable<void(const grpc::Status&, ServingStatus)> done) {
   wire::HealthCheckRequest request;
   request.set_service("plugin");
   return StartUnaryCall<wire::HealthCheckRequest, wire::HealthCheckResponse>(
-      queue, channel, kCheck, request, timeout,
+      place, channel, kCheck, request, timeout,
       [done = std::move(done)](
           const grpc::Status& status,
           const wire::HealthCheckResponse& response) mutable {

@@ -16,9 +16,10 @@ namespace goplugin::internal {
 
 // Asks the health service for "plugin", the name every go-plugin server
 // registers. Does not wait for a connection that fails: UNAVAILABLE then has
-// the reason. `done` runs on the rpc thread.
+// the reason. `done` runs where the call is polled.
 CallHandle CheckHealth(
-    CallQueue& queue, const std::shared_ptr<grpc::Channel>& channel,
+    const CallPlace& place,
+    const std::shared_ptr<grpc::Channel>& channel,
     absl::Duration timeout,
     absl::AnyInvocable<void(const grpc::Status&,
                             wire::HealthCheckResponse::ServingStatus)>

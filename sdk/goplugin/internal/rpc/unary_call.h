@@ -15,6 +15,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/message_bounds.h"
 #include "goplugin/internal/rpc/proto_serialization.h"
@@ -44,20 +46,57 @@ class CallHandle {
   std::function<void()> stop_waiting_;
 };
 
+// Where a call of the SDK's own is begun and polled: on the rpc thread, or, for
+// a client with interceptors, which are the user's code and run wherever that
+// is done, on a lane of the pool or the caller's own thread.
+class CallPlace {
+ public:
+  // On the rpc thread. The queue outlives the call.
+  static CallPlace Queue(CallQueue& queue) { return CallPlace(&queue, nullptr); }
+  // On the lane, which is busy until the call ends.
+  static CallPlace OnLane(std::shared_ptr<CallbackQueue> lane) {
+    return CallPlace(nullptr, std::move(lane));
+  }
+  // At once and on this thread: the call has ended when it was begun.
+  static CallPlace Here() { return CallPlace(nullptr, nullptr); }
+
+  // Not nullptr for the first kind.
+  CallQueue* queue() const { return queue_; }
+  // Runs what blocks for the other kinds.
+  void Run(absl::AnyInvocable<void()> blocking) const {
+    if (lane_ == nullptr) return blocking();
+    lane_->Post(std::move(blocking));
+  }
+
+ private:
+  CallPlace(CallQueue* queue, std::shared_ptr<CallbackQueue> lane)
+      : queue_(queue), lane_(std::move(lane)) {}
+
+  CallQueue* queue_;
+  std::shared_ptr<CallbackQueue> lane_;
+};
+
 // Calls `method`, a literal path such as "/grpc.health.v1.Health/Check", which
 // keeps the services' own names out of the protobuf registry. `done` runs once
-// on the rpc thread, after at most `timeout`. An answer that is compressed, or
-// has more than kMaxControlMessage bytes, is RESOURCE_EXHAUSTED.
+// where the call is polled, after at most `timeout`. An answer that is
+// compressed, or has more than kMaxControlMessage bytes, is RESOURCE_EXHAUSTED.
 template <typename Request, typename Response>
 CallHandle StartUnaryCall(
-    CallQueue& queue, const std::shared_ptr<grpc::Channel>& channel,
+    const CallPlace& place, const std::shared_ptr<grpc::Channel>& channel,
     const char* method, const Request& request, absl::Duration timeout,
     absl::AnyInvocable<void(const grpc::Status&, const Response&)> done) {
   using Stub = grpc::TemplatedGenericStub<Request, grpc::ByteBuffer>;
 
   struct Call final : CallQueue::Tag {
-    Call(CallQueue& queue, const std::shared_ptr<grpc::Channel>& channel)
-        : hurry(queue), stub(channel) {}
+    explicit Call(const std::shared_ptr<grpc::Channel>& channel)
+        : stub(channel) {}
+    void Begin(const char* method, const Request& request,
+               grpc::CompletionQueue* queue) {
+      const absl::MutexLock lock(&beginning);
+      reader = stub.PrepareUnaryCall(context.get(), method, request, queue);
+      reader->StartCall();
+      reader->ReadInitialMetadata(tag());
+    }
     void OnComplete(bool /*ok*/) override {
       if (!has_headers) return OnHeaders();
       Response response;
@@ -80,33 +119,49 @@ CallHandle StartUnaryCall(
     void End(const Response& response) {
       done(status, response);
       done = nullptr;
+      hurry.reset();
+      ended = true;
       self.reset();
     }
 
-    const CallQueue::Hurry hurry;
+    absl::optional<CallQueue::Hurry> hurry;
     std::shared_ptr<grpc::ClientContext> context =
         std::make_shared<grpc::ClientContext>();
     Stub stub;
     std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader;
     absl::Mutex beginning;
     bool has_headers = false;
+    bool ended = false;
     grpc::ByteBuffer bytes;
     grpc::Status status;
     absl::AnyInvocable<void(const grpc::Status&, const Response&)> done;
-    std::shared_ptr<Call> self;  // until its end
+    std::shared_ptr<Call> self;  // on the rpc thread, until its end
   };
 
-  const auto call = std::make_shared<Call>(queue, channel);
-  call->self = call;
+  auto call = std::make_shared<Call>(channel);
   call->context->set_deadline(std::chrono::system_clock::now() +
                               absl::ToChronoMicroseconds(timeout));
   call->done = std::move(done);
-  const absl::MutexLock beginning(&call->beginning);
-  call->reader = call->stub.PrepareUnaryCall(call->context.get(), method,
-                                             request, queue.completion_queue());
-  call->reader->StartCall();
-  call->reader->ReadInitialMetadata(call->tag());
-  return CallHandle(call->context);
+  CallHandle handle(call->context);
+  if (place.queue() != nullptr) {
+    call->self = call;
+    call->hurry.emplace(*place.queue());
+    call->Begin(method, request, place.queue()->completion_queue());
+    return handle;
+  }
+  place.Run([call = std::move(call), method, request] {
+    grpc::CompletionQueue queue;
+    call->Begin(method, request, &queue);
+    void* tag = nullptr;
+    bool ok = false;
+    while (!call->ended && queue.Next(&tag, &ok)) {
+      static_cast<CallQueue::Tag*>(tag)->OnComplete(ok);
+    }
+    queue.Shutdown();
+    while (queue.Next(&tag, &ok)) {
+    }
+  });
+  return handle;
 }
 
 }  // namespace goplugin::internal

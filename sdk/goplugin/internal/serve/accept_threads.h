@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "absl/status/status.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/worker.h"
 #include "goplugin/internal/net/acceptors.h"
@@ -19,6 +20,8 @@ class AcceptThreads {
   AcceptThreads(const AcceptThreads&) = delete;
   AcceptThreads& operator=(const AcceptThreads&) = delete;
 
+  // kResources where the system gave no thread: nothing is accepted.
+  const absl::Status& status() const { return loop_.status(); }
   EventLoop& loop() { return loop_; }
   const std::shared_ptr<Acceptors>& acceptors() const { return acceptors_; }
 

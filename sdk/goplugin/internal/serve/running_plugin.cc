@@ -155,6 +155,7 @@ absl::StatusOr<HandshakeResponse> RunningPlugin::Listen(
   directories_ = std::make_shared<PluginDirectories>(request.socket_directory,
                                                      request.socket_group);
   threads_ = std::make_shared<AcceptThreads>(Warn);
+  if (!threads_->status().ok()) return threads_->status();
   plan.directories = directories_;
   plan.threads = threads_;
   plan.configure = options_.configure_server;
