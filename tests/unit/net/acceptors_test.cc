@@ -94,6 +94,12 @@ class AcceptorsTest : public ::testing::Test {
       return taken_.size() == count;
     });
   }
+  // The loop has done what was posted before.
+  void TakeTurn() {
+    absl::Notification turn;
+    loop_.Post([&] { turn.Notify(); });
+    turn.WaitForNotification();
+  }
   void SetMayTake(bool may) {
     absl::MutexLock lock(&mutex_);
     may_take_ = may;
@@ -166,31 +172,22 @@ TEST_F(AcceptorsTest, StrangersAreTurnedAwayAndTold) {
 }
 
 TEST_F(AcceptorsTest, NoMoreAreAcceptedThanMayWait) {
-  SetMayTake(false);
-  Accept(GuestList());
-  std::vector<UniqueFd> clients;
-  const size_t before = [] {
-    struct rlimit limit = {};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    size_t open = 0;
-    for (rlim_t fd = 0; fd < limit.rlim_cur && fd < 4096; ++fd) {
-      if (fcntl(static_cast<int>(fd), F_GETFD) >= 0) ++open;
-    }
-    return open;
-  }();
-  constexpr size_t kClients = Acceptors::kMaxWaiting + 40;
-  for (size_t i = 0; i < kClients; ++i) clients.push_back(Connect());
   const auto open = [] {
     size_t count = 0;
     for (int fd = 0; fd < 4096; ++fd) count += fcntl(fd, F_GETFD) >= 0;
     return count;
   };
+  SetMayTake(false);
+  Accept(GuestList());
+  TakeTurn();
+  const size_t before = open();
+  std::vector<UniqueFd> clients;
+  constexpr size_t kClients = Acceptors::kMaxWaiting + 40;
+  for (size_t i = 0; i < kClients; ++i) clients.push_back(Connect());
   // As many as may wait come in soon, and no more.
   while (open() < before + kClients + Acceptors::kMaxWaiting) {
   }
-  absl::Notification turn;
-  loop_.Post([&] { turn.Notify(); });
-  turn.WaitForNotification();
+  TakeTurn();
   EXPECT_EQ(open(), before + kClients + Acceptors::kMaxWaiting);
   SetMayTake(true);
   EXPECT_TRUE(TakesInAll(kClients));
