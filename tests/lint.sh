@@ -1,5 +1,6 @@
 #!/bin/bash
-# Formatting of everything, clang-tidy of the SDK, and the BUILD files' deps. On
+# Formatting of everything, clang-tidy of the SDK, the BUILD files' deps, and
+# what only certain rooms may call or include (tests/support/check_calls.py). On
 # Debian 12 it installs what is missing. Ends in a line "N passed, N failed", a
 # file counting as one.
 #
@@ -56,6 +57,11 @@ done
 # A target that uses a header names its library, or a build against the Central
 # Registry would not find it.
 if ! python3 bazel/check_includes.py; then failures=$((failures + 1)); fi
+# Paths are used by one room, and no slow call's header by the loop.
+if ! python3 tests/support/check_calls.py --self-test ||
+  ! python3 tests/support/check_calls.py; then
+  failures=$((failures + 1))
+fi
 
 echo "$((${#sources[@]} + ${#tidy[@]} - failures)) passed, $failures failed"
 [ "$failures" = 0 ]

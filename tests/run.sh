@@ -102,7 +102,7 @@ run_sanitize() {
   bazel_test --config=sanitize //tests/... //examples/...
   local target
   for target in handshake_line log_line certificate broker_message \
-    yamux_frames; do
+    yamux_frames conversation; do
     check "fuzz $target, ${FUZZ_SECONDS:-60} s" fuzz "$target"
   done
 }
@@ -113,6 +113,7 @@ fuzz() {
   [ ! -e "tests/fuzz/$1.dict" ] || dictionary=("-dict=$root/tests/fuzz/$1.dict")
   "$BAZEL" run --config=fuzz "//tests/fuzz:${1}_fuzz" -- \
     -verbosity=0 -max_total_time="${FUZZ_SECONDS:-60}" "${dictionary[@]}" \
+    -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256 \
     -artifact_prefix="$corpus/" "$corpus" "$root/tests/fuzz/corpus/$1"
 }
 

@@ -3,6 +3,7 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/slice.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,7 +32,9 @@ bool FromBuffer(const grpc::ByteBuffer& buffer, std::string* bytes) {
 }
 
 void SetTimeout(grpc::ClientContext& context, absl::Duration timeout) {
-  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  // What is negative has passed; gRPC takes times before 1970 for never.
+  context.set_deadline(absl::ToChronoTime(
+      absl::Now() + std::max(timeout, absl::ZeroDuration())));
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <grpc/grpc.h>
 
-#include <chrono>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -19,6 +18,7 @@
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/channel/server_arguments.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/loop/deadline.h"
 #include "goplugin/internal/loop/stopwatch.h"
 
 namespace goplugin {
@@ -40,13 +40,12 @@ bool IsPlain(const DialOptions& options) {
   return options.credentials == nullptr && given.num_args == usual.num_args;
 }
 
-absl::Status CheckWait(absl::Duration wait, const char* what) {
-  if (wait >= absl::ZeroDuration() && wait <= absl::Hours(24)) {
-    return absl::OkStatus();
-  }
+absl::Status CheckGrace(absl::Duration grace) {
+  if (grace >= absl::ZeroDuration()) return absl::OkStatus();
   return MakeError(Reason::kOptions,
-                   absl::StrCat(what, " is ", absl::FormatDuration(wait)),
-                   "give a time from 0 to 24 hours");
+                   absl::StrCat("AcceptOptions::shutdown_grace is ",
+                                absl::FormatDuration(grace)),
+                   "give a time of 0 or more, or InfiniteDuration for no end");
 }
 
 }  // namespace
@@ -78,8 +77,7 @@ BrokerServer::BrokerServer(std::unique_ptr<BrokerListener> listener,
 
 BrokerServer::~BrokerServer() {
   listener_->place_->Close();
-  server_->Shutdown(std::chrono::system_clock::now() +
-                    absl::ToChronoMicroseconds(grace_));
+  server_->Shutdown(internal::DeadlineAfter(grace_));
 }
 
 absl::Status BrokerServer::Announce(std::uint32_t id) {
@@ -98,7 +96,6 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
     std::uint32_t id, const DialOptions& options) {
   const internal::Stopwatch stopwatch;
   absl::Status status = core_->CheckMayBlock();
-  if (status.ok()) status = CheckWait(options.timeout, "DialOptions::timeout");
   if (!status.ok()) return status;
   const BrokerSecurity& security = core_->setup().security;
   internal::BrokerTarget target;
@@ -142,8 +139,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
 absl::StatusOr<std::unique_ptr<BrokerServer>> Broker::AcceptAndServe(
     std::uint32_t id, const std::vector<grpc::Service*>& services,
     AcceptOptions options) {
-  absl::Status status =
-      CheckWait(options.shutdown_grace, "AcceptOptions::shutdown_grace");
+  absl::Status status = CheckGrace(options.shutdown_grace);
   if (!status.ok()) return status;
   absl::StatusOr<std::unique_ptr<BrokerListener>> listener =
       Listen(std::move(options.credentials));

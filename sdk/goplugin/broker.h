@@ -28,7 +28,8 @@ class BrokerPlace;
 
 // How to dial a brokered connection. A plain value.
 struct DialOptions {
-  // From the call of Dial to a connection that works.
+  // From the call of Dial to a connection that works. InfiniteDuration: as long
+  // as the plugin lives; what is negative has passed.
   absl::Duration timeout = absl::Seconds(5);
   // Merged over the SDK's own channel arguments: the caller's win.
   grpc::ChannelArguments arguments = {};
@@ -41,7 +42,8 @@ struct AcceptOptions {
   // In place of those of the main connection.
   std::shared_ptr<grpc::ServerCredentials> credentials = nullptr;
   // How long the calls under way may go on when the server is destroyed; then
-  // they are cancelled. A peer that keeps its connection takes no longer.
+  // they are cancelled. A peer that keeps its connection takes no longer. Not
+  // negative; InfiniteDuration: until they have all returned.
   absl::Duration shutdown_grace = absl::Milliseconds(100);
   // Called with the server's builder before it starts, on the thread that calls
   // AcceptAndServe: for interceptors, quotas, channel arguments. Must not

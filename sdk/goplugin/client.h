@@ -209,7 +209,9 @@ class Client {
 
   // Asks the plugin's health service whether it serves. Errors: kTimeout,
   // kConnect (not serving, or no health service: the evidence says which),
-  // kCrashed, kShutDown.
+  // kCrashed, kShutDown. As with every wait here, InfiniteDuration is no
+  // deadline (until the plugin's end), and a negative one has passed:
+  // kTimeout at once.
   absl::Status Ping(absl::Duration timeout = absl::Seconds(5)) const;
 
   // Ends the plugin by the ladder of ShutdownOptions: its Shutdown call,
@@ -222,7 +224,8 @@ class Client {
   // thread, after every log entry and OnExit callback.
   void ShutdownAsync(absl::AnyInvocable<void(absl::Status) &&> done);
   // Shuts all clients down at the same time. Those still running after
-  // `deadline` are killed. Returns the first error.
+  // `deadline`, at once when it is 0 or less, are killed. Returns the first
+  // error.
   static absl::Status ShutdownAll(absl::Span<Client* const> clients,
                                   absl::Duration deadline);
   static absl::Status ShutdownAll(
@@ -266,7 +269,8 @@ class Client {
   bool exited() const;
   // How it ended; nullopt while it runs.
   absl::optional<ExitStatus> exit_status() const;
-  // Waits for the end of the process. Errors: kTimeout, kNoProcessControl.
+  // Waits for the end of the process. With a timeout of 0 or less it only
+  // looks. Errors: kTimeout, kNoProcessControl.
   absl::StatusOr<ExitStatus> WaitForExit(absl::Duration timeout) const;
   // `callback` is called exactly once on a callback thread, after the last log
   // entry; also when the process has ended already. The status is OK after a

@@ -73,7 +73,7 @@ enum class Multiplex {
 
 // The deadlines of the shutdown ladder. A step that does not end the plugin in
 // its time is followed by the next; the last one always does. Zero skips the
-// wait.
+// wait, and InfiniteDuration waits without end.
 struct ShutdownOptions {
   // For the answer to the plugin's own Shutdown call.
   absl::Duration rpc_timeout = absl::Seconds(2);
@@ -118,7 +118,7 @@ struct LaunchTimings {
 // copies share the sinks.
 //
 // Checked as a whole by Launch, before anything is started; an error has
-// Reason::kOptions.
+// Reason::kOptions. No time may be negative; all may be InfiniteDuration.
 //
 // Example:
 //   goplugin::ClientOptions options;
@@ -131,7 +131,7 @@ struct ClientOptions {
   TlsOptions tls = {};
 
   // From the call of Launch to readiness. Launch fails at this time at the
-  // latest.
+  // latest. At least 1 ms; InfiniteDuration: no deadline.
   absl::Duration start_timeout = absl::Seconds(60);
   // Without a handshake line for this long, the log sink gets an entry that
   // says what is being waited for. InfiniteDuration: never.
@@ -174,7 +174,8 @@ struct ClientOptions {
   Multiplex multiplex = Multiplex::kNever;
 
   // How long a brokered connection that the plugin has announced waits to be
-  // dialled. At most 1024 wait; then the oldest go.
+  // dialled. At most 1024 wait; then the oldest go. InfiniteDuration: only
+  // then.
   absl::Duration broker_keep = absl::Seconds(30);
 
   // Merged over the SDK's own channel arguments: the caller's win.

@@ -28,6 +28,28 @@ ExitStatus FromWire(const wire::ExitStatus& message) {
   return status;
 }
 
+ErrorDetails FromWire(const wire::ErrorDetails& message) {
+  ErrorDetails details;
+  details.reason = internal::ReasonFromName(message.reason());
+  details.what = message.message();
+  details.hint = message.hint();
+  details.evidence.assign(message.evidence().begin(), message.evidence().end());
+  if (message.has_exit_status()) {
+    details.exit_status = FromWire(message.exit_status());
+  }
+  details.panic = message.panic();
+  details.stderr_tail = message.stderr_tail();
+  return details;
+}
+
+// What the status alone tells.
+ErrorDetails FromStatus(const absl::Status& status) {
+  ErrorDetails details;
+  details.reason = internal::ReasonFromCode(status.code());
+  details.what = std::string(status.message());
+  return details;
+}
+
 }  // namespace
 
 const char* ReasonName(Reason reason) {
@@ -41,21 +63,13 @@ absl::StatusCode ReasonCode(Reason reason) {
 absl::optional<ErrorDetails> GetErrorDetails(const absl::Status& status) {
   absl::optional<absl::Cord> payload =
       status.GetPayload(internal::kErrorDetailsUrl);
+  if (!payload.has_value()) return absl::nullopt;
   wire::ErrorDetails message;
-  if (!payload.has_value() || !message.ParseFromString(std::string(*payload))) {
-    return absl::nullopt;
+  // One that was changed on its way.
+  if (!message.ParseFromString(std::string(*payload))) {
+    return FromStatus(status);
   }
-  ErrorDetails details;
-  details.reason = internal::ReasonFromName(message.reason());
-  details.what = message.message();
-  details.hint = message.hint();
-  details.evidence.assign(message.evidence().begin(), message.evidence().end());
-  if (message.has_exit_status()) {
-    details.exit_status = FromWire(message.exit_status());
-  }
-  details.panic = message.panic();
-  details.stderr_tail = message.stderr_tail();
-  return details;
+  return FromWire(message);
 }
 
 }  // namespace goplugin

@@ -57,6 +57,16 @@ absl::StatusCode ReasonCode(Reason reason);
 
 // What every status of this library carries besides its code and message. A
 // plain value.
+//
+// The texts are bytes: paths, what the system says in the host's locale and
+// what a plugin says come as they were, UTF-8 or not. The status's own
+// message() is always valid UTF-8, without NUL: other bytes are written as \xNN
+// there.
+//
+// Bounds: a text has at most 32 KiB, and loses its middle, with a remark in its
+// place, when it would have more; there are at most 256 facts with 128 KiB
+// together, and the last one tells how many were left out; message() has at
+// most 64 KiB.
 struct ErrorDetails {
   Reason reason = Reason::kUnknown;
   // What failed, in one sentence.
@@ -77,7 +87,8 @@ struct ErrorDetails {
 };
 
 // Reads the details back from a status that this library made; nullopt for any
-// other status.
+// other status. Details that somebody damaged on their way leave the message,
+// and the reason where the code has only one.
 //
 // Example:
 //   absl::optional<goplugin::ErrorDetails> details =

@@ -23,7 +23,8 @@ struct RunnerRequest {
   // is there, and is removed after the plugin's end. The plugin must find it,
   // writable, at the path that PlaceSocketDirectory gave for it.
   std::string socket_directory;
-  // Start should have returned by then.
+  // Start should have returned by then. May be InfiniteDuration, as
+  // ClientOptions::start_timeout may.
   absl::Duration timeout;
 };
 

@@ -76,7 +76,8 @@ struct ServeOptions {
 
   // How long calls under way may go on after the host asked for the exit; then
   // they are cancelled. An idle host that keeps its connection takes as long. A
-  // stock host kills the plugin 2 s after asking.
+  // stock host kills the plugin 2 s after asking. Not negative, as all times
+  // here; InfiniteDuration: until they have returned, or it is killed.
   absl::Duration shutdown_grace = absl::Milliseconds(750);
 
   // What the plugin prints to stdout is kept, up to this many bytes, until the
@@ -84,6 +85,7 @@ struct ServeOptions {
   // their place says how many: a print never blocks.
   std::size_t stdout_buffer_bytes = std::size_t{1} << 20;
   // How long the exit waits until the host has read what was printed.
+  // InfiniteDuration: until it has, or is gone.
   absl::Duration stdout_flush_timeout = absl::Milliseconds(500);
 
   // Called with the server's builder after Serve has set it up and before it

@@ -10,7 +10,7 @@
 #include "goplugin/internal/log/line_splitter.h"
 #include "goplugin/internal/log/log_parser.h"
 #include "goplugin/internal/log/stderr_tail.h"
-#include "goplugin/internal/log/utf8.h"
+#include "goplugin/internal/text/utf8.h"
 
 namespace goplugin::internal {
 namespace {

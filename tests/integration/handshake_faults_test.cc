@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "tests/integration/fault.h"
 
@@ -265,6 +267,21 @@ std::vector<Fault> LineFaults() {
 
 INSTANTIATE_TEST_SUITE_P(Lines, HandshakeTable,
                          ::testing::ValuesIn(LineFaults()), FaultName);
+
+// Known when the line is read: no second of silence, nothing else to wait for.
+TEST_F(HandshakeFaultTest, ARefusedLineIsToldAtOnce) {
+  for (const char* refused : {"app9", "netrpc", "four-fields", "core2"}) {
+    SCOPED_TRACE(refused);
+    absl::Duration least = absl::InfiniteDuration();
+    for (int i = 0; i < 3; ++i) {
+      const absl::Time start = absl::Now();
+      EXPECT_FALSE(Client::Launch(Misbehave({refused}), KvOptions()).ok());
+      least = std::min(least, absl::Now() - start);
+    }
+    // It was 1 s and more.
+    EXPECT_LT(least, absl::Milliseconds(500));
+  }
+}
 
 }  // namespace
 }  // namespace goplugin::testing

@@ -279,7 +279,7 @@ int UseInForkedChild(std::unique_ptr<Client> client) {
   const auto forked = [](const absl::Status& status) {
     const absl::optional<ErrorDetails> details = GetErrorDetails(status);
     return details.has_value() && details->reason == Reason::kForked &&
-           absl::StrContains(details->hint, "plugins of its own");
+           absl::StrContains(details->hint, "exec first");
   };
   if (!forked(client->Ping())) return 1;
   if (!forked(client->Shutdown())) return 2;

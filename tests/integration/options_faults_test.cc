@@ -197,11 +197,11 @@ std::vector<BadOption> WaitFaults() {
       {"StartTimeoutZero",
        [](Command&, ClientOptions& o) { o.start_timeout = absl::Duration(); },
        "start_timeout", "from"},
-      {"StartTimeoutInfinite",
+      {"StartTimeoutNegative",
        [](Command&, ClientOptions& o) {
-         o.start_timeout = absl::InfiniteDuration();
+         o.start_timeout = -absl::InfiniteDuration();
        },
-       "start_timeout", "24h"},
+       "start_timeout", "InfiniteDuration"},
       {"NoticeZero",
        [](Command&, ClientOptions& o) {
          o.slow_start_notice = absl::ZeroDuration();
@@ -227,10 +227,8 @@ std::vector<BadOption> WaitFaults() {
          o.shutdown.kill_timeout = absl::Seconds(-1);
        },
        "shutdown.kill_timeout", "from"},
-      {"BrokerKeepEndless",
-       [](Command&, ClientOptions& o) {
-         o.broker_keep = absl::InfiniteDuration();
-       },
+      {"BrokerKeepNegative",
+       [](Command&, ClientOptions& o) { o.broker_keep = absl::Seconds(-1); },
        "broker_keep", "from 0"},
   };
 }

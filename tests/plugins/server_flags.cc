@@ -42,6 +42,7 @@ constexpr Known kKnown[] = {
      "puts the socket in TMPDIR or /tmp, as plugins "
      "before go-plugin 1.5"},
     {"delay-server", "=TIME between line and listener (unix)"},
+    {"ends-with-connection", "exits with 0 when its last connection closes"},
     {"default-message-limits", "leaves gRPC's 4 MB"},
     // TLS.
     {"tls", "=KIND, see README.md (auto)"},

@@ -21,6 +21,7 @@
 #include "absl/time/time.h"
 #include "tests/plugins/lifetime.h"
 #include "tests/plugins/output.h"
+#include "tests/plugins/server_connections.h"
 #include "tests/plugins/server_flags.h"
 #include "tests/plugins/server_kv.h"
 #include "tests/plugins/server_mischief.h"
@@ -117,13 +118,16 @@ struct Serving {
     grpc::ServerBuilder builder;
     // Else two plugins can bind the same port.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.AddListeningPort(target, tls.credentials, &port);
+    // gRPC does not tell of the end of a connection: those are accepted here.
+    const bool own = flags.Has("ends-with-connection");
+    if (!own) builder.AddListeningPort(target, tls.credentials, &port);
     if (!flags.Has("default-message-limits")) {
       builder.SetMaxReceiveMessageSize(-1);
     }
     builder.RegisterService(&kv);
     builder.RegisterCallbackGenericService(&services);
     server = builder.BuildAndStart();
+    if (own && server != nullptr) return EndWithConnections(*server, target);
     if (server != nullptr && port != 0) return;
     fprintf(stderr, "server_plugin: can't serve on %s\n", target.c_str());
     _exit(70);

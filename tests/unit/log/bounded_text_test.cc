@@ -3,7 +3,7 @@
 #include <string>
 
 #include "absl/strings/match.h"
-#include "goplugin/internal/log/utf8.h"
+#include "goplugin/internal/text/utf8.h"
 #include "gtest/gtest.h"
 
 namespace goplugin::internal {

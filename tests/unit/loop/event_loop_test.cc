@@ -199,7 +199,9 @@ TEST(PipeReaderTest, DrainTakesWhatIsThereWithoutWaitingForTheEnd) {
     };
     callbacks.on_end = [](int /*error*/) { FAIL() << "the pipe is open"; };
     PipeReader reader(loop, pipe.read_end, std::move(callbacks));
-    reader.Drain(1 << 20);
+    bool drained = false;
+    reader.Drain(1 << 20, [&] { drained = true; });
+    EXPECT_TRUE(drained);
     EXPECT_FALSE(reader.ended());
   });
   EXPECT_EQ(read, "last words");
@@ -218,7 +220,7 @@ TEST(PipeReaderTest, TheEndThatDrainFindsIsToldOnce) {
     callbacks.on_end = [&](int error) { ends.push_back(error); };
     reader =
         std::make_unique<PipeReader>(loop, pipe.read_end, std::move(callbacks));
-    reader->Drain(1 << 20);
+    reader->Drain(1 << 20, [] {});
     EXPECT_TRUE(reader->ended());
   });
   // The wait that was under way ends on the loop before this.

@@ -86,18 +86,26 @@ TEST_F(CheckServeOptionsTest, WantsSomewhereToListen) {
             "0 to 65535");
 }
 
-TEST_F(CheckServeOptionsTest, WantsFiniteTimesAndABuffer) {
+TEST_F(CheckServeOptionsTest, WantsNoNegativeTimesAndABuffer) {
   ExpectBad([](ServeOptions& o) { o.stdout_buffer_bytes = 0; },
             "stdout_buffer_bytes", "1 MiB");
   ExpectBad([](ServeOptions& o) { o.shutdown_grace = absl::Seconds(-1); },
-            "shutdown_grace", "finite");
+            "shutdown_grace", "0 or more");
   ExpectBad(
       [](ServeOptions& o) {
-        o.stdout_flush_timeout = absl::InfiniteDuration();
+        o.stdout_flush_timeout = -absl::InfiniteDuration();
       },
-      "stdout_flush_timeout", "finite");
-  ExpectBad([](ServeOptions& o) { o.broker_keep = absl::InfiniteDuration(); },
+      "stdout_flush_timeout", "0 or more");
+  ExpectBad([](ServeOptions& o) { o.broker_keep = absl::Seconds(-1); },
             "broker_keep", "30 s");
+}
+
+TEST_F(CheckServeOptionsTest, TakesTimesWithoutEnd) {
+  ServeOptions options = options_;
+  options.shutdown_grace = absl::InfiniteDuration();
+  options.stdout_flush_timeout = absl::InfiniteDuration();
+  options.broker_keep = absl::InfiniteDuration();
+  EXPECT_EQ(CheckServeOptions(options), absl::OkStatus());
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ TEST(CheckOptionsTest, EachMistakeNamesItsField) {
       {"start_timeout",
        [](Input& in) { in.options.start_timeout = absl::ZeroDuration(); }},
       {"start_timeout",
-       [](Input& in) { in.options.start_timeout = absl::InfiniteDuration(); }},
+       [](Input& in) { in.options.start_timeout = -absl::InfiniteDuration(); }},
       {"rpc_timeout",
        [](Input& in) { in.options.shutdown.rpc_timeout = absl::Seconds(-1); }},
       {"slow_start_notice",

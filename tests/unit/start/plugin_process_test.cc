@@ -14,6 +14,7 @@
 
 #include "absl/strings/string_view.h"
 #include "goplugin/exit_status.h"
+#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/process/spawn.h"
 #include "goplugin/internal/process/unique_fd.h"
@@ -54,6 +55,7 @@ TEST(PluginProcessTest, AFailedReadIsToldAndDisturbsNothing) {
   const pid_t pid = child.pid;
 
   EventLoop loop;
+  CallbackPool pool(loop, "goplugin-work", 4);
   std::unique_ptr<PluginProcess> process;
   loop.Post([&] {
     PluginProcess::Callbacks callbacks;
@@ -64,7 +66,7 @@ TEST(PluginProcessTest, AFailedReadIsToldAndDisturbsNothing) {
       told.set_value({std::string(stream), error});
     };
     callbacks.on_exit = [&](ExitStatus status) { exited.set_value(status); };
-    process = std::make_unique<ChildPluginProcess>(loop, std::move(child),
+    process = std::make_unique<ChildPluginProcess>(loop, pool, std::move(child),
                                                    std::move(callbacks));
   });
   const auto [stream, error] = told.get_future().get();

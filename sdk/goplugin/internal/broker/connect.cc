@@ -3,7 +3,6 @@
 #include <grpc/grpc.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <string>
 
@@ -11,6 +10,7 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/loop/deadline.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/process/socket_sweep.h"
 #include "goplugin/internal/tls/probe.h"
@@ -135,8 +135,7 @@ absl::StatusOr<std::string> Prepare(const BrokerTarget& target,
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
     const BrokerTarget& target, absl::Duration timeout) {
   const Stopwatch stopwatch;
-  const auto deadline =
-      std::chrono::system_clock::now() + absl::ToChronoMicroseconds(timeout);
+  const auto deadline = DeadlineAfter(timeout);
   grpc::ChannelArguments arguments = target.arguments;
   const absl::StatusOr<std::string> place = Prepare(target, arguments);
   if (!place.ok()) return place.status();
@@ -164,6 +163,15 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
   return channel;
 }
 
+absl::Status NoTimeLeft(const BrokerTarget& target) {
+  ErrorDetails details;
+  details.reason = Reason::kBrokerTimeout;
+  details.what = "no time was left to connect to what was announced";
+  details.evidence = {target.endpoint.ToString()};
+  details.hint = "raise DialOptions::timeout; a negative one has always passed";
+  return MakeError(details);
+}
+
 // gRPC 1.51 reads connect's errno after other calls, and now and then takes a
 // tcp connection in progress for a failed one, which can't be told from a
 // refused certificate. So what seems to be TLS's fault has to fail twice.
@@ -179,7 +187,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectBrokered(
     const BrokerTarget& target, absl::Duration timeout) {
   const Stopwatch stopwatch;
   absl::StatusOr<std::shared_ptr<grpc::Channel>> channel =
-      Connect(target, timeout);
+      timeout > absl::ZeroDuration() ? Connect(target, timeout)
+                                     : NoTimeLeft(target);
   if (!channel.ok() && MayBeChance(target, channel.status())) {
     // A new channel: the first would wait before it tries again.
     channel = Connect(target, stopwatch.Remaining(timeout));

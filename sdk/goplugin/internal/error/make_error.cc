@@ -9,7 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "goplugin/error.h"
+#include "goplugin/internal/error/bounded_details.h"
 #include "goplugin/internal/error/reason_table.h"
+#include "goplugin/internal/text/utf8.h"
 #include "goplugin/wire/error_details.pb.h"
 
 namespace goplugin::internal {
@@ -48,8 +50,14 @@ std::string Serialize(const ErrorDetails& details) {
   return message.SerializeAsString();
 }
 
+// The last bytes, from the start of a character on where there is one.
 absl::string_view LastBytes(absl::string_view text, size_t count) {
-  return text.size() <= count ? text : text.substr(text.size() - count);
+  if (text.size() <= count) return text;
+  text.remove_prefix(text.size() - count);
+  for (int i = 0; i < 3 && (text.front() & 0xC0) == 0x80; ++i) {
+    text.remove_prefix(1);
+  }
+  return text;
 }
 
 std::string Message(const ErrorDetails& details) {
@@ -65,14 +73,16 @@ std::string Message(const ErrorDetails& details) {
     absl::StrAppend(&text, "; last stderr:\n",
                     LastBytes(details.stderr_tail, kTailInMessage));
   }
-  return text;
+  // Escaping makes it longer.
+  return WithoutMiddle(EscapeInvalidUtf8(text), kMaxMessageBytes);
 }
 
 }  // namespace
 
 absl::Status MakeError(const ErrorDetails& details) {
-  absl::Status status(ReasonCode(details.reason), Message(details));
-  status.SetPayload(kErrorDetailsUrl, absl::Cord(Serialize(details)));
+  const ErrorDetails bounded = Bounded(details);
+  absl::Status status(ReasonCode(bounded.reason), Message(bounded));
+  status.SetPayload(kErrorDetailsUrl, absl::Cord(Serialize(bounded)));
   return status;
 }
 

@@ -12,7 +12,8 @@ namespace goplugin::internal {
 // The one way to make a status: the code follows from the reason, the message
 // reads
 //   what; evidence; evidence; exit status; hint: ...; stderr: ...
-// and the details travel as a payload that GetErrorDetails reads back.
+// and the details travel as a payload that GetErrorDetails reads back. Any
+// bytes and any length will do: what becomes of them is said at ErrorDetails.
 absl::Status MakeError(const ErrorDetails& details);
 
 // Shorthand for an error without process evidence.

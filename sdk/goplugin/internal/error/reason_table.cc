@@ -57,4 +57,14 @@ Reason ReasonFromName(absl::string_view name) {
   return Reason::kUnknown;
 }
 
+Reason ReasonFromCode(absl::StatusCode code) {
+  Reason found = Reason::kUnknown;
+  for (const ReasonRow& row : kRows) {
+    if (row.code != code) continue;
+    if (found != Reason::kUnknown) return Reason::kUnknown;
+    found = row.reason;
+  }
+  return found;
+}
+
 }  // namespace goplugin::internal

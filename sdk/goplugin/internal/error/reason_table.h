@@ -23,6 +23,9 @@ const ReasonRow& FindReason(Reason reason);
 // kUnknown for a name that is not in the table (a newer library's).
 Reason ReasonFromName(absl::string_view name);
 
+// The one reason that has `code`; kUnknown when there are several, or none.
+Reason ReasonFromCode(absl::StatusCode code);
+
 }  // namespace goplugin::internal
 
 #endif  // GOPLUGIN_INTERNAL_ERROR_REASON_TABLE_H_

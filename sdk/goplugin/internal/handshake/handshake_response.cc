@@ -47,7 +47,12 @@ absl::Status LineError(const Line& line, Reason reason, std::string what,
   return MakeError(details);
 }
 
-absl::Status ReadCoreVersion(const Line& line, HandshakeResponse& response) {
+bool ReadCoreVersion(const Line& line, HandshakeResponse& response) {
+  response.core_version = kCoreProtocolVersion;
+  return ParseVersion(line.Field(0)) == kCoreProtocolVersion;
+}
+
+absl::Status ExplainCoreVersion(const Line& line) {
   const absl::string_view field = line.Field(0);
   if (!IsDigits(field)) {
     return LineError(
@@ -57,22 +62,27 @@ absl::Status ReadCoreVersion(const Line& line, HandshakeResponse& response) {
         "Check that the program is a go-plugin plugin, and that nothing else "
         "writes to its stdout.");
   }
-  const auto version = ParseVersion(field);
-  if (version != kCoreProtocolVersion) {
-    return LineError(
-        line, Reason::kCoreVersion,
-        absl::StrCat("The plugin speaks core protocol version ",
-                     Quote(field, 32), ", this host speaks version ",
-                     kCoreProtocolVersion),
-        "Use a plugin built with a go-plugin library of core protocol version "
-        "1 (PLUGIN_CORE_VERSION in the plugin's environment changes what some "
-        "plugins print).");
-  }
-  response.core_version = *version;
-  return absl::OkStatus();
+  return LineError(
+      line, Reason::kCoreVersion,
+      absl::StrCat("The plugin speaks core protocol version ", Quote(field, 32),
+                   ", this host speaks version ", kCoreProtocolVersion),
+      "Use a plugin built with a go-plugin library of core protocol version 1 "
+      "(PLUGIN_CORE_VERSION in the plugin's environment changes what some "
+      "plugins print).");
 }
 
-absl::Status ReadAppVersion(const Line& line, HandshakeResponse& response) {
+bool ReadAppVersion(const Line& line, HandshakeResponse& response) {
+  const auto version = ParseVersion(line.Field(1));
+  const std::vector<uint32_t>& offered = line.policy.protocol_versions;
+  if (!version ||
+      std::find(offered.begin(), offered.end(), *version) == offered.end()) {
+    return false;
+  }
+  response.app_version = *version;
+  return true;
+}
+
+absl::Status ExplainAppVersion(const Line& line) {
   const absl::string_view field = line.Field(1);
   const auto version = ParseVersion(field);
   if (!version) {
@@ -84,21 +94,16 @@ absl::Status ReadAppVersion(const Line& line, HandshakeResponse& response) {
         "Check that the program is a go-plugin plugin, and that nothing else "
         "writes to its stdout.");
   }
-  const std::vector<uint32_t>& offered = line.policy.protocol_versions;
-  if (std::find(offered.begin(), offered.end(), *version) == offered.end()) {
-    const std::string set = FormatVersionSet(offered);
-    return LineError(
-        line, Reason::kAppVersion,
-        absl::StrCat("The plugin answered with application protocol version ",
-                     *version, ", the host offered ", set),
-        absl::StrCat(
-            "The host offers ", set, ", the plugin {", *version,
-            "} (its lowest, when they have none in common): add a version the "
-            "plugin supports to handshake.protocol_versions, or use a plugin "
-            "built for one of the host's."));
-  }
-  response.app_version = *version;
-  return absl::OkStatus();
+  const std::string set = FormatVersionSet(line.policy.protocol_versions);
+  return LineError(
+      line, Reason::kAppVersion,
+      absl::StrCat("The plugin answered with application protocol version ",
+                   *version, ", the host offered ", set),
+      absl::StrCat(
+          "The host offers ", set, ", the plugin {", *version,
+          "} (its lowest, when they have none in common): add a version the "
+          "plugin supports to handshake.protocol_versions, or use a plugin "
+          "built for one of the host's."));
 }
 
 absl::optional<Endpoint::Network> ParseNetwork(absl::string_view word) {
@@ -116,7 +121,18 @@ std::string FormatNetworks(const std::vector<Endpoint::Network>& networks) {
   return networks.empty() ? "none" : absl::StrJoin(networks, ", ", name);
 }
 
-absl::Status ReadNetwork(const Line& line, HandshakeResponse& response) {
+bool ReadNetwork(const Line& line, HandshakeResponse& response) {
+  const auto network = ParseNetwork(line.Field(2));
+  const auto& allowed = line.policy.networks;
+  if (!network ||
+      std::find(allowed.begin(), allowed.end(), *network) == allowed.end()) {
+    return false;
+  }
+  response.endpoint.network = *network;
+  return true;
+}
+
+absl::Status ExplainNetwork(const Line& line) {
   const auto network = ParseNetwork(line.Field(2));
   if (!network) {
     return LineError(line, Reason::kTransport,
@@ -124,38 +140,47 @@ absl::Status ReadNetwork(const Line& line, HandshakeResponse& response) {
                                   Quote(line.Field(2), 32)),
                      "This host connects to plugins on unix and tcp.");
   }
-  const auto& allowed = line.policy.networks;
-  if (std::find(allowed.begin(), allowed.end(), *network) == allowed.end()) {
-    return LineError(
-        line, Reason::kTransport,
-        absl::StrCat("The plugin serves on ", NetworkName(*network),
-                     ", which the host does not allow"),
-        absl::StrCat("The host allows: ", FormatNetworks(allowed), ". Allow ",
-                     NetworkName(*network),
-                     " in ClientOptions::networks, or make the plugin serve on "
-                     "an allowed network."));
-  }
-  response.endpoint.network = *network;
-  return absl::OkStatus();
-}
-
-absl::Status ReadAddress(const Line& line, HandshakeResponse& response) {
-  response.endpoint.address = std::string(line.Field(3));
-  auto problem = CheckAddress(response.endpoint);
-  if (!problem) return absl::OkStatus();
   return LineError(
       line, Reason::kTransport,
-      absl::StrCat("The plugin's endpoint can't be used: ", problem->what),
-      std::move(problem->hint));
+      absl::StrCat("The plugin serves on ", NetworkName(*network),
+                   ", which the host does not allow"),
+      absl::StrCat("The host allows: ", FormatNetworks(line.policy.networks),
+                   ". Allow ", NetworkName(*network),
+                   " in ClientOptions::networks, or make the plugin serve on "
+                   "an allowed network."));
 }
 
-absl::Status ReadProtocol(const Line& line, HandshakeResponse& response) {
-  const absl::string_view field = line.Field(4);
-  if (field == kGrpcWord) {
-    response.protocol = Protocol::kGrpc;
-    return absl::OkStatus();
-  }
-  if (line.fields.size() == kMinFields || field == kNetRpcWord) {
+absl::optional<AddressProblem> AddressProblemOf(const Line& line) {
+  const auto network = ParseNetwork(line.Field(2));
+  return CheckAddress(Endpoint{network.value_or(Endpoint::Network::kUnix),
+                               std::string(line.Field(3))});
+}
+
+bool ReadAddress(const Line& line, HandshakeResponse& response) {
+  response.endpoint.address = std::string(line.Field(3));
+  return !AddressProblemOf(line);
+}
+
+absl::Status ExplainAddress(const Line& line) {
+  AddressProblem problem = *AddressProblemOf(line);
+  return LineError(
+      line, Reason::kTransport,
+      absl::StrCat("The plugin's endpoint can't be used: ", problem.what),
+      std::move(problem.hint));
+}
+
+// A line that names no protocol means net/rpc.
+bool SpeaksNetRpc(const Line& line) {
+  return line.fields.size() == kMinFields || line.Field(4) == kNetRpcWord;
+}
+
+bool ReadProtocol(const Line& line, HandshakeResponse& response) {
+  response.protocol = Protocol::kGrpc;
+  return line.Field(4) == kGrpcWord;
+}
+
+absl::Status ExplainProtocol(const Line& line) {
+  if (SpeaksNetRpc(line)) {
     return LineError(
         line, Reason::kProtocol,
         line.fields.size() == kMinFields
@@ -166,10 +191,10 @@ absl::Status ReadProtocol(const Line& line, HandshakeResponse& response) {
         "plugin.DefaultGRPCServer in its plugin.ServeConfig, and let its "
         "plugins implement plugin.GRPCPlugin.");
   }
-  return LineError(
-      line, Reason::kProtocol,
-      absl::StrCat("The plugin speaks the unknown protocol ", Quote(field, 32)),
-      "This host speaks grpc; the plugin must serve with it.");
+  return LineError(line, Reason::kProtocol,
+                   absl::StrCat("The plugin speaks the unknown protocol ",
+                                Quote(line.Field(4), 32)),
+                   "This host speaks grpc; the plugin must serve with it.");
 }
 
 // Stricter than Base64Unescape, which skips white space and takes '.' for '='.
@@ -187,14 +212,17 @@ bool DecodeBase64(absl::string_view text, std::string& out) {
   return clean && absl::Base64Unescape(digits, &out);
 }
 
-absl::Status ReadCertificate(const Line& line, HandshakeResponse& response) {
+bool ReadCertificate(const Line& line, HandshakeResponse& response) {
   const absl::string_view field = line.Field(5);
-  if (field.size() <= kLongestNonCertificate) return absl::OkStatus();
-  if (DecodeBase64(field, response.certificate_der)) return absl::OkStatus();
+  return field.size() <= kLongestNonCertificate ||
+         DecodeBase64(field, response.certificate_der);
+}
+
+absl::Status ExplainCertificate(const Line& line) {
   return LineError(
       line, Reason::kServerCertificate,
       absl::StrCat("The certificate in the plugin's handshake line (",
-                   field.size(), " characters) is not base64"),
+                   line.Field(5).size(), " characters) is not base64"),
       "The sixth field must hold the plugin's certificate as DER in standard "
       "base64 on one line, or nothing when the plugin serves without TLS.");
 }
@@ -213,27 +241,46 @@ absl::optional<bool> ParseGoBool(absl::string_view word) {
 
 namespace {
 
-absl::Status ReadMultiplex(const Line& line, HandshakeResponse& response) {
+bool ReadMultiplex(const Line& line, HandshakeResponse& response) {
   const absl::string_view field = line.Field(6);
   response.multiplex = ParseGoBool(field);
-  if (response.multiplex || field.empty() || !line.policy.multiplex_requested) {
-    return absl::OkStatus();
-  }
+  return response.multiplex || field.empty() ||
+         !line.policy.multiplex_requested;
+}
+
+absl::Status ExplainMultiplex(const Line& line) {
   return LineError(
       line, Reason::kHandshakeMalformed,
-      absl::StrCat("The multiplexing field ", Quote(field, 32),
+      absl::StrCat("The multiplexing field ", Quote(line.Field(6), 32),
                    " in the plugin's handshake line is neither true nor false"),
       "Turn multiplexing off in the client's options, or make the plugin print "
       "true or false there.");
+}
+
+// The fields in their order. Explaining costs a thousand times more than
+// reading: a plugin may write lines without end that are nearly right.
+struct FieldStep {
+  bool (*read)(const Line& line, HandshakeResponse& response);
+  absl::Status (*explain)(const Line& line);
+};
+constexpr FieldStep kSteps[] = {{ReadCoreVersion, ExplainCoreVersion},
+                                {ReadAppVersion, ExplainAppVersion},
+                                {ReadNetwork, ExplainNetwork},
+                                {ReadAddress, ExplainAddress},
+                                {ReadProtocol, ExplainProtocol},
+                                {ReadCertificate, ExplainCertificate},
+                                {ReadMultiplex, ExplainMultiplex}};
+
+Line SplitLine(absl::string_view text, const HandshakePolicy& policy) {
+  return Line{text, absl::StrSplit(text, absl::MaxSplits('|', kMaxSplits)),
+              policy};
 }
 
 }  // namespace
 
 absl::StatusOr<HandshakeResponse> ParseHandshakeLine(
     absl::string_view line, const HandshakePolicy& policy) {
-  const absl::string_view text = absl::StripAsciiWhitespace(line);
-  const Line parts{text, absl::StrSplit(text, absl::MaxSplits('|', kMaxSplits)),
-                   policy};
+  const Line parts = SplitLine(absl::StripAsciiWhitespace(line), policy);
   if (parts.fields.size() < kMinFields) {
     return LineError(
         parts, Reason::kHandshakeMalformed,
@@ -243,14 +290,35 @@ absl::StatusOr<HandshakeResponse> ParseHandshakeLine(
         "writes to its stdout.");
   }
   HandshakeResponse response;
-  for (const auto read :
-       {ReadCoreVersion, ReadAppVersion, ReadNetwork, ReadAddress, ReadProtocol,
-        ReadCertificate, ReadMultiplex}) {
-    absl::Status status = read(parts, response);
-    if (!status.ok()) return status;
+  for (const FieldStep& step : kSteps) {
+    if (!step.read(parts, response)) return step.explain(parts);
   }
-  response.raw_line = std::string(text);
+  response.raw_line = std::string(parts.text);
   return response;
+}
+
+LineVerdict JudgeHandshakeLine(absl::string_view line,
+                               const HandshakePolicy& policy) {
+  line = absl::StripAsciiWhitespace(line);
+  if (std::count(line.begin(), line.end(), '|') + 1 < int{kMinFields}) {
+    return LineVerdict::kOdd;
+  }
+  const Line parts = SplitLine(line, policy);
+  HandshakeResponse unused;
+  const bool core = ReadCoreVersion(parts, unused);
+  const bool app = ReadAppVersion(parts, unused);
+  const bool network = ReadNetwork(parts, unused);
+  const bool protocol = ReadProtocol(parts, unused);
+  const bool certificate = ReadCertificate(parts, unused);
+  const bool usable = app && network && protocol && certificate;
+  const bool makes_sense =
+      ParseVersion(parts.Field(1)) && ParseNetwork(parts.Field(2)) &&
+      (protocol || SpeaksNetRpc(parts)) && ReadAddress(parts, unused) &&
+      ReadMultiplex(parts, unused);
+  if (!makes_sense) return LineVerdict::kOdd;
+  if (core) return usable ? LineVerdict::kUsable : LineVerdict::kRefused;
+  return usable && IsDigits(parts.Field(0)) ? LineVerdict::kRefused
+                                            : LineVerdict::kOdd;
 }
 
 std::string FormatHandshakeLine(const HandshakeResponse& response) {

@@ -59,6 +59,18 @@ struct HandshakePolicy {
 absl::StatusOr<HandshakeResponse> ParseHandshakeLine(
     absl::string_view line, const HandshakePolicy& policy);
 
+// What a line is, at a small part of the cost of an error.
+enum class LineVerdict {
+  kUsable,   // ParseHandshakeLine takes it
+  kRefused,  // it makes sense as a plugin's line, but not for this host:
+             // another application version, net/rpc, a network that is not
+             // allowed, a certificate that is not base64; or only another core
+             // version
+  kOdd,      // it may be anything
+};
+LineVerdict JudgeHandshakeLine(absl::string_view line,
+                               const HandshakePolicy& policy);
+
 // The words that Go's strconv.ParseBool knows, for others nullopt.
 absl::optional<bool> ParseGoBool(absl::string_view word);
 

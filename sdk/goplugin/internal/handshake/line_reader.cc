@@ -26,17 +26,8 @@ bool IsCandidate(absl::string_view line) {
   return bar != absl::string_view::npos && IsDigits(line.substr(0, bar));
 }
 
-// True when `line` would be fine with another core version.
-bool OnlyCoreVersionIsOff(absl::string_view line, const absl::Status& error,
-                          const HandshakePolicy& policy) {
-  const auto details = GetErrorDetails(error);
-  if (!details || details->reason != Reason::kCoreVersion) return false;
-  const std::string corrected =
-      absl::StrCat(kCoreProtocolVersion, line.substr(line.find('|')));
-  return ParseHandshakeLine(corrected, policy).ok();
-}
-
-// True when the line is a plugin's own, only not one for this host.
+// True when what is wrong with the line says that a plugin wrote it, only not
+// for this host.
 bool IsUnderstood(const absl::Status& error) {
   const auto details = GetErrorDetails(error);
   return details && (details->reason == Reason::kAppVersion ||
@@ -78,7 +69,8 @@ HandshakeReader::HandshakeReader(HandshakePolicy policy)
     : policy_(std::move(policy)), result_(NotOver()) {}
 
 HandshakeReader::State HandshakeReader::Feed(absl::string_view bytes) {
-  if (untaken_noise_.size() > kMaxUntakenNoise) {
+  // At twice of it, so that cutting it costs little per byte.
+  if (untaken_noise_.size() > 2 * kMaxUntakenNoise) {
     untaken_noise_.erase(0, untaken_noise_.size() - kMaxUntakenNoise);
   }
   while (state_ != State::kDone && !bytes.empty()) {
@@ -120,7 +112,10 @@ void HandshakeReader::AppendToLine(absl::string_view piece) {
 
 void HandshakeReader::AbandonOverlongLine(absl::string_view unread) {
   const absl::string_view start = absl::StripAsciiWhitespace(line_);
-  if (IsCandidate(start)) KeepCandidateError(OverlongCandidate(start));
+  if (IsCandidate(start)) {
+    state_ = State::kCandidate;
+    if (candidate_error_.ok()) candidate_error_ = OverlongCandidate(start);
+  }
   AddNoise(line_);
   AddNoise(unread);
   line_ = std::string();
@@ -138,32 +133,26 @@ void HandshakeReader::EndLine() {
 bool HandshakeReader::Consider() {
   const absl::string_view line = absl::StripAsciiWhitespace(line_);
   if (!IsCandidate(line)) return false;
-  absl::StatusOr<HandshakeResponse> response =
-      ParseHandshakeLine(line, policy_);
-  if (response.ok()) {
-    Done(std::move(response));
-    return true;
+  switch (JudgeHandshakeLine(line, policy_)) {
+    case LineVerdict::kUsable:
+      Done(ParseHandshakeLine(line, policy_));
+      return true;
+    case LineVerdict::kRefused:
+      unused_socket_ = UnixPathOf(line);
+      Done(WithNoise(ParseHandshakeLine(line, policy_).status()));
+      return true;
+    case LineVerdict::kOdd:
+      KeepOdd(line);
   }
-  if (OnlyCoreVersionIsOff(line, response.status(), policy_)) {
-    unused_socket_ = UnixPathOf(line);
-    Done(WithNoise(response.status()));
-    return true;
-  }
-  KeepSocket(line, response.status());
-  KeepCandidateError(response.status());
   return false;
 }
 
-void HandshakeReader::KeepSocket(absl::string_view line,
-                                 const absl::Status& error) {
-  if (unused_socket_.empty() && IsUnderstood(error)) {
-    unused_socket_ = UnixPathOf(line);
-  }
-}
-
-void HandshakeReader::KeepCandidateError(absl::Status error) {
-  if (candidate_error_.ok()) candidate_error_ = std::move(error);
+void HandshakeReader::KeepOdd(absl::string_view line) {
   state_ = State::kCandidate;
+  // One error is enough, and dear.
+  if (!candidate_error_.ok()) return;
+  candidate_error_ = ParseHandshakeLine(line, policy_).status();
+  if (IsUnderstood(candidate_error_)) unused_socket_ = UnixPathOf(line);
 }
 
 void HandshakeReader::AddNoise(absl::string_view bytes) {

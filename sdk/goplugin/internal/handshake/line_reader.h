@@ -17,13 +17,16 @@ namespace goplugin::internal {
 // bytes are cut and whatever a wrapper script or a library prints before it.
 //
 // A line that starts with digits and '|' is a candidate. One that parses is the
-// line. One in which only the core version is off ends the search at once with
-// that error. Any other is odd: the search goes on, and if nothing better comes
-// its error is the one reported. All other lines are noise, and so is every
-// line longer than kMaxLineBytes.
+// line. One that makes sense, and that this host can't take, ends the search at
+// once with that error: another version, net/rpc, a network that is not
+// allowed, a certificate that is not base64 (see LineVerdict::kRefused). Any
+// other is odd: the search goes on, and if nothing better comes the error of
+// the first one is reported. All other lines are noise, and so is every line
+// longer than kMaxLineBytes.
 //
-// Costs: linear in the bytes fed, and at most kMaxLineBytes of an unfinished
-// line, 4 KiB of quoted noise, and the noise not yet taken.
+// Costs: linear in the bytes fed, however many candidates there are: an error
+// is made for one of them. At most kMaxLineBytes of an unfinished line, 4 KiB
+// of quoted noise, and the noise not yet taken.
 //
 // Thread safety: none.
 class HandshakeReader {
@@ -71,7 +74,7 @@ class HandshakeReader {
 
   // The bytes before the line that were not taken before: ordinary stdout as
   // well. A caller that wants all of it takes it after every Feed and Finish;
-  // of what is left lying, the last 64 KiB are kept.
+  // of what is left lying, the last 64 to 128 KiB are kept.
   std::string TakeNoise();
 
   // What came before the line, for an error's text: the first and the last
@@ -84,8 +87,7 @@ class HandshakeReader {
   void EndLine();
   // Judges line_; true when the search is over.
   bool Consider();
-  void KeepCandidateError(absl::Status error);
-  void KeepSocket(absl::string_view line, const absl::Status& error);
+  void KeepOdd(absl::string_view line);
   void AddNoise(absl::string_view bytes);
   void Done(absl::StatusOr<HandshakeResponse> result);
   absl::Status WithNoise(const absl::Status& error) const;

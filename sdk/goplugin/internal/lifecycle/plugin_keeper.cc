@@ -166,8 +166,6 @@ void PluginKeeper::Finish() {
   if (state_ == State::kEnded) return;
   state_ = State::kEnded;
   patience_.Cancel();
-  // A child that was given up stays somebody's until it is reaped.
-  process_.reset();
   // What hears of it may be the last to hold this.
   runtime_.loop().Post([self = std::move(self_)]() mutable {
     absl::AnyInvocable<void()> on_ended = std::move(self->events_.on_ended);

@@ -63,6 +63,8 @@ class PluginKeeper : public std::enable_shared_from_this<PluginKeeper> {
   // What a process that is to be kept here calls: output as it comes, the exit.
   PluginProcess::Callbacks ProcessCallbacks(PluginOutput& output);
   // One that comes in kEnding is killed at once; later, there is no place here.
+  // A child that was given up stays somebody's, without this object too, until
+  // it is reaped.
   void KeepProcess(std::unique_ptr<PluginProcess> process);
   void KeepFiles(std::shared_ptr<PluginFiles> files);
   void KeepMux(std::unique_ptr<MuxLink> mux) { mux_ = std::move(mux); }

@@ -91,7 +91,9 @@ Session::Session(std::shared_ptr<Runtime> runtime, MakeSource source,
       steps_(MakeLane(runtime_->work())),
       control_(MakeLane(runtime_->callbacks())),
       state_(std::make_shared<SessionState>()),
-      output_(std::make_shared<PluginOutput>(SinksOf(options_), callbacks_)) {}
+      output_(
+          std::make_shared<PluginOutput>(SinksOf(options_), runtime_->loop(),
+                                         runtime_->callbacks(), callbacks_)) {}
 
 Session::~Session() = default;
 

@@ -24,7 +24,7 @@ class JsonLine {
   // as JSON text. Members of an object "fields" that holds a "message" (Rust's
   // tracing) count as the line's own. False, and `*fields` unspecified, when
   // `text`, which must be valid UTF-8, is no JSON object, or one with more than
-  // kMaxFields members.
+  // kMaxFields members, or one nested deeper than 1024. Linear in `text`.
   //
   // Taken as well, though not JSON: numbers of any length, NaN, lone
   // surrogates, bare control characters in strings.

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "goplugin/internal/log/utf8.h"
+#include "goplugin/internal/text/utf8.h"
 
 namespace goplugin::internal {
 namespace {

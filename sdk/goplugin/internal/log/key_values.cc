@@ -6,7 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/types/optional.h"
-#include "goplugin/internal/log/utf8.h"
+#include "goplugin/internal/text/utf8.h"
 
 namespace goplugin::internal {
 namespace {
@@ -31,11 +31,20 @@ struct Pair {
   size_t end = 0;  // offset behind the pair
 };
 
+// The matching brackets of a text may be looked at this many times: a pair that
+// fails is left behind, and those within its brackets are read for themselves.
+constexpr size_t kMaxPasses = 8;
+
 // Reads pairs out of one text. Remembers what has no end in it, so that a text
 // full of opening quotes is not searched to its end for each of them.
 class PairReader {
  public:
-  explicit PairReader(absl::string_view text) : text_(text) {}
+  explicit PairReader(absl::string_view text)
+      : text_(text), steps_left_(kMaxPasses * text.size()) {}
+
+  // Brackets within brackets took too many steps: what was read since then is
+  // worth nothing.
+  bool gave_up() const { return gave_up_; }
 
   absl::optional<Pair> Read(size_t at) {
     const size_t key = KeyLength(text_.substr(at));
@@ -82,11 +91,15 @@ class PairReader {
     return absl::string_view::npos;
   }
 
-  size_t FindBracket(size_t start, size_t kind) const {
+  size_t FindBracket(size_t start, size_t kind) {
     const char open = text_[start];
     const char close = absl::string_view("\"']})")[kind];
     size_t depth = 0;
     for (size_t i = start; i < text_.size(); ++i) {
+      if (steps_left_-- == 0) {
+        gave_up_ = true;
+        break;
+      }
       if (text_[i] == open) ++depth;
       if (text_[i] == close && --depth == 0) return i;
     }
@@ -95,6 +108,8 @@ class PairReader {
 
   const absl::string_view text_;
   bool unclosed_[5] = {};  // by kind of opening character
+  size_t steps_left_;
+  bool gave_up_ = false;
 };
 
 std::string ValueOf(const Pair& pair) {
@@ -122,6 +137,7 @@ size_t FindTrailingPairs(absl::string_view text, size_t* count) {
       at = SkipBlanks(text, std::min(text.find(' ', at), text.size()));
       continue;
     }
+    if (reader.gave_up()) return text.size();
     if (++*count == 1) start = at;
     at = SkipBlanks(text, pair->end);
   }

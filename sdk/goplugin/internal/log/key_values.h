@@ -15,7 +15,8 @@ namespace goplugin::internal {
 //
 // Values are bare words, "quoted" or 'quoted' strings, which are unescaped, or
 // text in matching brackets, which is kept as it is. Linear in `text`, whatever
-// it holds. With more than kMaxFields pairs none is taken.
+// it holds: with more than kMaxFields pairs none is taken, nor when brackets
+// within brackets that end no pair would be searched for more than eight times.
 size_t TakeTrailingPairs(absl::string_view text, std::vector<Field>* fields);
 
 // True when `text` starts with `key=`, whatever the key.

@@ -5,7 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "goplugin/internal/log/terminal.h"
 #include "goplugin/internal/log/text_line.h"
-#include "goplugin/internal/log/utf8.h"
+#include "goplugin/internal/text/utf8.h"
 
 namespace goplugin::internal {
 namespace {

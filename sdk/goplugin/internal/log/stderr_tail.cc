@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/strip.h"
-#include "goplugin/internal/log/utf8.h"
+#include "goplugin/internal/text/utf8.h"
 
 namespace goplugin::internal {
 namespace {

@@ -204,9 +204,10 @@ struct PipeReader::Impl : std::enable_shared_from_this<PipeReader::Impl> {
   // Reads by hand: a large buffer is needed only while there is something to
   // read, and one serves every plugin.
   void OnReadable() {
+    if (paused) return;
     const auto keep = shared_from_this();
     ReadOnce();
-    if (!ended()) watch->WaitReadable();
+    if (!ended() && !paused) watch->WaitReadable();
   }
 
   // Returns the bytes handed on; 0 when there is nothing to read now.
@@ -244,6 +245,7 @@ struct PipeReader::Impl : std::enable_shared_from_this<PipeReader::Impl> {
   // nullptr after the end.
   std::unique_ptr<DescriptorWatch> watch;
   Callbacks callbacks;
+  bool paused = false;
 };
 
 PipeReader::PipeReader(EventLoop& loop, int descriptor, Callbacks callbacks)
@@ -253,14 +255,22 @@ PipeReader::PipeReader(EventLoop& loop, int descriptor, Callbacks callbacks)
 
 PipeReader::~PipeReader() { impl_->Close(); }
 
-void PipeReader::Drain(size_t max_bytes) {
+void PipeReader::Pause() { impl_->paused = true; }
+
+void PipeReader::Resume() {
+  impl_->paused = false;
+  if (!impl_->ended()) impl_->watch->WaitReadable();
+}
+
+void PipeReader::Drain(size_t max_bytes, absl::AnyInvocable<void()> done) {
   const std::shared_ptr<Impl> impl = impl_;
   size_t total = 0;
   while (!impl->ended() && total < max_bytes) {
     const size_t count = impl->ReadOnce();
-    if (count == 0) return;
+    if (count == 0) break;
     total += count;
   }
+  done();
 }
 
 bool PipeReader::ended() const { return impl_->ended(); }

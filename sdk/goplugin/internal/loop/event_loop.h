@@ -93,10 +93,15 @@ class OutputReader {
 
   virtual ~OutputReader() = default;
 
-  // Hands over what is there to be read, at most `max_bytes`, without waiting.
-  // For the last words of a process that is gone while somebody else keeps the
-  // pipe open.
-  virtual void Drain(size_t max_bytes) = 0;
+  // Reads no more, but for Drain, until Resume. From callbacks, too.
+  virtual void Pause() = 0;
+  virtual void Resume() = 0;
+
+  // Hands over what is there to be read, at most `max_bytes`, without waiting
+  // for more. For the last words of a process that is gone while somebody else
+  // keeps the pipe open. `done` is called once, after the last of it, on the
+  // loop's thread, perhaps from inside; not when the reader goes before.
+  virtual void Drain(size_t max_bytes, absl::AnyInvocable<void()> done) = 0;
 };
 
 // Reads a pipe until its end, without polling: after the end there are no
@@ -111,7 +116,10 @@ class PipeReader final : public OutputReader {
   PipeReader(const PipeReader&) = delete;
   PipeReader& operator=(const PipeReader&) = delete;
 
-  void Drain(size_t max_bytes) override;
+  void Pause() override;
+  void Resume() override;
+  // Calls `done` from inside.
+  void Drain(size_t max_bytes, absl::AnyInvocable<void()> done) override;
   bool ended() const;
 
  private:

@@ -2,8 +2,11 @@
 #define GOPLUGIN_INTERNAL_LOOP_FILE_TAIL_H_
 
 #include <cstddef>
+#include <memory>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
 
 namespace goplugin::internal {
@@ -11,27 +14,56 @@ namespace goplugin::internal {
 // Follows a file that a process appends to, from the descriptor's position on.
 // A file never tells that it has grown: it is looked at again and again, soon
 // after something came and less often while nothing does. It has no end.
+//
+// A read of a file takes as long as the file system likes, for ever on one
+// whose server is gone: reads are done on a queue of the pool's, one at a time.
+// Lives on the loop's thread.
 class FileTail final : public OutputReader {
  public:
-  // Owns `descriptor`, which nobody else reads from.
-  FileTail(EventLoop& loop, int descriptor, Callbacks callbacks);
-  // Closes the descriptor; no callback runs after. Not from inside one.
+  // How long Drain waits for a file system that does not answer.
+  static constexpr absl::Duration kLongestDrain = absl::Seconds(1);
+
+  // Owns `descriptor`, which nobody else reads from. `queue` may be shared with
+  // what may be as slow.
+  FileTail(EventLoop& loop, std::shared_ptr<CallbackQueue> queue,
+           int descriptor, Callbacks callbacks);
+  // No callback runs after. The descriptor is closed on the queue, behind a
+  // read under way. Not from inside a callback.
   ~FileTail() override;
   FileTail(const FileTail&) = delete;
   FileTail& operator=(const FileTail&) = delete;
 
-  void Drain(size_t max_bytes) override;
+  void Pause() override;
+  void Resume() override;
+  // Calls `done` later, after kLongestDrain at the latest.
+  void Drain(size_t max_bytes, absl::AnyInvocable<void()> done) override;
 
  private:
-  void Look();
-  // Returns the bytes handed on.
-  size_t ReadOnce();
+  // What a read needs, in whose hands it is while one is under way.
+  struct File;
 
-  const int descriptor_;
+  void Read();
+  void OnRead(size_t count, int error);
+  void DrainOn(size_t count);
+  void FinishDrain();
+
+  EventLoop& loop_;
+  const std::shared_ptr<CallbackQueue> queue_;
+  std::shared_ptr<File> file_;
   Callbacks callbacks_;
   absl::Duration pause_;
+  bool reading_ = false;
   bool failed_ = false;
+  bool paused_ = false;
+  // Null when nobody drains.
+  absl::AnyInvocable<void()> drained_;
+  size_t drain_left_ = 0;
+  // The read under way began before the drain, and may have seen too little.
+  bool drain_again_ = false;
   Timer timer_;
+  Timer drain_deadline_;
+  // What a late read looks for: gone with this object.
+  const std::shared_ptr<FileTail*> self_;
 };
 
 }  // namespace goplugin::internal

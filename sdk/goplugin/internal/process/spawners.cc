@@ -18,7 +18,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr absl::Duration kPatience = absl::Seconds(1);
 // How long nothing may move before another thread joins.
-constexpr auto kHeldUpAfter = std::chrono::milliseconds(20);
+constexpr auto kHeldUpAfter = std::chrono::milliseconds(50);
 // How long one waits in reserve when there is nothing to watch.
 constexpr absl::Duration kLinger = absl::Seconds(1);
 // Before a busy program is tried again.

@@ -14,7 +14,7 @@ namespace goplugin::internal {
 // The threads that clone. They do nothing else, since a child gets its death
 // signal when the *thread* that made it ends: each lives as long as this
 // object. The first is started at the first spawn. Where all stand still in an
-// exec (a virus scanner, a dead file system) and nothing has moved for 20 ms,
+// exec (a virus scanner, a dead file system) and nothing has moved for 50 ms,
 // another joins them, up to kMaxThreads; from then on what is asked for waits,
 // until its caller gives it up.
 //

@@ -6,17 +6,16 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/deadline.h"
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/message_bounds.h"
 #include "goplugin/internal/rpc/proto_serialization.h"
@@ -78,8 +77,9 @@ class CallPlace {
 
 // Calls `method`, a literal path such as "/grpc.health.v1.Health/Check", which
 // keeps the services' own names out of the protobuf registry. `done` runs once
-// where the call is polled, after at most `timeout`. An answer that is
-// compressed, or has more than kMaxControlMessage bytes, is RESOURCE_EXHAUSTED.
+// where the call is polled, after at most `timeout`, which may be any duration:
+// see DeadlineAfter. An answer that is compressed, or has more than
+// kMaxControlMessage bytes, is RESOURCE_EXHAUSTED.
 template <typename Request, typename Response>
 CallHandle StartUnaryCall(
     const CallPlace& place, const std::shared_ptr<grpc::Channel>& channel,
@@ -139,8 +139,7 @@ CallHandle StartUnaryCall(
   };
 
   auto call = std::make_shared<Call>(channel);
-  call->context->set_deadline(std::chrono::system_clock::now() +
-                              absl::ToChronoMicroseconds(timeout));
+  call->context->set_deadline(DeadlineAfter(timeout));
   call->done = std::move(done);
   CallHandle handle(call->context);
   if (place.queue() != nullptr) {

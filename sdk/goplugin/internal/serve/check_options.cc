@@ -83,17 +83,13 @@ absl::Status CheckBounds(const ServeOptions& options) {
                "leave it at its default, 1 MiB, or give it a few KiB");
   }
   if (options.shutdown_grace < absl::ZeroDuration() ||
-      options.shutdown_grace == absl::InfiniteDuration() ||
-      options.stdout_flush_timeout < absl::ZeroDuration() ||
-      options.stdout_flush_timeout == absl::InfiniteDuration()) {
-    return Bad("shutdown_grace or stdout_flush_timeout is negative or endless",
-               "use finite times; together they should stay below the 2 s "
-               "after which a host kills the plugin");
+      options.stdout_flush_timeout < absl::ZeroDuration()) {
+    return Bad("shutdown_grace or stdout_flush_timeout is negative",
+               "use times of 0 or more; together they should stay below the "
+               "2 s after which a host kills the plugin");
   }
-  if (options.broker_keep < absl::ZeroDuration() ||
-      options.broker_keep > absl::Hours(24)) {
-    return Bad("broker_keep is negative or longer than a day",
-               "leave it at its default, 30 s");
+  if (options.broker_keep < absl::ZeroDuration()) {
+    return Bad("broker_keep is negative", "leave it at its default, 30 s");
   }
   return absl::OkStatus();
 }

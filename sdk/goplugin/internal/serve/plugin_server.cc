@@ -7,9 +7,9 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 #include "goplugin/internal/channel/server_arguments.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/loop/deadline.h"
 #include "goplugin/internal/serve/port_range.h"
 
 namespace goplugin::internal {
@@ -145,7 +145,7 @@ bool PluginServer::Shutdown(absl::Duration grace) {
   accepting_.reset();
   if (intake_ != nullptr) intake_->Close();
   std::thread stopper([server = server_.get(), stopped = stopped_,
-                       deadline = absl::ToChronoTime(absl::Now() + grace)] {
+                       deadline = DeadlineAfter(grace)] {
     server->Shutdown(deadline);
     stopped->Notify();
   });

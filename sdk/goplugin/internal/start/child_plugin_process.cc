@@ -18,19 +18,19 @@ namespace {
 constexpr absl::Duration kExitPoll = absl::Milliseconds(20);
 }  // namespace
 
-ChildPluginProcess::ChildPluginProcess(EventLoop& loop, ChildProcess child,
-                                       Callbacks callbacks)
+ChildPluginProcess::ChildPluginProcess(EventLoop& loop, CallbackPool& pool,
+                                       ChildProcess child, Callbacks callbacks)
     : PluginProcess(child.pid, std::move(callbacks)),
       loop_(loop),
       child_(std::move(child)),
-      output_(loop, std::move(child_.stdout_pipe),
+      output_(loop, pool, std::move(child_.stdout_pipe),
               std::move(child_.stderr_pipe), this->callbacks()),
       poll_(loop) {
   WatchExit();
 }
 
 ChildPluginProcess::~ChildPluginProcess() {
-  if (child_.pid <= 0 || exit_status().has_value()) return;
+  if (child_.pid <= 0 || reaped_) return;
   watch_.reset();
   EndChild(std::move(child_));
 }
@@ -50,22 +50,22 @@ void ChildPluginProcess::WatchExit() {
 
 void ChildPluginProcess::OnMaybeExited() {
   if (!HasExited(child_)) return WatchExit();
-  output_.Drain();
   // What is left of the plugin's own group goes with it, as long as its number
   // can't have been given to anybody else.
   if (child_.leads_group) SendSignal(child_, SIGKILL, /*whole_group=*/true);
   const ExitStatus status = TryReap(child_).value_or(ExitStatus());
   watch_.reset();
-  Exited(status);
+  reaped_ = true;
+  output_.Drain([this, status] { Exited(status); });
 }
 
 void ChildPluginProcess::Signal(int signal) {
-  if (exit_status().has_value()) return;
+  if (reaped_) return;
   SendSignal(child_, signal, child_.leads_group);
 }
 
 void ChildPluginProcess::Detach() {
-  if (exit_status().has_value()) return;
+  if (reaped_) return;
   watch_.reset();
   poll_.Cancel();
   KeepDetached(std::exchange(child_, ChildProcess()));

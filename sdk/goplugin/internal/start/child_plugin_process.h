@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/process/spawn.h"
 #include "goplugin/internal/start/plugin_process.h"
@@ -14,7 +15,9 @@ namespace goplugin::internal {
 // the loop's thread.
 class ChildPluginProcess final : public PluginProcess {
  public:
-  ChildPluginProcess(EventLoop& loop, ChildProcess child, Callbacks callbacks);
+  // Output that goes to files is read on `pool`.
+  ChildPluginProcess(EventLoop& loop, CallbackPool& pool, ChildProcess child,
+                     Callbacks callbacks);
   // Kills a child that has not ended, which is reaped when it has.
   ~ChildPluginProcess() override;
 
@@ -31,6 +34,8 @@ class ChildPluginProcess final : public PluginProcess {
   ProcessOutput output_;
   Timer poll_;
   std::unique_ptr<DescriptorWatch> watch_;
+  // It is gone, and its last words are still to come.
+  bool reaped_ = false;
 };
 
 }  // namespace goplugin::internal

@@ -4,44 +4,23 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/text/utf8.h"
 #include "goplugin/log_sink.h"
 
 namespace goplugin::internal {
-namespace {
 
-// A read of the pipe brings fewer, unless they are very short. Bounds what a
-// plugin costs that floods and then says nothing more.
-constexpr size_t kMaxSpareEntries = 4096;
-
-}  // namespace
-
-std::vector<LogEntry> PluginOutput::SpareBatch::Take() {
-  std::vector<LogEntry> batch;
-  {
-    absl::MutexLock lock(&mutex_);
-    batch.swap(batch_);
-  }
-  batch.clear();
-  return batch;
-}
-
-void PluginOutput::SpareBatch::Give(std::vector<LogEntry> batch) {
-  // With the first small batch behind a flood its memory goes.
-  const bool in_use = batch.size() >= batch.capacity() / 4;
-  if (!in_use || batch.capacity() > kMaxSpareEntries) return;
-  absl::MutexLock lock(&mutex_);
-  batch_.swap(batch);
-}
-
-PluginOutput::PluginOutput(OutputSinks sinks,
+PluginOutput::PluginOutput(OutputSinks sinks, EventLoop& loop,
+                           CallbackPool& pool,
                            std::shared_ptr<CallbackQueue> queue)
-    : sinks_(std::move(sinks)), queue_(std::move(queue)) {}
+    : sinks_(std::move(sinks)),
+      queue_(std::move(queue)),
+      pipeline_(std::make_shared<LogPipeline>(loop, pool, sinks_.log, queue_)) {
+}
 
 void PluginOutput::OnStderr(absl::string_view bytes) {
   Deliver(sinks_.stderr_raw, StdioChunk::Stream::kStderr, /*raw=*/true,
@@ -58,31 +37,29 @@ void PluginOutput::FinishStderr() {
   Flush();
 }
 
+void PluginOutput::FinishStderr(absl::AnyInvocable<void()> done) {
+  FinishStderr();
+  pipeline_->Finish(std::move(done));
+}
+
+bool PluginOutput::HasRoom(absl::AnyInvocable<void()> resume) {
+  return pipeline_->HasRoom(std::move(resume));
+}
+
 void PluginOutput::Add(absl::string_view line, bool continues) {
   const bool piece = in_long_line_ || continues;
   in_long_line_ = continues;
   // The last piece of a long line may be empty, and still ends it.
   if (line.empty() && !piece) return;
   tail_.Append(line);
-  LogEntry entry = parser_.Parse(line, piece);
-  if (sinks_.log == nullptr) return;
-  entry.continues = continues;
-  if (batch_.empty()) batch_ = spare_->Take();
-  batch_bytes_ += sizeof(LogEntry) + line.size();
-  batch_.push_back(std::move(entry));
+  if (batch_.lines.empty()) batch_ = pipeline_->NewBatch();
+  batch_.text.append(line.data(), line.size());
+  batch_.lines.push_back({line.size(), piece, continues});
 }
 
 void PluginOutput::Flush() {
-  if (batch_.empty()) return;
-  const size_t entries = batch_.size();
-  queue_->PostDroppable(
-      entries, batch_bytes_,
-      [sink = sinks_.log, spare = spare_, batch = std::move(batch_)]() mutable {
-        for (const LogEntry& entry : batch) sink->Log(entry);
-        spare->Give(std::move(batch));
-      });
-  batch_.clear();
-  batch_bytes_ = 0;
+  if (batch_.lines.empty()) return;
+  pipeline_->Add(std::exchange(batch_, LineBatch()));
 }
 
 void PluginOutput::OnStdout(absl::string_view bytes) {
@@ -120,10 +97,16 @@ void PluginOutput::Deliver(const std::shared_ptr<StdioSink>& sink,
 
 void PluginOutput::Note(LogLevel level, std::string message) {
   if (sinks_.log == nullptr) return;
-  queue_->Post(
-      [sink = sinks_.log, entry = SdkEntry(level, std::move(message))]() {
-        sink->Log(entry);
-      });
+  const size_t size = sizeof(LogEntry) + message.size();
+  const bool firm = firm_notes_->fetch_add(1) < kMaxFirmNotes;
+  if (!firm) firm_notes_->fetch_sub(1);
+  auto tell = [sink = sinks_.log, firm_notes = firm_notes_, firm,
+               entry = SdkEntry(level, std::move(message))] {
+    if (firm) firm_notes->fetch_sub(1);
+    sink->Log(entry);
+  };
+  if (firm) return queue_->Post(std::move(tell));
+  queue_->PostDroppable(1, size, std::move(tell));
 }
 
 LogEntry PluginOutput::SdkEntry(LogLevel level, std::string message) {
@@ -131,13 +114,14 @@ LogEntry PluginOutput::SdkEntry(LogLevel level, std::string message) {
   entry.source = LogEntry::Source::kSdk;
   entry.level = level;
   entry.module = "goplugin";
-  entry.message = std::move(message);
+  entry.message =
+      IsValidUtf8(message) ? std::move(message) : ReplaceInvalidUtf8(message);
   return entry;
 }
 
 void PluginOutput::AddEvidence(ErrorDetails& details) const {
   details.stderr_tail = tail_.ToString();
-  details.panic = parser_.panic();
+  details.panic = pipeline_->panic();
 }
 
 }  // namespace goplugin::internal

@@ -24,11 +24,19 @@ class PluginProcess {
     absl::AnyInvocable<void(absl::string_view)> on_stdout;
     absl::AnyInvocable<void()> on_stdout_end;
     absl::AnyInvocable<void(absl::string_view)> on_stderr;
+    // Asked after on_stderr: whether more may be read. If not, what it was
+    // given is called on the loop's thread when it may. May be null: always.
+    absl::AnyInvocable<bool(absl::AnyInvocable<void()>)> has_room = nullptr;
     // Called when "stdout" or "stderr" can't be read any more, with the errno,
     // before on_stdout_end. The process is left alone. May be null.
     absl::AnyInvocable<void(absl::string_view, int)> on_read_error = nullptr;
-    // Called once, after everything that the process had written was handed
-    // over, also when a grandchild keeps the pipes open. A child is reaped.
+    // Called once, when everything that the process had written was handed
+    // over; what it was given is to be called when that was taken in, on the
+    // loop's thread. May be null.
+    absl::AnyInvocable<void(absl::AnyInvocable<void()>)> on_last_words =
+        nullptr;
+    // Called once, behind on_last_words, also when a grandchild keeps the pipes
+    // open. A child is reaped.
     absl::AnyInvocable<void(ExitStatus)> on_exit;
   };
 
@@ -63,17 +71,29 @@ class PluginProcess {
       : pid_(pid), callbacks_(std::move(callbacks)) {}
 
   Callbacks& callbacks() { return callbacks_; }
+  // Once, when all that the process had written was handed over.
   void Exited(ExitStatus status) {
-    exit_status_ = status;
-    callbacks_.on_exit(status);
+    if (callbacks_.on_last_words == nullptr) return TellExit(status);
+    callbacks_.on_last_words(
+        [weak = std::weak_ptr<PluginProcess*>(self_), status] {
+          if (const auto self = weak.lock()) (*self)->TellExit(status);
+        });
   }
   void set_trouble(std::string trouble) { trouble_ = std::move(trouble); }
 
  private:
+  void TellExit(ExitStatus status) {
+    exit_status_ = status;
+    callbacks_.on_exit(status);
+  }
+
   const pid_t pid_;
   Callbacks callbacks_;
   absl::optional<ExitStatus> exit_status_;
   std::string trouble_;
+  // What a late end of the last words looks for: gone with this object.
+  const std::shared_ptr<PluginProcess*> self_ =
+      std::make_shared<PluginProcess*>(this);
 };
 
 // Called on the loop's thread.

@@ -17,13 +17,14 @@ constexpr size_t kLastWords = size_t{1024} * 1024;
 
 // A plugin that may outlive its host writes to files. nullptr for what is not
 // there.
-std::unique_ptr<OutputReader> MakeReader(EventLoop& loop, UniqueFd output,
-                                         OutputReader::Callbacks callbacks) {
+std::unique_ptr<OutputReader> MakeReader(
+    EventLoop& loop, const std::shared_ptr<CallbackQueue>& reads,
+    UniqueFd output, OutputReader::Callbacks callbacks) {
   if (!output.valid()) return nullptr;
   struct stat file = {};
   fstat(output.get(), &file);
   if (S_ISREG(file.st_mode) || S_ISCHR(file.st_mode)) {
-    return std::make_unique<FileTail>(loop, output.release(),
+    return std::make_unique<FileTail>(loop, reads, output.release(),
                                       std::move(callbacks));
   }
   return std::make_unique<PipeReader>(loop, output.release(),
@@ -38,25 +39,46 @@ void ReportEnd(PluginProcess::Callbacks& callbacks, absl::string_view stream,
 
 }  // namespace
 
-ProcessOutput::ProcessOutput(EventLoop& loop, UniqueFd stdout_fd,
-                             UniqueFd stderr_fd,
-                             PluginProcess::Callbacks& callbacks) {
+ProcessOutput::ProcessOutput(EventLoop& loop, CallbackPool& pool,
+                             UniqueFd stdout_fd, UniqueFd stderr_fd,
+                             PluginProcess::Callbacks& callbacks)
+    : self_(std::make_shared<ProcessOutput*>(this)) {
+  // One for both: a dead file system takes one thread of the pool's.
+  const auto reads =
+      std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {});
   stdout_ = MakeReader(
-      loop, std::move(stdout_fd),
+      loop, reads, std::move(stdout_fd),
       {[&callbacks](absl::string_view bytes) { callbacks.on_stdout(bytes); },
        [&callbacks](int error) {
          ReportEnd(callbacks, "stdout", error);
          callbacks.on_stdout_end();
        }});
   stderr_ = MakeReader(
-      loop, std::move(stderr_fd),
-      {[&callbacks](absl::string_view bytes) { callbacks.on_stderr(bytes); },
+      loop, reads, std::move(stderr_fd),
+      {[this, &callbacks](absl::string_view bytes) {
+         callbacks.on_stderr(bytes);
+         BrakeStderr(callbacks);
+       },
        [&callbacks](int error) { ReportEnd(callbacks, "stderr", error); }});
 }
 
-void ProcessOutput::Drain() {
-  if (stderr_ != nullptr) stderr_->Drain(kLastWords);
-  if (stdout_ != nullptr) stdout_->Drain(kLastWords);
+void ProcessOutput::BrakeStderr(PluginProcess::Callbacks& callbacks) {
+  if (callbacks.has_room == nullptr) return;
+  const bool room =
+      callbacks.has_room([weak = std::weak_ptr<ProcessOutput*>(self_)] {
+        const auto self = weak.lock();
+        if (self != nullptr) (*self)->stderr_->Resume();
+      });
+  if (!room) stderr_->Pause();
+}
+
+void ProcessOutput::Drain(absl::AnyInvocable<void()> done) {
+  auto drain_stdout = [this, done = std::move(done)]() mutable {
+    if (stdout_ == nullptr) return done();
+    stdout_->Drain(kLastWords, std::move(done));
+  };
+  if (stderr_ == nullptr) return drain_stdout();
+  stderr_->Drain(kLastWords, std::move(drain_stdout));
 }
 
 PluginProcess::Callbacks OutputCallbacks(PluginOutput& output) {
@@ -67,6 +89,12 @@ PluginProcess::Callbacks OutputCallbacks(PluginOutput& output) {
   callbacks.on_stdout_end = [] {};
   callbacks.on_stderr = [&output](absl::string_view bytes) {
     output.OnStderr(bytes);
+  };
+  callbacks.has_room = [&output](absl::AnyInvocable<void()> resume) {
+    return output.HasRoom(std::move(resume));
+  };
+  callbacks.on_last_words = [&output](absl::AnyInvocable<void()> done) {
+    output.FinishStderr(std::move(done));
   };
   callbacks.on_read_error = [&output](absl::string_view stream, int error) {
     output.OnReadError(stream, error);

@@ -5,6 +5,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
+#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/start/plugin_output.h"
@@ -17,16 +18,23 @@ namespace goplugin::internal {
 class ProcessOutput {
  public:
   // `callbacks` outlive this object, and may change. A descriptor that is not
-  // valid stands for output that is not seen.
-  ProcessOutput(EventLoop& loop, UniqueFd stdout_fd, UniqueFd stderr_fd,
-                PluginProcess::Callbacks& callbacks);
+  // valid stands for output that is not seen. Files are read on `pool`.
+  ProcessOutput(EventLoop& loop, CallbackPool& pool, UniqueFd stdout_fd,
+                UniqueFd stderr_fd, PluginProcess::Callbacks& callbacks);
 
-  // Hands over the last words of a process that is gone.
-  void Drain();
+  // Hands over the last words of a process that is gone, then calls `done`:
+  // from inside, or, for files, within 2 s. Once; not when this object goes
+  // before.
+  void Drain(absl::AnyInvocable<void()> done);
 
  private:
+  // Stops reading stderr while there is no room for more of it.
+  void BrakeStderr(PluginProcess::Callbacks& callbacks);
+
   std::unique_ptr<OutputReader> stdout_;
   std::unique_ptr<OutputReader> stderr_;
+  // What a late Resume looks for: gone with this object.
+  const std::shared_ptr<ProcessOutput*> self_;
 };
 
 // Callbacks that hand on all that a process writes. `output` outlives them;

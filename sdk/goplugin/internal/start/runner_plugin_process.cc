@@ -20,7 +20,7 @@ RunnerPluginProcess::RunnerPluginProcess(EventLoop& loop, CallbackPool& pool,
       runner_(std::move(runner)),
       owner_(owner),
       queue_(std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {})),
-      output_(loop, std::move(descriptors.stdout_fd),
+      output_(loop, pool, std::move(descriptors.stdout_fd),
               std::move(descriptors.stderr_fd), this->callbacks()),
       exit_fd_(std::move(descriptors.exit_fd)),
       watch_(std::make_unique<DescriptorWatch>(
@@ -40,7 +40,6 @@ void RunnerPluginProcess::OnMaybeExited() {
 }
 
 void RunnerPluginProcess::OnWaited(const absl::StatusOr<ExitStatus>& status) {
-  output_.Drain();
   if (!status.ok()) {
     set_trouble(Said("Wait", status.status()));
     // It may be there still, and nobody will look again.
@@ -48,7 +47,7 @@ void RunnerPluginProcess::OnWaited(const absl::StatusOr<ExitStatus>& status) {
       queue_->Post([runner = runner_] { runner->Kill().IgnoreError(); });
     }
   }
-  Exited(status.value_or(ExitStatus()));
+  output_.Drain([this, exit = status.value_or(ExitStatus())] { Exited(exit); });
 }
 
 void RunnerPluginProcess::Signal(int /*signal*/) {

@@ -111,11 +111,11 @@ absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
   StartedPlugin plugin;
   plugin.name = command.path;
   // Ends the child if nobody takes it over.
-  plugin.make_process = [child = SpawnResult(*std::move(child))](
-                            EventLoop& loop,
-                            PluginProcess::Callbacks callbacks) mutable
+  plugin.make_process =
+      [&pool = context.pool, child = SpawnResult(*std::move(child))](
+          EventLoop& loop, PluginProcess::Callbacks callbacks) mutable
       -> std::unique_ptr<PluginProcess> {
-    return std::make_unique<ChildPluginProcess>(loop, child.TakeChild(),
+    return std::make_unique<ChildPluginProcess>(loop, pool, child.TakeChild(),
                                                 std::move(callbacks));
   };
   plugin.directory = std::move(preparation->directory);

@@ -1,4 +1,4 @@
-#include "goplugin/internal/log/utf8.h"
+#include "goplugin/internal/text/utf8.h"
 
 #include <string>
 
@@ -37,6 +37,21 @@ TEST(Utf8Test, ReplacesWhatIsNoCharacter) {
     EXPECT_EQ(IsValidUtf8(c.text), c.text == c.want);
     EXPECT_TRUE(IsValidUtf8(ReplaceInvalidUtf8(c.text)));
   }
+}
+
+TEST(Utf8Test, EscapesWhatIsNoCharacter) {
+  const struct {
+    std::string text, want;
+  } kCases[] = {
+      {"", ""},
+      {"plain \\ \n \x7f", "plain \\ \n \x7f"},
+      {"\xC3\xA9 \xE2\x82\xAC", "\xC3\xA9 \xE2\x82\xAC"},
+      {"/tmp/\xff/\x80", "/tmp/\\xff/\\x80"},
+      {"\xE2\x82z", "\\xe2\\x82z"},
+      {"\xF0\x9F", "\\xf0\\x9f"},
+      {std::string("a\0b", 3), "a\\x00b"},
+  };
+  for (const auto& c : kCases) EXPECT_EQ(EscapeInvalidUtf8(c.text), c.want);
 }
 
 TEST(Utf8Test, SeesOneBadByteWhereverItIs) {

@@ -1,5 +1,5 @@
-#ifndef GOPLUGIN_INTERNAL_LOG_UTF8_H_
-#define GOPLUGIN_INTERNAL_LOG_UTF8_H_
+#ifndef GOPLUGIN_INTERNAL_TEXT_UTF8_H_
+#define GOPLUGIN_INTERNAL_TEXT_UTF8_H_
 
 #include <string>
 
@@ -14,6 +14,11 @@ bool IsValidUtf8(absl::string_view text);
 // Unicode recommends and Python's "replace" does.
 std::string ReplaceInvalidUtf8(absl::string_view text);
 
+// `text` with each byte that belongs to no character, and NUL, at which many
+// readers of text stop, as "\xff". For people: what was a backslash before
+// stays one.
+std::string EscapeInvalidUtf8(absl::string_view text);
+
 }  // namespace goplugin::internal
 
-#endif  // GOPLUGIN_INTERNAL_LOG_UTF8_H_
+#endif  // GOPLUGIN_INTERNAL_TEXT_UTF8_H_

@@ -1,9 +1,10 @@
-#include "goplugin/internal/log/utf8.h"
+#include "goplugin/internal/text/utf8.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
+#include "absl/strings/str_cat.h"
 #include "simdjson.h"
 
 namespace goplugin::internal {
@@ -76,6 +77,23 @@ std::string ReplaceInvalidUtf8(absl::string_view text) {
       out.append(text.data(), step.bytes);
     } else {
       out.append("\xEF\xBF\xBD");
+    }
+    text.remove_prefix(step.bytes);
+  }
+  return out;
+}
+
+std::string EscapeInvalidUtf8(absl::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const Step step = NextCharacter(text);
+    if (step.valid && text.front() != '\0') {
+      out.append(text.data(), step.bytes);
+    } else {
+      for (const unsigned char byte : text.substr(0, step.bytes)) {
+        absl::StrAppend(&out, "\\x", absl::Hex(byte, absl::kZeroPad2));
+      }
     }
     text.remove_prefix(step.bytes);
   }

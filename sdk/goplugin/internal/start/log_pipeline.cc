@@ -1,0 +1,123 @@
+#include "goplugin/internal/start/log_pipeline.h"
+
+#include <utility>
+
+namespace goplugin::internal {
+namespace {
+
+// A read of the pipe brings fewer, unless they are very short. Bounds what a
+// plugin costs that floods and then says nothing more.
+constexpr size_t kMaxSpareEntries = 4096;
+constexpr size_t kMaxSpareBytes = size_t{256} * 1024;
+
+// With the first small use behind a flood the memory goes.
+bool WorthKeeping(size_t used, size_t capacity, size_t most) {
+  return used >= capacity / 4 && capacity <= most;
+}
+
+}  // namespace
+
+// On the loop, but for its way over the pool.
+struct LogPipeline::Ending {
+  Ending(EventLoop& loop, absl::AnyInvocable<void()> finished)
+      : done(std::move(finished)), deadline(loop) {}
+
+  void Tell() {
+    deadline.Cancel();
+    if (done == nullptr) return;
+    absl::AnyInvocable<void()> finished = std::move(done);
+    done = nullptr;
+    finished();
+  }
+
+  absl::AnyInvocable<void()> done;
+  Timer deadline;
+};
+
+LogPipeline::LogPipeline(EventLoop& loop, CallbackPool& pool,
+                         std::shared_ptr<LogSink> sink,
+                         std::shared_ptr<CallbackQueue> sink_queue)
+    : loop_(loop),
+      parsing_(
+          std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {})),
+      sink_(std::move(sink)),
+      sink_queue_(std::move(sink_queue)) {}
+
+void LogPipeline::Add(LineBatch batch) {
+  {
+    absl::MutexLock lock(&room_mutex_);
+    waiting_ += batch.text.size() + batch.lines.size();
+  }
+  parsing_->Post(
+      [self = shared_from_this(), batch = std::move(batch)]() mutable {
+        self->Parse(std::move(batch));
+      });
+}
+
+void LogPipeline::Parse(LineBatch batch) {
+  const size_t size = batch.text.size() + batch.lines.size();
+  std::vector<LogEntry> entries = spare_entries_.Take();
+  absl::string_view rest = batch.text;
+  {
+    absl::MutexLock lock(&parser_mutex_);
+    for (const LineBatch::Line& line : batch.lines) {
+      LogEntry entry = parser_.Parse(rest.substr(0, line.size), line.piece);
+      rest.remove_prefix(line.size);
+      entry.continues = line.continues;
+      if (sink_ != nullptr) entries.push_back(std::move(entry));
+    }
+  }
+  const size_t bytes = batch.text.size() + entries.size() * sizeof(LogEntry);
+  if (!entries.empty()) HandOn(std::move(entries), bytes);
+  if (WorthKeeping(batch.text.size(), batch.text.capacity(), kMaxSpareBytes)) {
+    batch.Clear();
+    spare_lines_.Give(std::move(batch));
+  }
+  Release(size);
+}
+
+void LogPipeline::HandOn(std::vector<LogEntry> entries, size_t bytes) {
+  const size_t count = entries.size();
+  sink_queue_->PostDroppable(
+      count, bytes,
+      [self = shared_from_this(), entries = std::move(entries)]() mutable {
+        for (const LogEntry& entry : entries) self->sink_->Log(entry);
+        if (!WorthKeeping(entries.size(), entries.capacity(),
+                          kMaxSpareEntries)) {
+          return;
+        }
+        entries.clear();
+        self->spare_entries_.Give(std::move(entries));
+      });
+}
+
+void LogPipeline::Release(size_t bytes) {
+  absl::MutexLock lock(&room_mutex_);
+  waiting_ -= bytes;
+  if (resume_ == nullptr || waiting_ > kMaxWaiting / 2) return;
+  loop_.Post(std::exchange(resume_, nullptr));
+}
+
+bool LogPipeline::HasRoom(absl::AnyInvocable<void()> resume) {
+  absl::MutexLock lock(&room_mutex_);
+  if (waiting_ < kMaxWaiting) return true;
+  resume_ = std::move(resume);
+  return false;
+}
+
+void LogPipeline::Finish(absl::AnyInvocable<void()> done) {
+  auto ending = std::make_shared<Ending>(loop_, std::move(done));
+  ending->deadline.Start(kLongestFinish,
+                         [ending = ending.get()] { ending->Tell(); });
+  // Handed on, not shared: timers must be destroyed on the loop.
+  parsing_->Post([&loop = loop_, ending = std::move(ending)]() mutable {
+    loop.Post([ending = std::move(ending)] { ending->Tell(); });
+  });
+}
+
+std::string LogPipeline::panic() const {
+  absl::MutexLock lock(&parser_mutex_);
+  return parser_.panic();
+}
+
+}  // namespace goplugin::internal

@@ -1,0 +1,197 @@
+#include "goplugin/internal/start/log_pipeline.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/start/plugin_output.h"
+#include "goplugin/log_sink.h"
+#include "gtest/gtest.h"
+
+namespace goplugin::internal {
+namespace {
+
+constexpr size_t kMaxThreads = 4;
+
+// Does not return while it is held, as a terminal under Ctrl-S.
+class HeldSink : public LogSink {
+ public:
+  void Log(const LogEntry& entry) override {
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(
+        +[](bool* held) { return !*held; }, &held_));
+    messages_.push_back(entry.message);
+  }
+  void Hold(bool held) {
+    absl::MutexLock lock(&mutex_);
+    held_ = held;
+  }
+  std::vector<std::string> messages() {
+    absl::MutexLock lock(&mutex_);
+    return messages_;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  bool held_ = false;
+  std::vector<std::string> messages_;
+};
+
+class LogPipelineTest : public ::testing::Test {
+ protected:
+  ~LogPipelineTest() override {
+    sink_->Hold(false);
+    Run([this] { output_.reset(); });
+  }
+
+  void Run(std::function<void()> task) {
+    absl::Notification ran;
+    loop_.Post([&] {
+      task();
+      ran.Notify();
+    });
+    ran.WaitForNotification();
+  }
+
+  void Stderr(const std::string& bytes) {
+    Run([&] { output_->OnStderr(bytes); });
+  }
+
+  // True when all was parsed; how long it took in `took`.
+  bool Finish(absl::Duration* took = nullptr) {
+    const auto done = std::make_shared<absl::Notification>();
+    const absl::Time start = absl::Now();
+    Run([&] { output_->FinishStderr([done] { done->Notify(); }); });
+    const bool finished =
+        done->WaitForNotificationWithTimeout(absl::Seconds(20));
+    if (took != nullptr) *took = absl::Now() - start;
+    return finished;
+  }
+
+  std::string Panic() {
+    ErrorDetails details;
+    Run([&] { output_->AddEvidence(details); });
+    return details.panic;
+  }
+
+  // Takes every thread that the pool may have, until it is notified.
+  void StickThePool(absl::Notification& release) {
+    for (size_t i = 0; i < kMaxThreads; ++i) {
+      absl::Notification stuck;
+      std::make_shared<CallbackQueue>(pool_, [](size_t) {})->Post([&] {
+        stuck.Notify();
+        release.WaitForNotification();
+      });
+      stuck.WaitForNotification();
+    }
+  }
+
+  EventLoop loop_;
+  CallbackPool pool_{loop_, "goplugin-work", kMaxThreads};
+  size_t dropped_ = 0;  // on the sink's queue
+  const std::shared_ptr<CallbackQueue> queue_ = std::make_shared<CallbackQueue>(
+      pool_, [this](size_t dropped) { dropped_ += dropped; });
+  const std::shared_ptr<HeldSink> sink_ = std::make_shared<HeldSink>();
+  std::unique_ptr<PluginOutput> output_ = std::make_unique<PluginOutput>(
+      OutputSinks{sink_, nullptr, nullptr}, loop_, pool_, queue_);
+};
+
+TEST_F(LogPipelineTest, FinishComesBehindEverything) {
+  std::vector<std::string> want;
+  for (int i = 0; i < 5000; ++i) {
+    want.push_back(absl::StrCat("line ", i));
+    Stderr(absl::StrCat(want.back(), i < 4999 ? "\n" : ""));
+  }
+  ASSERT_TRUE(Finish());
+  absl::Notification behind;
+  queue_->Post([&] { behind.Notify(); });
+  behind.WaitForNotification();
+  EXPECT_EQ(sink_->messages(), want);
+}
+
+TEST_F(LogPipelineTest, AStuckSinkHoldsUpNeitherParsingNorTheEnd) {
+  sink_->Hold(true);
+  Stderr("a line\n");
+  for (int i = 0; i < 100; ++i) Stderr(std::string(100000, 'x') + "\n");
+  Stderr("panic: the cause\nthe stack\n");
+  absl::Duration took;
+  ASSERT_TRUE(Finish(&took));
+  EXPECT_LT(took, absl::Seconds(10));
+  EXPECT_EQ(Panic(), "panic: the cause\nthe stack");
+}
+
+TEST_F(LogPipelineTest, WhatWaitsForTheParserIsBounded) {
+  absl::Notification release;
+  StickThePool(release);
+  bool room = true;
+  absl::Notification resumed;
+  size_t fed = 0;
+  const std::string piece(size_t{64} * 1024 - 1, 'x');
+  while (room) {
+    Run([&] {
+      output_->OnStderr(piece + "\n");
+      fed += piece.size();
+      room = output_->HasRoom([&] { resumed.Notify(); });
+    });
+    ASSERT_LT(fed, 2 * LogPipeline::kMaxWaiting);
+  }
+  EXPECT_GE(fed, LogPipeline::kMaxWaiting - piece.size());
+  EXPECT_FALSE(resumed.HasBeenNotified());
+  release.Notify();
+  resumed.WaitForNotification();
+  ASSERT_TRUE(Finish());
+}
+
+TEST_F(LogPipelineTest, AStuckPoolHoldsUpTheEndForASecond) {
+  absl::Notification release;
+  StickThePool(release);
+  Stderr("a line\n");
+  absl::Duration took;
+  EXPECT_TRUE(Finish(&took));
+  EXPECT_GE(took, LogPipeline::kLongestFinish);
+  release.Notify();
+  ASSERT_TRUE(Finish());
+}
+
+TEST_F(LogPipelineTest, NotesWithoutEndAreBounded) {
+  sink_->Hold(true);
+  output_->Note(LogLevel::kWarn, "the first");
+  constexpr size_t kNotes = 1000;
+  const std::string text(size_t{64} * 1024, 'n');
+  for (size_t i = 0; i < kNotes; ++i) output_->Note(LogLevel::kWarn, text);
+  sink_->Hold(false);
+  absl::Notification behind;
+  size_t dropped = 0;
+  queue_->Post([&] {
+    dropped = dropped_;
+    behind.Notify();
+  });
+  behind.WaitForNotification();
+  const std::vector<std::string> messages = sink_->messages();
+  EXPECT_EQ(messages.front(), "the first");
+  EXPECT_EQ(messages.size() + dropped, kNotes + 1);
+  EXPECT_LE(messages.size() * text.size(),
+            CallbackQueue::kMaxDroppableBytes +
+                (PluginOutput::kMaxFirmNotes + 1) * text.size());
+  EXPECT_GE(messages.size(), size_t{PluginOutput::kMaxFirmNotes});
+}
+
+TEST_F(LogPipelineTest, NotesAreUtf8) {
+  output_->Note(LogLevel::kWarn, "caf\xe9");
+  absl::Notification behind;
+  queue_->Post([&] { behind.Notify(); });
+  behind.WaitForNotification();
+  EXPECT_EQ(sink_->messages(), std::vector<std::string>{"caf\xEF\xBF\xBD"});
+}
+
+}  // namespace
+}  // namespace goplugin::internal
