@@ -157,6 +157,11 @@ struct ClientOptions {
   // The ports a tcp plugin is asked to choose from, both ends included.
   int min_port = 10000;
   int max_port = 25000;
+  // Whether a plugin's line and its broker may name tcp addresses of other
+  // machines. Otherwise only loopback addresses are used: an address elsewhere
+  // is kTransport. What a Runner translates, and what Attach and Reattach are
+  // given, is the caller's own word and not looked at.
+  bool allow_remote_tcp = false;
   // Where the private directory for the plugin's sockets is made. Empty:
   // XDG_RUNTIME_DIR, TMPDIR or /tmp, the first that can be used.
   std::string socket_directory = {};

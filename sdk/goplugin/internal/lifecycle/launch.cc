@@ -2,8 +2,8 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,11 +15,9 @@
 #include "absl/time/time.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/channel/channel.h"
-#include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/lifecycle/process_exit.h"
 #include "goplugin/internal/lifecycle/steps.h"
-#include "goplugin/internal/process/socket_sweep.h"
 #include "goplugin/internal/start/process_output.h"
 #include "goplugin/internal/tls/key_pair_stock.h"
 
@@ -32,15 +30,18 @@ constexpr absl::Duration kSilence = absl::Seconds(1);
 // After the end of stdout the exit usually follows, and tells more.
 constexpr absl::Duration kExitAfterStdoutEnd = absl::Milliseconds(500);
 
-// A socket that is not there yet may come; anything else at its path never
-// becomes one.
-absl::Status CheckAnnounced(const Endpoint& endpoint) {
-  if (endpoint.network != Endpoint::Network::kUnix) return absl::OkStatus();
-  struct stat file;
-  if (stat(endpoint.address.c_str(), &file) != 0 && errno == ENOENT) {
-    return absl::OkStatus();
+// What the plugin's user gets to the host's sockets by: nullopt where it is the
+// host's.
+absl::optional<gid_t> GuestGroup(const ClientOptions& options,
+                                 const absl::optional<Command::User>& user,
+                                 const SocketDirectory* lent) {
+  if (user.has_value()) return user->gid;
+  struct stat directory = {};
+  if (options.socket_group.empty() || lent == nullptr ||
+      stat(lent->path().c_str(), &directory) != 0) {
+    return absl::nullopt;
   }
-  return CheckUnixSocket(endpoint.address);
+  return directory.st_gid;
 }
 
 // Ends what a start has brought after its launch was over.
@@ -56,15 +57,6 @@ void EndLate(EventLoop& loop, CallbackQueue& steps,
       std::move(started->make_process)(loop, std::move(deaf));
   process->Signal(SIGKILL);
   steps.Post([directory = std::move(started->directory)] {});
-}
-
-absl::Status NoMultiplexing(bool refused) {
-  return MakeError(Reason::kMuxUnsupported,
-                   refused ? "the plugin says that it does not multiplex"
-                           : "the plugin does not say that it multiplexes",
-                   "build it with go-plugin 1.6 or later, or with this "
-                   "library; or set multiplex to Multiplex::kIfOffered or "
-                   "kNever");
 }
 
 }  // namespace
@@ -87,7 +79,8 @@ Launch::Launch(const SourceContext& context, PluginStart start)
           context_.options,
           [this](ParsedOutput parsed) { OnParsed(std::move(parsed)); }) {
   plugin_.name = start_.name;
-  plugin_.has_own_user = start_.has_own_user;
+  plugin_.peers = start_.peers;
+  if (context_.options.allow_remote_tcp) plugin_.peers.loopback_only = false;
   plugin_.may_outlive = start_.may_outlive;
 }
 
@@ -147,8 +140,14 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
   plugin_.translation = std::move(started->translation);
   key_pair_ = std::move(started->key_pair);
   diagnose_ = std::move(started->diagnose);
+  const absl::optional<gid_t> guests =
+      GuestGroup(context_.options, start_.user, started->directory.get());
+  if (plugin_.peers.user.has_value()) {
+    plugin_.guests = {
+        /*everybody=*/false, {geteuid(), *plugin_.peers.user}, guests};
+  }
   keeper.KeepFiles(
-      std::make_shared<PluginFiles>(std::move(started->directory)));
+      std::make_shared<PluginFiles>(std::move(started->directory), guests));
   PluginProcess::Callbacks callbacks =
       keeper.ProcessCallbacks(*context_.output);
   callbacks.on_stdout = [this](absl::string_view bytes) { OnStdout(bytes); };
@@ -156,6 +155,9 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
   keeper.KeepProcess(std::move(started->make_process)(context_.runtime.loop(),
                                                       std::move(callbacks)));
   if (!wanted) return;
+  if (!start_.user.has_value() && plugin_.peers.user.has_value()) {
+    plugin_.peers.process = keeper.process()->pid();
+  }
   state_ = State::kReading;
   plugin_.timings.spawn = when;
   context_.report(LaunchPhase::kStarted, when);
@@ -232,112 +234,6 @@ void Launch::OnSlowStart() {
           process == nullptr ? "it is being started"
                              : absl::StrCat("pid ", process->pid()),
           ")"));
-}
-
-// ---- kAddressing ------------------------------------------------------------
-
-void Launch::OnLine(const HandshakeResponse& response) {
-  // A plugin may print its line and die.
-  if (context_.keeper->exited()) return OnExit();
-  state_ = State::kAddressing;
-  notice_.Cancel();
-  quiet_.Cancel();
-  plugin_.response = response;
-  if (plugin_.translation.to_here == nullptr) {
-    return OnAddress(response.endpoint);
-  }
-  // Until it is known, there is no endpoint of this host's.
-  plugin_.response.endpoint = Endpoint();
-  TakeStep(
-      context_.steps, context_.runtime.loop(), weak_from_this(),
-      [translate = plugin_.translation.to_here, announced = response.endpoint] {
-        return translate(announced);
-      },
-      [](Launch& self, const absl::StatusOr<Endpoint>& address) {
-        if (self.state_ == State::kAddressing) self.OnAddress(address);
-      });
-}
-
-void Launch::OnAddress(const absl::StatusOr<Endpoint>& address) {
-  if (!address.ok()) return Fail(address.status());
-  plugin_.response.endpoint = *address;
-  plugin_.timings.line = context_.stopwatch.Elapsed();
-  context_.report(LaunchPhase::kLine, plugin_.timings.line);
-  const absl::StatusOr<absl::optional<Endpoint>> door = OpenMux();
-  if (!door.ok()) return Fail(door.status());
-  OpenChannel(*door);
-}
-
-absl::StatusOr<absl::optional<Endpoint>> Launch::OpenMux() {
-  const Multiplex wanted = context_.options.multiplex;
-  const absl::optional<bool> offered = plugin_.response.multiplex;
-  if (wanted == Multiplex::kNever) return absl::nullopt;
-  if (!offered.value_or(false)) {
-    if (wanted == Multiplex::kIfOffered) return absl::nullopt;
-    return NoMultiplexing(/*refused=*/offered.has_value());
-  }
-  MuxLink::Callbacks callbacks;
-  callbacks.warn = [output = context_.output](std::string text) {
-    output->Note(LogLevel::kWarn, std::move(text));
-  };
-  callbacks.on_end = [this](const absl::Status& status) { OnMuxEnd(status); };
-  absl::StatusOr<std::unique_ptr<MuxLink>> link = MuxLink::Open(
-      context_.runtime.loop(), plugin_.response.endpoint, std::move(callbacks));
-  if (!link.ok()) return link.status();
-  const Endpoint door = (*link)->main_door();
-  context_.keeper->KeepMux(*std::move(link));
-  plugin_.multiplexed = true;
-  return door;
-}
-
-void Launch::OnMuxEnd(const absl::Status& status) {
-  if (!before(State::kEnding)) return;
-  // The plugin's exit, if that is why, says more.
-  quiet_.Start(kExitAfterStdoutEnd, [this, status] { Fail(status); });
-}
-
-void Launch::OpenChannel(absl::optional<Endpoint> door) {
-  TakeStep(
-      context_.steps, context_.runtime.loop(), weak_from_this(),
-      [options = context_.options, key_pair = key_pair_,
-       response = plugin_.response, files = context_.keeper->files(),
-       door = std::move(door),
-       &runtime = context_.runtime]() -> absl::StatusOr<ConnectTarget> {
-        absl::Status usable = runtime.MakeCalls();
-        if (usable.ok()) usable = CheckAnnounced(response.endpoint);
-        if (!usable.ok()) return usable;
-        files->Remember(response.endpoint);
-        return OpenPluginChannel(options, key_pair, response, door);
-      },
-      [](Launch& self, absl::StatusOr<ConnectTarget> target) {
-        if (self.state_ == State::kAddressing) {
-          self.OnChannel(std::move(target));
-        }
-      });
-}
-
-void Launch::OnChannel(absl::StatusOr<ConnectTarget> target) {
-  if (!target.ok()) return Fail(target.status());
-  state_ = State::kConnecting;
-  // The connector has the same deadline, and tells more.
-  deadline_.Start(Remaining() + kBackstop, [this] { OnDeadline(); });
-  context_.keeper->KeepChannel(target->channel);
-  plugin_.uses_tls = target->uses_tls;
-  plugin_.broker_security = target->broker_security;
-  plugin_.can_be_reattached =
-      !target->announced.has_value() && !plugin_.multiplexed;
-  if (!plugin_.uses_tls &&
-      context_.options.tls.mode == TlsMode::kAutoMtlsIfOffered) {
-    context_.output->Note(LogLevel::kInfo,
-                          "the plugin announced no certificate: the connection "
-                          "has no TLS");
-  }
-  connector_ = std::make_shared<Connector>(
-      ThreadsFor(context_), *std::move(target),
-      [this](const absl::Status& status, Connector::Serving serving) {
-        OnConnected(status, serving);
-      });
-  connector_->Start(Remaining());
 }
 
 // ---- kConnecting ------------------------------------------------------------

@@ -60,6 +60,10 @@ void Launch::OnDeadline() {
         Fail(NoFreeThread());
       });
     case State::kAddressing:
+      if (!unreached_.ok()) {
+        return Fail(NobodyThere(plugin_.response.endpoint, unreached_,
+                                approaching_.Elapsed()));
+      }
       return Fail(MakeError(
           Reason::kHandshakeTimeout,
           "the plugin's address was not translated or opened within the start "

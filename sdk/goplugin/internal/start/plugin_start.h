@@ -17,6 +17,7 @@
 #include "goplugin/internal/handshake/environment.h"
 #include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/net/reach.h"
 #include "goplugin/internal/process/socket_directory.h"
 #include "goplugin/internal/process/spawners.h"
 #include "goplugin/internal/start/plugin_process.h"
@@ -77,7 +78,11 @@ struct PluginStart {
 
   // What errors call the plugin until it is started.
   std::string name;
-  bool has_own_user = false;
+  // nullopt: as the host.
+  absl::optional<Command::User> user = absl::nullopt;
+  // Who has to be behind the addresses that the plugin names, as far as that is
+  // known before it runs.
+  PeerRule peers = {};
   bool may_outlive = false;
   // Judges what the caller has given; looks nothing up.
   std::function<absl::Status(const ClientOptions&)> check;

@@ -128,7 +128,9 @@ absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
 PluginStart SpawnStart(Command command) {
   PluginStart start;
   start.name = command.path;
-  start.has_own_user = command.user.has_value();
+  start.user = command.user;
+  start.peers.user = command.user.has_value() ? command.user->uid : geteuid();
+  start.peers.loopback_only = true;
   start.may_outlive = command.lifetime == Command::Lifetime::kOutlivesHost;
   start.check = [command](const ClientOptions& options) {
     return CheckOptions(command, options);

@@ -1,0 +1,40 @@
+#ifndef GOPLUGIN_INTERNAL_FILES_SWEEP_H_
+#define GOPLUGIN_INTERNAL_FILES_SWEEP_H_
+
+#include "absl/time/time.h"
+#include "goplugin/internal/files/places.h"
+
+namespace goplugin::internal {
+
+// The most that one sweep looks at, in each place. More are the next one's.
+constexpr int kMaxSwept = 256;
+// The most that it takes.
+constexpr absl::Duration kSweepTime = absl::Seconds(1);
+// How old an empty directory must be that is not of its final mode: its maker
+// may be about to lock it.
+constexpr absl::Duration kUnfinishedAge = absl::Minutes(1);
+
+struct SweepResult {
+  int removed = 0;
+  // The time was over, or there were too many.
+  bool has_more = false;
+};
+
+// Removes the outer directories that dead hosts left in the places where the
+// next one would be made. Of this user's only, and only if
+// - nobody holds its lock: its host is gone,
+// - no mark in it says that its plugin outlives its host, or that one has
+// ended,
+// - every socket in it refuses connections.
+// In doubt it stays. A directory without these signs, one of an older layout or
+// between its making and its lock, is removed only when it is empty and old.
+//
+// Two sweeps, and a sweep and a maker, don't get into each other's way: each
+// has to have the lock, and then sees whether the name is still there.
+//
+// Blocks, until the deadline: for a thread that has the time. Thread-safe.
+SweepResult SweepDead(const PlaceRequest& request, absl::Time deadline);
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_INTERNAL_FILES_SWEEP_H_
