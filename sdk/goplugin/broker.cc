@@ -59,7 +59,7 @@ BrokerListener::~BrokerListener() = default;
 
 void BrokerListener::AddTo(grpc::ServerBuilder& builder) {
   internal::SetServerArguments(builder);
-  builder.AddListeningPort(place_->Target(), credentials_, place_->port());
+  place_->AddTo(builder, credentials_);
 }
 
 absl::Status BrokerListener::Announce(std::uint32_t id) {
@@ -76,6 +76,7 @@ BrokerServer::BrokerServer(std::unique_ptr<BrokerListener> listener,
       grace_(grace) {}
 
 BrokerServer::~BrokerServer() {
+  listener_->place_->Close();
   server_->Shutdown(internal::DeadlineAfter(grace_));
 }
 
@@ -117,6 +118,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
     absl::StatusOr<Endpoint> endpoint = core_->Await(id, options.timeout);
     if (!endpoint.ok()) return endpoint.status();
     target.endpoint = *std::move(endpoint);
+    target.peers = core_->setup().peers;
   }
   const bool shared = !core_->multiplexed() && IsPlain(options);
   if (shared) {

@@ -81,11 +81,12 @@ class BrokerListener {
   // other side can't be told; kShutDown, kCrashed.
   absl::Status Announce(std::uint32_t id);
   // Where it listens; a tcp port is known once the server was started.
-  // Multiplexed, it is a private unix socket, for this process to connect to.
+  // Multiplexed, it listens nowhere, and the address is empty.
   Endpoint endpoint() const;
 
  private:
   friend class Broker;
+  friend class BrokerServer;
   BrokerListener(std::unique_ptr<internal::BrokerPlace> place,
                  std::shared_ptr<grpc::ServerCredentials> credentials);
 

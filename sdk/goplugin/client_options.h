@@ -157,6 +157,11 @@ struct ClientOptions {
   // The ports a tcp plugin is asked to choose from, both ends included.
   int min_port = 10000;
   int max_port = 25000;
+  // Whether a plugin's line and its broker may name tcp addresses of other
+  // machines. Otherwise only loopback addresses are used: an address elsewhere
+  // is kTransport. What a Runner translates, and what Attach and Reattach are
+  // given, is the caller's own word and not looked at.
+  bool allow_remote_tcp = false;
   // Where the private directory for the plugin's sockets is made, alone if it
   // is given; a relative one starts at the caller's current directory. Empty:
   // the first of XDG_RUNTIME_DIR, TMPDIR, /tmp and PLUGIN_UNIX_SOCKET_DIR, as
@@ -165,9 +170,8 @@ struct ClientOptions {
   // use tcp does without when there is none. What hosts that were killed have
   // left there is removed by the next launch.
   std::string socket_directory = {};
-  // A group, by name or number (a name first), that may use the plugin's
-  // sockets and the host's brokered ones. Empty: only this user, and
-  // Command::user.
+  // A group, by name or number, that may use the plugin's sockets. Empty: only
+  // this user.
   std::string socket_group = {};
 
   // Whether all connections to the plugin go over one. Launch only: Reattach

@@ -178,19 +178,6 @@ TEST_F(OddPlacesTest, TmpdirThatIsTooLong) {
   EXPECT_TRUE(Answers(*client));
 }
 
-// The plugin's own, which is not the host's.
-TEST_F(OddPlacesTest, RelativePathInTheLine) {
-  Command command =
-      ServerPlugin({"--ignore-socket-dir", "--socket-name=own",
-                    "--line={core}|{app}|{network}|own|grpc|{cert}\\n"});
-  command.env = {{"TMPDIR", temp()}};
-  command.working_directory = temp();
-  std::unique_ptr<Client> client = MustLaunch(command);
-  ASSERT_NE(client, nullptr);
-  EXPECT_EQ(client->endpoint().address, temp() + "/own");
-  EXPECT_TRUE(Answers(*client));
-}
-
 // /tmp is another's to write to, and nothing else is named.
 std::vector<std::string> ReadOnly() {
   return {"unshare",

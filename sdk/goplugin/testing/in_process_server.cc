@@ -44,13 +44,22 @@ absl::Status InProcessServer::Start(const std::string& directory) {
                        options_.services.end());
   plan.credentials = grpc::InsecureServerCredentials();
   plan.networks = {Endpoint::Network::kUnix};
-  plan.socket_directory = directory;
+  directories_ = std::make_shared<internal::PluginDirectories>(directory, "");
+  const auto warn = [weak = weak_from_this()](const std::string& text) {
+    if (std::shared_ptr<InProcessServer> server = weak.lock()) {
+      server->WriteStderr(absl::StrCat("[WARN] ", text, "\n"));
+    }
+  };
+  threads_ = std::make_shared<internal::AcceptThreads>(warn);
+  if (!threads_->status().ok()) return threads_->status();
+  plan.directories = directories_;
+  plan.threads = threads_;
   plan.configure = options_.configure_server;
   absl::StatusOr<std::unique_ptr<internal::PluginServer>> server =
       internal::PluginServer::Start(plan);
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
-  MakeBroker(directory);
+  MakeBroker(warn);
   {
     absl::MutexLock lock(&mutex_);
     started_ = true;
@@ -59,19 +68,18 @@ absl::Status InProcessServer::Start(const std::string& directory) {
   return absl::OkStatus();
 }
 
-void InProcessServer::MakeBroker(const std::string& directory) {
+void InProcessServer::MakeBroker(std::function<void(std::string)> warn) {
   internal::BrokerSetup setup;
   setup.peer = "host";
-  setup.sockets.directory = directory;
+  setup.acceptors = threads_->acceptors();
+  setup.sockets.directory = [directories = directories_] {
+    return directories->Brokered();
+  };
   setup.security.channel_credentials = grpc::InsecureChannelCredentials();
   setup.security.server_credentials = [] {
     return grpc::InsecureServerCredentials();
   };
-  setup.warn = [weak = weak_from_this()](const std::string& text) {
-    if (std::shared_ptr<InProcessServer> server = weak.lock()) {
-      server->WriteStderr(absl::StrCat("[WARN] ", text, "\n"));
-    }
-  };
+  setup.warn = std::move(warn);
   broker_core_ = std::make_shared<internal::BrokerCore>(std::move(setup));
   broker_ = std::make_unique<Broker>(broker_core_);
   broker_service_.Attach(broker_core_);

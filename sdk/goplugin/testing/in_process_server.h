@@ -17,9 +17,11 @@
 #include "goplugin/endpoint.h"
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/internal/serve/accept_threads.h"
 #include "goplugin/internal/serve/broker_service.h"
 #include "goplugin/internal/serve/controller_service.h"
 #include "goplugin/internal/serve/health_service.h"
+#include "goplugin/internal/serve/plugin_directories.h"
 #include "goplugin/internal/serve/plugin_server.h"
 #include "goplugin/internal/serve/stdio_service.h"
 #include "goplugin/testing/in_process_plugin.h"
@@ -71,7 +73,7 @@ class InProcessServer : public std::enable_shared_from_this<InProcessServer> {
   void EndAndWait();
 
  private:
-  void MakeBroker(const std::string& directory);
+  void MakeBroker(std::function<void(std::string)> warn);
   void RunToEnd() ABSL_LOCKS_EXCLUDED(mutex_);
   void TellExit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasNoCalls() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
@@ -87,6 +89,8 @@ class InProcessServer : public std::enable_shared_from_this<InProcessServer> {
   internal::ControllerService controller_;
   internal::BrokerService broker_service_;
   // nullptr before Start.
+  std::shared_ptr<internal::PluginDirectories> directories_;
+  std::shared_ptr<internal::AcceptThreads> threads_;
   std::shared_ptr<internal::BrokerCore> broker_core_;
   std::unique_ptr<Broker> broker_;
   // nullptr before Start.

@@ -36,9 +36,11 @@
 #include "absl/synchronization/mutex.h"
 #include "examples/proto/kv.grpc.pb.h"
 #include "goplugin/internal/broker/conn_info.h"
+#include "goplugin/internal/channel/connection_intake.h"
+#include "goplugin/internal/files/bound_socket.h"
+#include "goplugin/internal/files/directory.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/mux/multiplexer.h"
-#include "goplugin/internal/mux/private_socket.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/serve/service_methods.h"
 #include "tests/plugins/lifetime.h"
@@ -158,12 +160,19 @@ std::string SocketDirectory() {
   return directory == nullptr ? "/tmp" : directory;
 }
 
-UniqueFd AcceptHost(const std::string& path, bool absent) {
-  absl::StatusOr<UniqueFd> listener =
-      absent ? absl::StatusOr<UniqueFd>(UniqueFd()) : internal::ListenAt(path);
+UniqueFd AcceptHost(bool absent) {
+  const absl::StatusOr<internal::Directory> directory =
+      internal::Directory::Open(SocketDirectory());
+  if (!directory.ok()) abort();
+  const std::string path = directory->PathOf("open");
+  absl::StatusOr<UniqueFd> listener = UniqueFd();
+  if (!absent) {
+    listener = internal::BindSocket(*directory, "open", 0600, absl::nullopt);
+    if (!listener.ok() || listen(listener->get(), 64) != 0) abort();
+  }
   std::printf("1|1|unix|%s|grpc||true\n", path.c_str());
   std::fflush(stdout);
-  while (absent || !listener.ok()) pause();
+  while (absent) pause();
   // It does not block; the test's host is quick.
   while (true) {
     UniqueFd connection(
@@ -177,21 +186,23 @@ int Main(const std::string& flag) {
   LimitLifetime(120);
   Mouth mouth;
   Mischief mischief(mouth);
-  const std::string hidden = absl::StrCat(SocketDirectory(), "/hidden");
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("unix:" + hidden, grpc::InsecureServerCredentials());
+  const std::shared_ptr<internal::ConnectionIntake> intake =
+      internal::ConnectionIntake::AddTo(builder,
+                                        grpc::InsecureServerCredentials());
   builder.RegisterService(&mouth);
   builder.RegisterService(&mischief);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  UniqueFd connection =
-      AcceptHost(absl::StrCat(SocketDirectory(), "/open"), flag == "--absent");
+  UniqueFd connection = AcceptHost(flag == "--absent");
   if (flag == "--deaf") pause();
   mischief.set_connection(dup(connection.get()));
   internal::EventLoop loop;
   Multiplexer::Options options;
   options.role = internal::YamuxRole::kServer;
   options.peer = "host";
-  options.main_socket = hidden;
+  options.main_server = [intake](UniqueFd stream) {
+    intake->Take(std::move(stream));
+  };
   options.warn = [](const std::string&) {};
   const auto multiplexer = Multiplexer::Create(loop, std::move(options));
   multiplexer->Start(std::move(connection));

@@ -32,8 +32,8 @@
 #include "absl/time/time.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/loop/event_loop.h"
-#include "goplugin/internal/mux/private_socket.h"
 #include "goplugin/internal/process/unique_fd.h"
+#include "tests/unit/mux/sockets.h"
 
 namespace goplugin::internal {
 namespace {
@@ -109,9 +109,8 @@ class MultiplexerTest : public ::testing::Test {
     std::string pattern = absl::StrCat(
         std::filesystem::temp_directory_path().string(), "/muxXXXXXX");
     directory_ = mkdtemp(pattern.data());
-    main_listener_ = *ListenAt(Path("main"));
-    host_ = Make(YamuxRole::kClient, "plugin", "");
-    plugin_ = Make(YamuxRole::kServer, "host", Path("main"));
+    host_ = Make(YamuxRole::kClient, "plugin", nullptr);
+    plugin_ = Make(YamuxRole::kServer, "host", main_server_.take());
     int ends[2];
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
     host_->Start(UniqueFd(ends[0]));
@@ -143,16 +142,13 @@ class MultiplexerTest : public ::testing::Test {
     done.WaitForNotification();
   }
 
-  std::string Path(const std::string& name) const {
-    return absl::StrCat(directory_, "/", name);
-  }
-
   std::shared_ptr<Multiplexer> Make(YamuxRole role, std::string peer,
-                                    std::string main_socket) {
+                                    Multiplexer::Take main_server) {
     Multiplexer::Options options;
     options.role = role;
     options.peer = std::move(peer);
-    options.main_socket = std::move(main_socket);
+    options.main_server = std::move(main_server);
+    options.make_door = DoorsIn(directory_);
     options.warn = [this](std::string text) {
       absl::MutexLock lock(&mutex_);
       absl::StrAppend(&warnings_, text, "\n");
@@ -198,9 +194,14 @@ class MultiplexerTest : public ::testing::Test {
     }
   }
 
-  std::shared_ptr<Door> OpenDoor(Multiplexer& from,
-                                 absl::optional<std::uint32_t> id) {
+  static std::shared_ptr<Door> OpenDoor(Multiplexer& from, std::uint32_t id) {
     auto door = from.OpenDoor(id);
+    EXPECT_TRUE(door.ok()) << door.status();
+    return door.ok() ? *std::move(door) : nullptr;
+  }
+
+  std::shared_ptr<Door> OpenMainDoor(Multiplexer& from) const {
+    auto door = from.OpenMainDoor(*DoorsIn(directory_)());
     EXPECT_TRUE(door.ok()) << door.status();
     return door.ok() ? *std::move(door) : nullptr;
   }
@@ -209,18 +210,11 @@ class MultiplexerTest : public ::testing::Test {
     return ConnectTo(door.endpoint().address);
   }
 
-  // The next connection that comes to a server.
-  static UniqueFd Accept(const UniqueFd& listener) {
-    int strangers = 0;
-    return Ready(listener.get(), POLLIN) ? AcceptOwn(listener.get(), &strangers)
-                                         : UniqueFd();
-  }
-
   // The two ends of one stream to the main server.
   std::pair<UniqueFd, UniqueFd> Join() {
-    if (main_door_ == nullptr) main_door_ = OpenDoor(*host_, absl::nullopt);
+    if (main_door_ == nullptr) main_door_ = OpenMainDoor(*host_);
     UniqueFd here = Enter(*main_door_);
-    UniqueFd there = Accept(main_listener_);
+    UniqueFd there = main_server_.Accept();
     EXPECT_TRUE(here.valid() && there.valid());
     return {std::move(here), std::move(there)};
   }
@@ -232,7 +226,7 @@ class MultiplexerTest : public ::testing::Test {
 
   EventLoop loop_;
   std::string directory_;
-  UniqueFd main_listener_;
+  Server main_server_;
   std::shared_ptr<Multiplexer> host_;
   std::shared_ptr<Multiplexer> plugin_;
   std::shared_ptr<Door> main_door_;
@@ -254,12 +248,11 @@ TEST_F(MultiplexerTest, BytesGoBothWays) {
 TEST_F(MultiplexerTest, ServicesOfEitherSide) {
   for (Multiplexer* dialler : {host_.get(), plugin_.get()}) {
     Multiplexer& server = dialler == host_.get() ? *plugin_ : *host_;
-    const std::string path = Path(dialler == host_.get() ? "theirs" : "ours");
-    const UniqueFd listener = *ListenAt(path);
-    server.Serve(kService, path);
+    Server accepting;
+    server.Serve(kService, accepting.take());
     auto door = OpenDoor(*dialler, kService);
     const UniqueFd here = Enter(*door);
-    const UniqueFd there = Accept(listener);
+    const UniqueFd there = accepting.Accept();
     ASSERT_TRUE(there.valid());
     Write(here.get(), "hello");
     EXPECT_EQ(Read(there.get(), 5), "hello");
@@ -268,11 +261,10 @@ TEST_F(MultiplexerTest, ServicesOfEitherSide) {
 }
 
 TEST_F(MultiplexerTest, AServiceMaySpeakBeforeItsVisitorIsThere) {
-  const std::string path = Path("server");
-  const UniqueFd listener = *ListenAt(path);
-  plugin_->Serve(kService, path);
+  Server server;
+  plugin_->Serve(kService, server.take());
   auto door = OpenDoor(*host_, kService);
-  const UniqueFd there = Accept(listener);
+  const UniqueFd there = server.Accept();
   ASSERT_TRUE(there.valid()) << "the knock does not wait for a visitor";
   Write(there.get(), "welcome");
   const UniqueFd here = Enter(*door);
@@ -281,15 +273,14 @@ TEST_F(MultiplexerTest, AServiceMaySpeakBeforeItsVisitorIsThere) {
   EXPECT_EQ(Read(there.get(), 6), "thanks");
   // The next one gets a stream of its own.
   const UniqueFd second = Enter(*door);
-  EXPECT_TRUE(Accept(listener).valid());
+  EXPECT_TRUE(server.Accept().valid());
 }
 
 TEST_F(MultiplexerTest, AVisitorWhoDoesNotCome) {
-  const std::string path = Path("server");
-  const UniqueFd listener = *ListenAt(path);
-  plugin_->Serve(kService, path);
+  Server server;
+  plugin_->Serve(kService, server.take());
   auto door = OpenDoor(*host_, kService);
-  const UniqueFd there = Accept(listener);
+  const UniqueFd there = server.Accept();
   ASSERT_TRUE(there.valid());
   door.reset();
   EXPECT_TRUE(AtEnd(there.get()));
@@ -297,17 +288,15 @@ TEST_F(MultiplexerTest, AVisitorWhoDoesNotCome) {
 
 TEST_F(MultiplexerTest, ManyStreamsAreNotMixedUp) {
   constexpr int kServices = 30;
-  std::vector<UniqueFd> listeners;
+  std::vector<Server> servers(kServices);
   std::vector<std::shared_ptr<Door>> doors;
   std::vector<UniqueFd> visitors;
   for (std::uint32_t id = 0; id < kServices; ++id) {
-    const std::string path = Path(absl::StrCat("server", id));
-    listeners.push_back(*ListenAt(path));
-    plugin_->Serve(id, path);
+    plugin_->Serve(id, servers[id].take());
     doors.push_back(OpenDoor(*host_, id));
   }
   // All at once, and some for the main server between them.
-  main_door_ = OpenDoor(*host_, absl::nullopt);
+  main_door_ = OpenMainDoor(*host_);
   std::vector<UniqueFd> others;
   for (int id = 0; id < kServices; ++id) {
     visitors.push_back(Enter(*doors[id]));
@@ -315,10 +304,10 @@ TEST_F(MultiplexerTest, ManyStreamsAreNotMixedUp) {
     Write(visitors.back().get(), absl::StrCat("for ", 10 + id));
   }
   for (int id = 0; id < kServices; ++id) {
-    const UniqueFd there = Accept(listeners[id]);
+    const UniqueFd there = servers[id].Accept();
     ASSERT_TRUE(there.valid()) << id;
     EXPECT_EQ(Read(there.get(), 6), absl::StrCat("for ", 10 + id));
-    EXPECT_TRUE(Accept(main_listener_).valid());
+    EXPECT_TRUE(main_server_.Accept().valid());
   }
 }
 
@@ -385,7 +374,7 @@ TEST_F(MultiplexerTest, WhatHasArrivedOutlivesTheConnection) {
 }
 
 TEST_F(MultiplexerTest, ADoorIsForThisProcessOnly) {
-  main_door_ = OpenDoor(*host_, absl::nullopt);
+  main_door_ = OpenMainDoor(*host_);
   const std::string name = main_door_->endpoint().address;
   const pid_t child = fork();
   if (child == 0) {
@@ -426,7 +415,7 @@ TEST_F(MultiplexerTest, TheEndTurnsVisitorsAway) {
 
 TEST_F(MultiplexerTest, AfterItsEndNothingIsOpened) {
   OnLoop([this] { host_->End(absl::CancelledError("over")); });
-  EXPECT_EQ(host_->OpenDoor(absl::nullopt).status().message(), "over");
+  EXPECT_EQ(host_->OpenDoor(kService).status().message(), "over");
 }
 
 // The other side may send faster than the loop gets to it.

@@ -18,9 +18,9 @@
 #include "absl/synchronization/notification.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/mux/multiplexer.h"
-#include "goplugin/internal/mux/private_socket.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "tests/unit/mux/frames.h"
+#include "tests/unit/mux/sockets.h"
 
 namespace goplugin::internal {
 namespace {
@@ -32,6 +32,7 @@ class OpeningOrderTest : public ::testing::Test {
   void SetUp() override {
     Multiplexer::Options options;
     options.peer = "plugin";
+    options.make_door = DoorsIn("/tmp");
     options.warn = [](const std::string& text) { ADD_FAILURE() << text; };
     multiplexer_ = Multiplexer::Create(loop_, std::move(options));
     Multiplexer::Messages messages;

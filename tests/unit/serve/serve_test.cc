@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,7 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "examples/proto/kv.grpc.pb.h"
 #include "gmock/gmock.h"
-#include "goplugin/internal/mux/private_socket.h"
+#include "goplugin/internal/net/open_connection.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/tls/credentials.h"
 #include "gtest/gtest.h"
@@ -187,7 +188,9 @@ TEST_F(ServeTest, MultiplexesWhereTheHostAsksForIt) {
     ASSERT_EQ(lstat(line[3].c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777, *group == '\0' ? 0600u : 0660u);
     // The host comes once. When it goes, the plugin ends.
-    internal::ConnectTo(line[3]).reset();
+    internal::OpenConnection({Endpoint::Network::kUnix, line[3]},
+                             std::chrono::steady_clock::now())
+        .IgnoreError();
     EXPECT_EQ(plugin.Wait(), 0) << plugin.stderr_text();
   }
 }

@@ -201,7 +201,7 @@ void BrokerCore::End(const absl::Status& reason) {
     send.swap(send_);
   }
   if (multiplexed()) setup_.multiplexer->Interrupt(reason);
-  sockets_.Remove();
+  sockets_.Close();
 }
 
 std::uint32_t BrokerCore::NextId() {
@@ -279,29 +279,36 @@ absl::Status BrokerCore::NobodyAnnounced(std::uint32_t id,
   return MakeError(details);
 }
 
+absl::Status BrokerCore::Reserve(std::uint32_t id) {
+  absl::MutexLock lock(&mutex_);
+  if (!end_.ok()) return end_;
+  if (served_.insert(id).second) return absl::OkStatus();
+  return MakeError(
+      Reason::kOptions,
+      absl::StrCat("brokered connection ", id, " is served already"),
+      "take a new id with NextId for each service that the "
+      "other side dials");
+}
+
+absl::Status BrokerCore::ServeStreams(std::uint32_t id, Acceptors::Take take) {
+  absl::Status status = Reserve(id);
+  if (!status.ok()) return status;
+  setup_.multiplexer->Serve(id, [acceptors = setup_.acceptors,
+                                 take = std::move(take)](UniqueFd connection) {
+    acceptors->HandOver(std::move(connection), take);
+  });
+  return absl::OkStatus();
+}
+
 absl::Status BrokerCore::Announce(std::uint32_t id, const Endpoint& endpoint) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (!served_.insert(id).second) {
-      return MakeError(
-          Reason::kOptions,
-          absl::StrCat("brokered connection ", id, " is served already"),
-          "take a new id with NextId for each service that the "
-          "other side dials");
-    }
-  }
-  absl::Status status = Deliver(id, endpoint);
+  absl::Status status = Reserve(id);
+  if (!status.ok()) return status;
+  status = Deliver(id, endpoint);
   if (!status.ok()) Withdraw(id);
   return status;
 }
 
 absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
-  if (multiplexed()) {
-    absl::MutexLock lock(&mutex_);
-    if (!end_.ok()) return end_;
-    setup_.multiplexer->Serve(id, endpoint.address);
-    return absl::OkStatus();
-  }
   const absl::StatusOr<Endpoint> there =
       Translate(setup_.translation.to_there, endpoint);
   if (!there.ok()) return there.status();

@@ -29,6 +29,8 @@
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/mux/door.h"
 #include "goplugin/internal/mux/multiplexer.h"
+#include "goplugin/internal/net/acceptors.h"
+#include "goplugin/internal/net/reach.h"
 #include "goplugin/wire/broker.pb.h"
 
 namespace goplugin::internal {
@@ -64,6 +66,11 @@ struct BrokerSetup {
   std::function<std::shared_ptr<void>()> hurry = nullptr;
   // What carries all connections; null: each has a socket of its own.
   std::shared_ptr<Multiplexer> multiplexer = nullptr;
+  // What accepts at this side's sockets. May be null where the network is tcp
+  // and nothing is multiplexed; else it must be ended after the broker.
+  std::shared_ptr<Acceptors> acceptors = nullptr;
+  // Whom this side dials: see net/reach.h.
+  PeerRule peers = {};
 };
 
 // One broker's state: ids, announcements in both directions, and the stream
@@ -101,9 +108,11 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   // A way to `id` on the multiplexed connection, which must be there.
   absl::StatusOr<std::shared_ptr<Door>> OpenDoor(std::uint32_t id);
   // Tells the other side of `id`, served at an endpoint of this side; waits for
-  // a stream if there is none yet. With a multiplexer, it is told when it
-  // knocks.
+  // a stream if there is none yet.
   absl::Status Announce(std::uint32_t id, const Endpoint& endpoint);
+  // With a multiplexer: whoever knocks at `id` gets a stream whose other end is
+  // given to `take`, where a thread may block for a moment.
+  absl::Status ServeStreams(std::uint32_t id, Acceptors::Take take);
   // `id` is not served any more.
   void Withdraw(std::uint32_t id);
   absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> ServerCredentials();
@@ -138,6 +147,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   absl::Status Broken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status NobodyAnnounced(std::uint32_t id, absl::Duration waited) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  absl::Status Reserve(std::uint32_t id);
   absl::Status Deliver(std::uint32_t id, const Endpoint& endpoint);
   // Why `info` was not sent.
   absl::Status NotSent(const std::string& what) const;

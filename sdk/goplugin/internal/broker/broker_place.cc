@@ -1,50 +1,72 @@
 #include "goplugin/internal/broker/broker_place.h"
 
-#include <unistd.h>
-
 #include <string>
 #include <utility>
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "goplugin/error.h"
-#include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
 
 namespace goplugin::internal {
 
 absl::StatusOr<std::unique_ptr<BrokerPlace>> BrokerPlace::Create(
     std::shared_ptr<BrokerCore> core) {
-  std::string path;
-  // Multiplexed, it is this process alone that connects.
+  auto place = absl::WrapUnique(new BrokerPlace(core));
   if (core->multiplexed() ||
-      core->setup().network == Endpoint::Network::kUnix) {
-    absl::StatusOr<std::string> next = core->sockets().NextPath();
-    if (!next.ok()) return core->ExplainFailure(next.status());
-    path = *std::move(next);
+      core->setup().network != Endpoint::Network::kUnix) {
+    return place;
   }
-  return absl::WrapUnique(new BrokerPlace(std::move(core), std::move(path)));
+  absl::StatusOr<std::unique_ptr<BrokerSocket>> socket =
+      core->sockets().Listen();
+  if (!socket.ok()) return core->ExplainFailure(socket.status());
+  place->socket_ = *std::move(socket);
+  return place;
 }
 
 BrokerPlace::~BrokerPlace() {
+  Close();
   absl::MutexLock lock(&mutex_);
   for (std::uint32_t id : ids_) core_->Withdraw(id);
-  // gRPC removes the sockets of servers that were started.
-  if (!path_.empty()) unlink(path_.c_str());
 }
 
-std::string BrokerPlace::Target() const {
-  return path_.empty() ? "127.0.0.1:0"
-                       : ChannelTarget({Endpoint::Network::kUnix, path_});
+void BrokerPlace::AddTo(
+    grpc::ServerBuilder& builder,
+    const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+  if (socket_ != nullptr || core_->multiplexed()) {
+    intake_ = ConnectionIntake::AddTo(builder, credentials);
+  } else {
+    builder.AddListeningPort("127.0.0.1:0", credentials, &port_);
+  }
+}
+
+void BrokerPlace::Close() {
+  absl::MutexLock lock(&mutex_);
+  accepting_.reset();
+  if (intake_ != nullptr) intake_->Close();
 }
 
 Endpoint BrokerPlace::endpoint() const {
-  if (!path_.empty()) return {Endpoint::Network::kUnix, path_};
+  if (core_->multiplexed()) return {Endpoint::Network::kUnix, ""};
+  if (socket_ != nullptr) return {Endpoint::Network::kUnix, socket_->path()};
   return {Endpoint::Network::kTcp, absl::StrCat("127.0.0.1:", port_)};
 }
 
+bool BrokerPlace::serving() const {
+  return intake_ != nullptr ? intake_->serving() : port_ != 0;
+}
+
+void BrokerPlace::BeginToAccept() {
+  if (socket_ == nullptr || accepting_ != nullptr) return;
+  accepting_ = core_->setup().acceptors->Accept(
+      socket_->TakeListener(), core_->sockets().guests(),
+      [intake = intake_](UniqueFd connection) {
+        intake->Take(std::move(connection));
+      });
+}
+
 absl::Status BrokerPlace::Announce(std::uint32_t id) {
-  if (port_ == 0) {
+  if (!serving()) {
     return MakeError(
         Reason::kOptions,
         absl::StrCat("brokered connection ", id,
@@ -53,14 +75,17 @@ absl::Status BrokerPlace::Announce(std::uint32_t id) {
         "that gave a server");
   }
   absl::MutexLock lock(&mutex_);
-  if (!path_.empty() && !restricted_) {
-    absl::Status status = core_->sockets().RestrictAccess(path_);
-    if (!status.ok()) return core_->ExplainFailure(status);
-    restricted_ = true;
-  }
-  absl::Status status = core_->Announce(id, endpoint());
+  BeginToAccept();
+  absl::Status status = Deliver(id);
   if (status.ok()) ids_.push_back(id);
   return status;
+}
+
+absl::Status BrokerPlace::Deliver(std::uint32_t id) {
+  if (!core_->multiplexed()) return core_->Announce(id, endpoint());
+  return core_->ServeStreams(id, [intake = intake_](UniqueFd connection) {
+    intake->Take(std::move(connection));
+  });
 }
 
 }  // namespace goplugin::internal

@@ -1,9 +1,11 @@
 #ifndef GOPLUGIN_INTERNAL_BROKER_BROKER_PLACE_H_
 #define GOPLUGIN_INTERNAL_BROKER_BROKER_PLACE_H_
 
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -12,40 +14,53 @@
 #include "absl/synchronization/mutex.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/internal/channel/connection_intake.h"
+#include "goplugin/internal/net/acceptors.h"
 
 namespace goplugin::internal {
 
-// Where one server of brokered connections listens, and the ids it answers for.
-// Takes socket and ids back when it goes.
+// Where one server of brokered connections gets them from, and the ids it
+// answers for: a unix socket that this library accepts at, a tcp port of
+// gRPC's, or the streams of the multiplexed connection. Takes socket and ids
+// back when it goes.
 //
-// Thread-safe once the server was started, which is the moment that fills in
-// the port.
+// Thread-safe once the server was started.
 class BrokerPlace {
  public:
+  // May block, as the file system does.
   static absl::StatusOr<std::unique_ptr<BrokerPlace>> Create(
       std::shared_ptr<BrokerCore> core);
   ~BrokerPlace();
   BrokerPlace(const BrokerPlace&) = delete;
   BrokerPlace& operator=(const BrokerPlace&) = delete;
 
-  // For gRPC: the address to listen on, and where it puts the port it got; 0
-  // means that it does not listen.
-  std::string Target() const;
-  int* port() { return &port_; }
+  // Once.
+  void AddTo(grpc::ServerBuilder& builder,
+             const std::shared_ptr<grpc::ServerCredentials>& credentials);
+  // No connection comes any more. Before the server's Shutdown.
+  void Close() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Without an address where it is multiplexed.
   Endpoint endpoint() const;
   absl::Status Announce(std::uint32_t id) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  BrokerPlace(std::shared_ptr<BrokerCore> core, std::string path)
-      : core_(std::move(core)), path_(std::move(path)) {}
+  explicit BrokerPlace(std::shared_ptr<BrokerCore> core)
+      : core_(std::move(core)) {}
+
+  bool serving() const;
+  void BeginToAccept() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Deliver(std::uint32_t id);
 
   const std::shared_ptr<BrokerCore> core_;
-  // "" for tcp.
-  const std::string path_;
+  // nullptr for tcp, and where it is multiplexed.
+  std::unique_ptr<BrokerSocket> socket_;
+  // nullptr for tcp.
+  std::shared_ptr<ConnectionIntake> intake_;
+  // Filled in by gRPC when the server was started: tcp.
   int port_ = 0;
   absl::Mutex mutex_;
-  bool restricted_ ABSL_GUARDED_BY(mutex_) = false;
+  std::unique_ptr<Accepting> accepting_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::uint32_t> ids_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -3,9 +3,8 @@
 #include <grpc/grpc.h>
 
 #include <algorithm>
-#include <functional>
+#include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "goplugin/error.h"
@@ -34,20 +33,26 @@ ErrorDetails Failed(const BrokerTarget& target, Reason reason,
   return details;
 }
 
+// Whether there is a socket at all.
+absl::Status DiagnoseFile(const BrokerTarget& target, absl::Duration waited) {
+  if (target.endpoint.network != Endpoint::Network::kUnix) {
+    return absl::OkStatus();
+  }
+  const absl::Status socket = CheckUnixSocket(target.endpoint.address);
+  if (socket.ok()) return absl::OkStatus();
+  ErrorDetails details = Failed(target, Reason::kConnect, waited);
+  details.evidence.emplace_back(GetErrorDetails(socket)->what);
+  details.hint = absl::StrCat(
+      "the ", target.peer,
+      " must serve from before it announces the id "
+      "until it was dialled; its socket must be visible to this process");
+  return MakeError(details);
+}
+
 // What the endpoint itself has to say; OK when it looks as it should.
 absl::Status Diagnose(const BrokerTarget& target, absl::Duration waited) {
-  if (target.endpoint.network == Endpoint::Network::kUnix) {
-    absl::Status socket = CheckUnixSocket(target.endpoint.address);
-    if (!socket.ok()) {
-      ErrorDetails details = Failed(target, Reason::kConnect, waited);
-      details.evidence.emplace_back(GetErrorDetails(socket)->what);
-      details.hint = absl::StrCat(
-          "the ", target.peer,
-          " must serve from before it announces the id "
-          "until it was dialled; its socket must be visible to this process");
-      return MakeError(details);
-    }
-  }
+  const absl::Status file = DiagnoseFile(target, waited);
+  if (!file.ok()) return file;
   absl::StatusOr<WireKind> seen = ProbeEndpoint(target.endpoint, kProbeTimeout);
   if (!seen.ok()) {
     ErrorDetails details = Failed(target, Reason::kConnect, waited);
@@ -104,19 +109,27 @@ absl::Status NoAnswer(const BrokerTarget& target, absl::Duration waited) {
   return MakeError(details);
 }
 
-// An argument that does nothing but live as long as the channel.
-void Keep(std::shared_ptr<Door> door, grpc::ChannelArguments& arguments) {
-  using Kept = std::shared_ptr<Door>;
-  static const grpc_arg_pointer_vtable vtable = {
-      [](void* kept) -> void* { return new Kept(*static_cast<Kept*>(kept)); },
-      [](void* kept) { delete static_cast<Kept*>(kept); },
-      [](void* a, void* b) {
-        const std::less<Door*> less;
-        Door* const left = static_cast<Kept*>(a)->get();
-        Door* const right = static_cast<Kept*>(b)->get();
-        return less(left, right) ? -1 : less(right, left) ? 1 : 0;
-      }};
-  arguments.SetPointerWithVtable("goplugin.door", &door, &vtable);
+// Where gRPC connects to, and what has to live as long as its channel.
+absl::StatusOr<std::string> Prepare(const BrokerTarget& target,
+                                    grpc::ChannelArguments& arguments) {
+  if (target.door != nullptr) {
+    KeepAlive(target.door, arguments);
+    return ChannelTarget(target.endpoint);
+  }
+  absl::Status status = CheckNamed(target.endpoint, target.peers);
+  if (status.ok() && target.peers.user.has_value()) {
+    status = DiagnoseFile(target, absl::ZeroDuration());
+  }
+  if (!status.ok()) return status;
+  absl::StatusOr<std::shared_ptr<const Way>> way =
+      FindWay(target.endpoint, target.peers);
+  if (way.ok()) {
+    KeepAlive(*way, arguments);
+    return ChannelTarget((*way)->endpoint());
+  }
+  if (!MayStillCome(way.status())) return way.status();
+  const absl::Status found = Diagnose(target, absl::ZeroDuration());
+  return found.ok() ? way.status() : found;
 }
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
@@ -124,9 +137,10 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
   const Stopwatch stopwatch;
   const auto deadline = DeadlineAfter(timeout);
   grpc::ChannelArguments arguments = target.arguments;
-  if (target.door != nullptr) Keep(target.door, arguments);
-  std::shared_ptr<grpc::Channel> channel = CreatePluginChannel(
-      ChannelTarget(target.endpoint), target.credentials, arguments, {});
+  const absl::StatusOr<std::string> place = Prepare(target, arguments);
+  if (!place.ok()) return place.status();
+  std::shared_ptr<grpc::Channel> channel =
+      CreatePluginChannel(*place, target.credentials, arguments, {});
   grpc_connectivity_state state = channel->GetState(/*try_to_connect=*/true);
   // That began to connect. To be told so by a watch takes longer.
   if (state == GRPC_CHANNEL_IDLE) state = channel->GetState(false);

@@ -12,12 +12,15 @@
 #include "absl/time/time.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/mux/door.h"
+#include "goplugin/internal/net/reach.h"
 
 namespace goplugin::internal {
 
 // What to connect to, and how.
 struct BrokerTarget {
   Endpoint endpoint;
+  // Who has to be there.
+  PeerRule peers = {};
   std::shared_ptr<grpc::ChannelCredentials> credentials;
   // Complete: see MergeChannelArguments.
   grpc::ChannelArguments arguments;
@@ -29,8 +32,8 @@ struct BrokerTarget {
 };
 
 // A channel whose connection stands, after at most `timeout`. kConnect when
-// nobody answers there, kTls when the two sides disagree on that, with what a
-// look at the endpoint saw.
+// nobody answers there, kTransport when somebody does who may not, kTls when
+// the two sides disagree on that, with what a look at the endpoint saw.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectBrokered(
     const BrokerTarget& target, absl::Duration timeout);
 

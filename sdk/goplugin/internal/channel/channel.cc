@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 
 #include <climits>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -165,6 +166,21 @@ grpc::ChannelArguments MergeChannelArguments(
                      server_name.empty() ? "localhost" : server_name);
   }
   return merged;
+}
+
+void KeepAlive(std::shared_ptr<const void> kept,
+               grpc::ChannelArguments& arguments) {
+  using Kept = std::shared_ptr<const void>;
+  static const grpc_arg_pointer_vtable vtable = {
+      [](void* kept) -> void* { return new Kept(*static_cast<Kept*>(kept)); },
+      [](void* kept) { delete static_cast<Kept*>(kept); },
+      [](void* a, void* b) {
+        const std::less<const void*> less;
+        const void* const left = static_cast<Kept*>(a)->get();
+        const void* const right = static_cast<Kept*>(b)->get();
+        return less(left, right) ? -1 : less(right, left) ? 1 : 0;
+      }};
+  arguments.SetPointerWithVtable("goplugin.kept", &kept, &vtable);
 }
 
 std::shared_ptr<grpc::Channel> CreatePluginChannel(

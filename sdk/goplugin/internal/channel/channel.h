@@ -35,6 +35,11 @@ grpc::ChannelArguments MergeChannelArguments(
 grpc::ChannelArguments MergeChannelArguments(
     const grpc::ChannelArguments& callers);
 
+// An argument that does nothing but keep an object alive for as long as the
+// channel, or the server, that is made with the arguments. One per arguments.
+void KeepAlive(std::shared_ptr<const void> kept,
+               grpc::ChannelArguments& arguments);
+
 using InterceptorFactories = std::vector<
     std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>;
 

@@ -40,17 +40,18 @@ void SendAtOnce(int socket) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MuxLink>> MuxLink::Open(EventLoop& loop,
-                                                       const Endpoint& endpoint,
+                                                       Target target,
                                                        Callbacks callbacks) {
   absl::StatusOr<std::vector<SocketAddress>> addresses =
-      SocketAddresses(endpoint);
+      SocketAddresses(target.way->endpoint());
   if (!addresses.ok()) return addresses.status();
-  auto link = absl::WrapUnique(new MuxLink(loop, endpoint));
+  auto link = absl::WrapUnique(new MuxLink(loop, std::move(target)));
   link->addresses_ = *std::move(addresses);
   link->set_on_end(std::move(callbacks.on_end));
   Multiplexer::Options options;
   options.role = YamuxRole::kClient;
   options.peer = "plugin";
+  options.make_door = link->target_.make_door;
   options.warn = std::move(callbacks.warn);
   options.on_end = [on_end = link->on_end_](const absl::Status& status) {
     // It may replace itself.
@@ -58,7 +59,7 @@ absl::StatusOr<std::unique_ptr<MuxLink>> MuxLink::Open(EventLoop& loop,
   };
   link->multiplexer_ = Multiplexer::Create(loop, std::move(options));
   absl::StatusOr<std::shared_ptr<Door>> door =
-      link->multiplexer_->OpenDoor(absl::nullopt);
+      link->multiplexer_->OpenMainDoor(std::move(link->target_.main_door));
   if (!door.ok()) return door.status();
   link->main_door_ = *std::move(door);
   link->Connect();
@@ -92,7 +93,10 @@ void MuxLink::Connect() {
 void MuxLink::OnConnected(int error) {
   watch_.reset();
   if (error == 0) {
-    if (endpoint_.network == Endpoint::Network::kTcp) {
+    const absl::Status peer =
+        CheckPeer(connecting_.get(), target_.endpoint, target_.peers);
+    if (!peer.ok()) return FailLater(peer);
+    if (target_.endpoint.network == Endpoint::Network::kTcp) {
       SendAtOnce(connecting_.get());
     }
     return multiplexer_->Start(std::move(connecting_));
@@ -102,15 +106,21 @@ void MuxLink::OnConnected(int error) {
   if (NobodyListens(error) && stopwatch_.Elapsed() < kPatience) {
     return retry_.Start(kRetryDelay, [this] { Connect(); });
   }
-  // Later, as promised.
-  retry_.Start(absl::ZeroDuration(), [this, error] { Fail(error); });
+  FailLater(NoConnection(error));
 }
 
-void MuxLink::Fail(int error) {
+void MuxLink::FailLater(absl::Status why) {
+  connecting_.reset();
+  retry_.Start(absl::ZeroDuration(), [this, why = std::move(why)] {
+    if (const auto tell = *on_end_) tell(why);
+  });
+}
+
+absl::Status MuxLink::NoConnection(int error) const {
   ErrorDetails details;
   details.reason = Reason::kConnect;
-  details.what =
-      absl::StrCat("no connection to the plugin at ", endpoint_.ToString());
+  details.what = absl::StrCat("no connection to the plugin at ",
+                              target_.endpoint.ToString());
   details.evidence = {
       strerror(error),
       absl::StrCat("tried for ", InMilliseconds(stopwatch_.Elapsed()))};
@@ -120,7 +130,7 @@ void MuxLink::Fail(int error) {
             "listen before it prints the line, and go on listening"
           : "see that this host may open one more socket (ulimit -n), and that "
             "its user may use the plugin's";
-  if (const auto tell = *on_end_) tell(MakeError(details));
+  return MakeError(details);
 }
 
 }  // namespace goplugin::internal

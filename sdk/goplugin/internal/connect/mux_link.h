@@ -15,8 +15,10 @@
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/mux/door.h"
 #include "goplugin/internal/mux/multiplexer.h"
+#include "goplugin/internal/mux/private_socket.h"
+#include "goplugin/internal/net/reach.h"
+#include "goplugin/internal/net/socket_address.h"
 #include "goplugin/internal/process/unique_fd.h"
-#include "goplugin/internal/tls/socket_address.h"
 
 namespace goplugin::internal {
 
@@ -35,9 +37,21 @@ class MuxLink {
     std::function<void(const absl::Status&)> on_end;
   };
 
-  // Begins to connect to the plugin at `endpoint`.
+  // Where to connect, as FindApproach has found it.
+  struct Target {
+    // What errors call it.
+    Endpoint endpoint;
+    std::shared_ptr<const Way> way;
+    // Who has to be there: asked on the connection, before a byte is sent.
+    PeerRule peers = {};
+    // gRPC's way in, and how further ones are made.
+    DoorSocket main_door = {};
+    MakeDoorSocket make_door = nullptr;
+  };
+
+  // Begins to connect to the plugin.
   static absl::StatusOr<std::unique_ptr<MuxLink>> Open(EventLoop& loop,
-                                                       const Endpoint& endpoint,
+                                                       Target target,
                                                        Callbacks callbacks);
   // Closes the connection.
   ~MuxLink();
@@ -59,15 +73,16 @@ class MuxLink {
   // their line before they listen.
   static constexpr absl::Duration kPatience = absl::Seconds(5);
 
-  MuxLink(EventLoop& loop, Endpoint endpoint)
-      : loop_(loop), endpoint_(std::move(endpoint)), retry_(loop) {}
+  MuxLink(EventLoop& loop, Target target)
+      : loop_(loop), target_(std::move(target)), retry_(loop) {}
 
   void Connect();
   void OnConnected(int error);
-  void Fail(int error);
+  absl::Status NoConnection(int error) const;
+  void FailLater(absl::Status why);
 
   EventLoop& loop_;
-  const Endpoint endpoint_;
+  Target target_;
   // Shared with the multiplexer, which may outlive this object.
   const std::shared_ptr<std::function<void(const absl::Status&)>> on_end_ =
       std::make_shared<std::function<void(const absl::Status&)>>();

@@ -82,7 +82,8 @@ BrokerSecurity DialOnly(
 
 absl::StatusOr<ConnectTarget> OpenPluginChannel(
     const ClientOptions& options, const absl::optional<KeyPair>& key_pair,
-    const HandshakeResponse& response, const absl::optional<Endpoint>& door) {
+    const HandshakeResponse& response, const absl::optional<Endpoint>& door,
+    std::shared_ptr<const void> kept) {
   absl::StatusOr<ChannelSecurity> security =
       ChooseSecurity(options.tls, key_pair, response);
   if (!security.ok()) return security.status();
@@ -92,10 +93,12 @@ absl::StatusOr<ConnectTarget> OpenPluginChannel(
   target.nobody_hint =
       "nobody serves where the plugin's handshake line points: it must listen "
       "before it prints the line, and go on listening";
-  target.channel = CreatePluginChannel(
-      ChannelTarget(*target.endpoint), security->credentials,
-      MergeChannelArguments(options.channel_arguments, security->server_name),
-      MakeInterceptors(options));
+  grpc::ChannelArguments arguments =
+      MergeChannelArguments(options.channel_arguments, security->server_name);
+  if (kept != nullptr) KeepAlive(std::move(kept), arguments);
+  target.channel = CreatePluginChannel(ChannelTarget(*target.endpoint),
+                                       security->credentials, arguments,
+                                       MakeInterceptors(options));
   target.uses_tls = security->uses_tls;
   target.broker_security =
       SecureBrokeredAlike(*security, options.tls, key_pair);

@@ -16,12 +16,13 @@
 namespace goplugin::internal {
 
 // The channel to where the response points, secured as the options want it, not
-// yet connected. `door`: the way there, where it is another. Errors: those of
-// ChooseSecurity.
+// yet connected. `door`: the way there, where it is another, and `kept`: what
+// has to live as long as the channel. Errors: those of ChooseSecurity.
 absl::StatusOr<ConnectTarget> OpenPluginChannel(
     const ClientOptions& options, const absl::optional<KeyPair>& key_pair,
     const HandshakeResponse& response,
-    const absl::optional<Endpoint>& door = absl::nullopt);
+    const absl::optional<Endpoint>& door = absl::nullopt,
+    std::shared_ptr<const void> kept = nullptr);
 
 // The channel to a target of gRPC's own, `uri`. `credentials`, when not null,
 // win over the options' TLS, which must be kInsecure or kManual otherwise.

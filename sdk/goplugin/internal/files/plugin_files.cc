@@ -270,6 +270,12 @@ std::string PluginFiles::lent_path() const {
   return lent_ == nullptr ? "" : lent_->path();
 }
 
+absl::optional<gid_t> PluginFiles::guests() const {
+  absl::MutexLock lock(&mutex_);
+  if (sharing_.has_value()) return sharing_->BrokeredGroup();
+  return Sharing{absl::nullopt, request_.place.user}.BrokeredGroup();
+}
+
 std::string PluginFiles::leftover() const {
   absl::MutexLock lock(&mutex_);
   return leftover_;

@@ -85,6 +85,9 @@ class PluginFiles {
 
   // The path of what was lent, "" where that was nothing.
   std::string lent_path() const;
+  // The group that others than this user get to the brokered sockets by, as far
+  // as it is known; nullopt for nobody else.
+  absl::optional<gid_t> guests() const;
 
   // Errors: as Lend, and kShutDown once the end has begun.
   absl::StatusOr<SocketPlace> Doors();

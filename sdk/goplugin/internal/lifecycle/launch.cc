@@ -2,27 +2,24 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/channel/channel.h"
-#include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/files/sweep.h"
 #include "goplugin/internal/lifecycle/process_exit.h"
 #include "goplugin/internal/lifecycle/steps.h"
-#include "goplugin/internal/process/unix_socket.h"
 #include "goplugin/internal/start/process_output.h"
 #include "goplugin/internal/tls/key_pair_stock.h"
 
@@ -34,40 +31,6 @@ namespace {
 constexpr absl::Duration kSilence = absl::Seconds(1);
 // After the end of stdout the exit usually follows, and tells more.
 constexpr absl::Duration kExitAfterStdoutEnd = absl::Milliseconds(500);
-
-bool IsRelative(const Endpoint& endpoint) {
-  const bool has_start = absl::StartsWith(endpoint.address, "/") ||
-                         absl::StartsWith(endpoint.address, "@");
-  return endpoint.network == Endpoint::Network::kUnix && !has_start;
-}
-
-// A relative path is the plugin's, which may have another current directory
-// than this host.
-Endpoint MakeAbsolute(Endpoint endpoint, const std::string& directory) {
-  if (IsRelative(endpoint) && !directory.empty()) {
-    endpoint.address = absl::StrCat(directory, "/", endpoint.address);
-  }
-  return endpoint;
-}
-
-// A socket that is not there yet may come; anything else at its path never
-// becomes one.
-absl::Status CheckAnnounced(const Endpoint& endpoint) {
-  if (endpoint.network != Endpoint::Network::kUnix) return absl::OkStatus();
-  if (IsRelative(endpoint)) {
-    return MakeError(
-        Reason::kTransport,
-        absl::StrCat("the plugin announced the unix socket ",
-                     Quote(endpoint.address), ", whose path is relative"),
-        "the plugin, or the runner's PluginToHost, must give the "
-        "socket's absolute path");
-  }
-  struct stat file;
-  if (stat(endpoint.address.c_str(), &file) != 0 && errno == ENOENT) {
-    return absl::OkStatus();
-  }
-  return CheckUnixSocket(endpoint.address);
-}
 
 // Ends what a start has brought after its launch was over.
 void EndLate(EventLoop& loop, CallbackQueue& steps,
@@ -82,15 +45,6 @@ void EndLate(EventLoop& loop, CallbackQueue& steps,
       std::move(started->make_process)(loop, std::move(deaf));
   process->Signal(SIGKILL);
   steps.Post([files = std::move(started->files)] {});
-}
-
-absl::Status NoMultiplexing(bool refused) {
-  return MakeError(Reason::kMuxUnsupported,
-                   refused ? "the plugin says that it does not multiplex"
-                           : "the plugin does not say that it multiplexes",
-                   "build it with go-plugin 1.6 or later, or with this "
-                   "library; or set multiplex to Multiplex::kIfOffered or "
-                   "kNever");
 }
 
 }  // namespace
@@ -113,7 +67,8 @@ Launch::Launch(const SourceContext& context, PluginStart start)
           context_.options,
           [this](ParsedOutput parsed) { OnParsed(std::move(parsed)); }) {
   plugin_.name = start_.name;
-  plugin_.has_own_user = start_.has_own_user;
+  plugin_.peers = start_.peers;
+  if (context_.options.allow_remote_tcp) plugin_.peers.loopback_only = false;
   plugin_.may_outlive = start_.may_outlive;
 }
 
@@ -140,8 +95,9 @@ void Launch::Begin(const absl::Status& usable) {
 
 void Launch::BeginStart() {
   Runtime& runtime = context_.runtime;
-  StartContext context{context_.options, context_.stopwatch, context_.steps,
-                       runtime.work(),   runtime.spawners(), abandoned_};
+  StartContext context{
+      context_.options,   context_.stopwatch, context_.steps, runtime.work(),
+      runtime.spawners(), abandoned_,         begun_};
   start_.run(
       std::move(context),
       [&loop = runtime.loop(), stopwatch = context_.stopwatch,
@@ -172,7 +128,11 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
   plugin_.translation = std::move(started->translation);
   key_pair_ = std::move(started->key_pair);
   diagnose_ = std::move(started->diagnose);
-  working_directory_ = std::move(started->working_directory);
+  if (plugin_.peers.user.has_value()) {
+    plugin_.guests = {/*everybody=*/false,
+                      {geteuid(), *plugin_.peers.user},
+                      started->files->guests()};
+  }
   keeper.KeepFiles(std::move(started->files), context_.output);
   PluginProcess::Callbacks callbacks =
       keeper.ProcessCallbacks(*context_.output);
@@ -183,6 +143,9 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
   if (!wanted) return;
   if (!started->note.empty()) {
     context_.output->Note(LogLevel::kWarn, std::move(started->note));
+  }
+  if (!start_.user.has_value() && plugin_.peers.user.has_value()) {
+    plugin_.peers.process = keeper.process()->pid();
   }
   state_ = State::kReading;
   plugin_.timings.spawn = when;
@@ -261,112 +224,6 @@ void Launch::OnSlowStart() {
           process == nullptr ? "it is being started"
                              : absl::StrCat("pid ", process->pid()),
           ")"));
-}
-
-// ---- kAddressing ------------------------------------------------------------
-
-void Launch::OnLine(const HandshakeResponse& response) {
-  // A plugin may print its line and die.
-  if (context_.keeper->exited()) return OnExit();
-  state_ = State::kAddressing;
-  notice_.Cancel();
-  quiet_.Cancel();
-  plugin_.response = response;
-  if (plugin_.translation.to_here == nullptr) {
-    return OnAddress(MakeAbsolute(response.endpoint, working_directory_));
-  }
-  // Until it is known, there is no endpoint of this host's.
-  plugin_.response.endpoint = Endpoint();
-  TakeStep(
-      context_.steps, context_.runtime.loop(), weak_from_this(),
-      [translate = plugin_.translation.to_here, announced = response.endpoint] {
-        return translate(announced);
-      },
-      [](Launch& self, const absl::StatusOr<Endpoint>& address) {
-        if (self.state_ == State::kAddressing) self.OnAddress(address);
-      });
-}
-
-void Launch::OnAddress(const absl::StatusOr<Endpoint>& address) {
-  if (!address.ok()) return Fail(address.status());
-  plugin_.response.endpoint = *address;
-  plugin_.timings.line = context_.stopwatch.Elapsed();
-  context_.report(LaunchPhase::kLine, plugin_.timings.line);
-  const absl::StatusOr<absl::optional<Endpoint>> door = OpenMux();
-  if (!door.ok()) return Fail(door.status());
-  OpenChannel(*door);
-}
-
-absl::StatusOr<absl::optional<Endpoint>> Launch::OpenMux() {
-  const Multiplex wanted = context_.options.multiplex;
-  const absl::optional<bool> offered = plugin_.response.multiplex;
-  if (wanted == Multiplex::kNever) return absl::nullopt;
-  if (!offered.value_or(false)) {
-    if (wanted == Multiplex::kIfOffered) return absl::nullopt;
-    return NoMultiplexing(/*refused=*/offered.has_value());
-  }
-  MuxLink::Callbacks callbacks;
-  callbacks.warn = [output = context_.output](std::string text) {
-    output->Note(LogLevel::kWarn, std::move(text));
-  };
-  callbacks.on_end = [this](const absl::Status& status) { OnMuxEnd(status); };
-  absl::StatusOr<std::unique_ptr<MuxLink>> link = MuxLink::Open(
-      context_.runtime.loop(), plugin_.response.endpoint, std::move(callbacks));
-  if (!link.ok()) return link.status();
-  const Endpoint door = (*link)->main_door();
-  context_.keeper->KeepMux(*std::move(link));
-  plugin_.multiplexed = true;
-  return door;
-}
-
-void Launch::OnMuxEnd(const absl::Status& status) {
-  if (!before(State::kEnding)) return;
-  // The plugin's exit, if that is why, says more.
-  quiet_.Start(kExitAfterStdoutEnd, [this, status] { Fail(status); });
-}
-
-void Launch::OpenChannel(absl::optional<Endpoint> door) {
-  TakeStep(
-      context_.steps, context_.runtime.loop(), weak_from_this(),
-      [options = context_.options, key_pair = key_pair_,
-       response = plugin_.response, files = context_.keeper->files(),
-       door = std::move(door),
-       &runtime = context_.runtime]() -> absl::StatusOr<ConnectTarget> {
-        absl::Status usable = runtime.MakeCalls();
-        if (usable.ok()) usable = CheckAnnounced(response.endpoint);
-        if (!usable.ok()) return usable;
-        files->Remember(response.endpoint);
-        return OpenPluginChannel(options, key_pair, response, door);
-      },
-      [](Launch& self, absl::StatusOr<ConnectTarget> target) {
-        if (self.state_ == State::kAddressing) {
-          self.OnChannel(std::move(target));
-        }
-      });
-}
-
-void Launch::OnChannel(absl::StatusOr<ConnectTarget> target) {
-  if (!target.ok()) return Fail(target.status());
-  state_ = State::kConnecting;
-  // The connector has the same deadline, and tells more.
-  deadline_.Start(Remaining() + kBackstop, [this] { OnDeadline(); });
-  context_.keeper->KeepChannel(target->channel);
-  plugin_.uses_tls = target->uses_tls;
-  plugin_.broker_security = target->broker_security;
-  plugin_.can_be_reattached =
-      !target->announced.has_value() && !plugin_.multiplexed;
-  if (!plugin_.uses_tls &&
-      context_.options.tls.mode == TlsMode::kAutoMtlsIfOffered) {
-    context_.output->Note(LogLevel::kInfo,
-                          "the plugin announced no certificate: the connection "
-                          "has no TLS");
-  }
-  connector_ = std::make_shared<Connector>(
-      ThreadsFor(context_), *std::move(target),
-      [this](const absl::Status& status, Connector::Serving serving) {
-        OnConnected(status, serving);
-      });
-  connector_->Start(Remaining());
 }
 
 // ---- kConnecting ------------------------------------------------------------

@@ -13,10 +13,12 @@
 #include "absl/types/optional.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/error.h"
+#include "goplugin/internal/connect/approach.h"
 #include "goplugin/internal/connect/connector.h"
 #include "goplugin/internal/lifecycle/handshake_steps.h"
 #include "goplugin/internal/lifecycle/plugin_source.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/start/plugin_start.h"
 #include "goplugin/internal/tls/certificate.h"
 
@@ -63,8 +65,13 @@ class Launch final : public PluginSource,
   // kAddressing
   void OnLine(const HandshakeResponse& response);
   void OnAddress(const absl::StatusOr<Endpoint>& address);
-  void OpenChannel(absl::optional<Endpoint> door);
-  absl::StatusOr<absl::optional<Endpoint>> OpenMux();
+  absl::StatusOr<bool> Multiplexes() const;
+  // Looks at what is at the address, before anything is sent there; again and
+  // again while nobody listens yet.
+  void Approach(bool multiplexed);
+  void OnApproach(absl::StatusOr<PluginApproach> found, bool multiplexed);
+  absl::StatusOr<Endpoint> OpenMux(PluginApproach& approach);
+  void OpenChannel(Endpoint door, std::shared_ptr<const void> kept);
   void OnMuxEnd(const absl::Status& status);
   void OnChannel(absl::StatusOr<ConnectTarget> target);
 
@@ -96,14 +103,18 @@ class Launch final : public PluginSource,
   // What follows an odd candidate, or the end of stdout.
   Timer quiet_;
 
-  // Seen by the start, which runs on another thread.
+  // Shared with the start, which runs on another thread.
   const std::shared_ptr<std::atomic<bool>> abandoned_ =
+      std::make_shared<std::atomic<bool>>(false);
+  const std::shared_ptr<std::atomic<bool>> begun_ =
       std::make_shared<std::atomic<bool>>(false);
   HandshakeSteps handshake_;
   absl::optional<KeyPair> key_pair_;
+  // Since the line, while nobody listens there; and why that is thought.
+  Stopwatch approaching_;
+  absl::Status unreached_;
   std::shared_ptr<Connector> connector_;
   ReadyPlugin plugin_;
-  std::string working_directory_;
   std::function<std::string()> diagnose_;
   std::string diagnosis_;
   absl::Status failure_;

@@ -17,6 +17,8 @@
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/net/peer.h"
+#include "goplugin/internal/net/reach.h"
 #include "goplugin/internal/start/plugin_output.h"
 
 namespace goplugin::internal {
@@ -33,8 +35,10 @@ struct ReadyPlugin {
   BrokerSecurity broker_security;
   // Of brokered addresses; the response's endpoint is this host's.
   AddressTranslation translation;
-  // It runs as another user than the host.
-  bool has_own_user = false;
+  // Who has to be behind the addresses that it names.
+  PeerRule peers;
+  // Who may connect to this host's sockets for it.
+  GuestList guests;
   // All but `ready`, which the session measures.
   LaunchTimings timings;
   // What its health service said as it was connected to.

@@ -14,6 +14,7 @@
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/lifecycle/crash.h"
+#include "goplugin/internal/lifecycle/host_sockets.h"
 #include "goplugin/internal/lifecycle/live_sessions.h"
 #include "goplugin/internal/lifecycle/process_control.h"
 #include "goplugin/internal/lifecycle/process_exit.h"
@@ -206,9 +207,9 @@ void Session::MakeBroker() {
   BrokerSetup setup;
   setup.peer = "plugin";
   setup.network = plugin_.response.endpoint.network;
-  setup.sockets.directory = keeper_->files()->lent_path();
-  setup.sockets.for_group = !options_.socket_group.empty();
-  setup.sockets.for_owner = plugin_.has_own_user;
+  setup.sockets.directory = BrokerDirectories(keeper_->files());
+  setup.sockets.guests = plugin_.guests;
+  setup.peers = plugin_.peers;
   setup.security = std::move(plugin_.broker_security);
   setup.translation = plugin_.translation;
   setup.keep = options_.broker_keep;
@@ -222,6 +223,12 @@ void Session::MakeBroker() {
   if (keeper_->mux() != nullptr) {
     setup.multiplexer = keeper_->mux()->multiplexer();
   }
+  const auto lane = std::make_shared<CallbackQueue>(runtime_->work(),
+                                                    [](size_t /*dropped*/) {});
+  setup.acceptors = Acceptors::Create(
+      runtime_->loop(),
+      [lane](absl::AnyInvocable<void()> task) { lane->Post(std::move(task)); },
+      setup.warn);
   broker_ = std::make_unique<SessionBroker>(std::move(setup));
   if (!plugin_.no_broker.empty()) {
     broker_->End(MakeError(Reason::kBrokerUnsupported, plugin_.no_broker,

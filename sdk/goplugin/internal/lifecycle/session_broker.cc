@@ -30,6 +30,7 @@ void SessionBroker::End(const absl::Status& reason) {
   if (ended_) return;
   ended_ = true;
   core_->End(reason);
+  acceptors_->End();
   if (stream_ != nullptr) stream_->Cancel();
   stream_.reset();
 }

@@ -18,7 +18,9 @@ namespace goplugin::internal {
 class SessionBroker {
  public:
   explicit SessionBroker(BrokerSetup setup)
-      : core_(std::make_shared<BrokerCore>(std::move(setup))), broker_(core_) {}
+      : acceptors_(setup.acceptors),
+        core_(std::make_shared<BrokerCore>(std::move(setup))),
+        broker_(core_) {}
 
   Broker& broker() { return broker_; }
 
@@ -29,6 +31,7 @@ class SessionBroker {
   void End(const absl::Status& reason);
 
  private:
+  const std::shared_ptr<Acceptors> acceptors_;
   const std::shared_ptr<BrokerCore> core_;
   Broker broker_;
   std::shared_ptr<BrokerStream> stream_;

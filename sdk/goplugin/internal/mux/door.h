@@ -3,13 +3,14 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "goplugin/endpoint.h"
+#include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
 
@@ -17,19 +18,21 @@ class Multiplexer;
 
 // A unix socket for this process alone: whoever in it connects there gets a
 // stream of the multiplexed connection, all for one destination. That is how
-// gRPC, which knows sockets only, comes to its connections. The name is
-// abstract; others who connect are turned away, and can't listen there, for
-// this process does.
+// gRPC, which knows sockets only, comes to its connections. It has no name that
+// others could use: see private_socket.h.
 //
 // Made by Multiplexer::OpenDoor; the socket goes with this object, connections
 // made through it stay. Thread-safe.
 class Door {
  public:
+  // `place`: the socket's file.
   Door(std::weak_ptr<Multiplexer> multiplexer, std::uint64_t key,
-       std::string name)
+       UniqueFd place)
       : multiplexer_(std::move(multiplexer)),
         key_(key),
-        endpoint_{Endpoint::Network::kUnix, std::move(name)} {}
+        place_(std::move(place)),
+        endpoint_{Endpoint::Network::kUnix,
+                  absl::StrCat("/proc/self/fd/", place_.get())} {}
   ~Door() { Close(); }
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
@@ -54,6 +57,7 @@ class Door {
  private:
   const std::weak_ptr<Multiplexer> multiplexer_;
   const std::uint64_t key_;
+  const UniqueFd place_;
   const Endpoint endpoint_;
   mutable absl::Mutex mutex_;
   absl::Status trouble_ ABSL_GUARDED_BY(mutex_);

@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "goplugin/internal/mux/multiplexer_state.h"
-#include "goplugin/internal/mux/private_socket.h"
 
 namespace goplugin::internal {
 
 std::shared_ptr<Multiplexer> Multiplexer::Create(EventLoop& loop,
                                                  Options options) {
-  std::shared_ptr<Multiplexer> multiplexer(new Multiplexer(loop));
+  std::shared_ptr<Multiplexer> multiplexer(
+      new Multiplexer(loop, std::move(options.make_door)));
   // Its timers are the loop's.
   loop.Post([&loop, multiplexer, options = std::move(options)]() mutable {
     multiplexer->state_ = std::make_unique<State>(loop, std::move(options));
@@ -19,7 +19,8 @@ std::shared_ptr<Multiplexer> Multiplexer::Create(EventLoop& loop,
   return multiplexer;
 }
 
-Multiplexer::Multiplexer(EventLoop& loop) : loop_(&loop) {}
+Multiplexer::Multiplexer(EventLoop& loop, MakeDoorSocket make_door)
+    : make_door_(std::move(make_door)), loop_(&loop) {}
 
 Multiplexer::~Multiplexer() = default;
 
@@ -55,16 +56,25 @@ void Multiplexer::Drain(absl::Duration timeout,
   }).IgnoreError();
 }
 
-absl::StatusOr<std::shared_ptr<Door>> Multiplexer::OpenDoor(
-    absl::optional<ServiceId> id) {
-  std::string name = NewAbstractName();
-  absl::StatusOr<UniqueFd> listener = ListenAt(name);
-  if (!listener.ok()) return listener.status();
+absl::StatusOr<std::shared_ptr<Door>> Multiplexer::OpenDoor(ServiceId id) {
+  absl::StatusOr<DoorSocket> socket = make_door_();
+  if (!socket.ok()) return socket.status();
+  return AddDoor(id, *std::move(socket));
+}
+
+absl::StatusOr<std::shared_ptr<Door>> Multiplexer::OpenMainDoor(
+    DoorSocket socket) {
+  return AddDoor(absl::nullopt, std::move(socket));
+}
+
+absl::StatusOr<std::shared_ptr<Door>> Multiplexer::AddDoor(
+    absl::optional<ServiceId> id, DoorSocket socket) {
   const std::uint64_t key = ++last_key_;
-  auto door = std::make_shared<Door>(weak_from_this(), key, std::move(name));
+  auto door =
+      std::make_shared<Door>(weak_from_this(), key, std::move(socket.place));
   const absl::Status posted =
       Post([key, id, weak = std::weak_ptr<Door>(door),
-            listener = *std::move(listener)](State& state) mutable {
+            listener = std::move(socket.listener)](State& state) mutable {
         state.AddDoor(key, std::move(listener), id, std::move(weak));
       });
   if (!posted.ok()) return posted;
@@ -75,9 +85,9 @@ void Multiplexer::CloseDoor(std::uint64_t key) {
   Post([key](State& state) { state.RemoveDoor(key); }).IgnoreError();
 }
 
-void Multiplexer::Serve(ServiceId id, std::string path) {
-  Post([id, path = std::move(path)](State& state) mutable {
-    state.Serve(id, std::move(path));
+void Multiplexer::Serve(ServiceId id, Take take) {
+  Post([id, take = std::move(take)](State& state) mutable {
+    state.Serve(id, std::move(take));
   }).IgnoreError();
 }
 

@@ -17,6 +17,7 @@
 #include "absl/types/optional.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/mux/door.h"
+#include "goplugin/internal/mux/private_socket.h"
 #include "goplugin/internal/mux/yamux_session.h"
 #include "goplugin/internal/process/unique_fd.h"
 
@@ -28,7 +29,7 @@ namespace goplugin::internal {
 //
 //   auto multiplexer = Multiplexer::Create(loop, options);
 //   auto door = multiplexer->OpenDoor(id);         // gRPC dials it
-//   multiplexer->Serve(id, path_of_a_server);      // gRPC serves there
+//   multiplexer->Serve(id, take);                  // gRPC gets what take gets
 //   multiplexer->Start(connection);
 //
 // Thread-safe. The work is done on the loop's thread; End must come before the
@@ -36,13 +37,18 @@ namespace goplugin::internal {
 class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
  public:
   using ServiceId = std::uint32_t;
+  // Gets this side's end of a stream: a connection that does not block. Called
+  // on the loop's thread, must not block.
+  using Take = std::function<void(UniqueFd)>;
 
   struct Options {
     YamuxRole role = YamuxRole::kClient;
     // Who is on the other side, for errors: "plugin" or "host".
     std::string peer;
-    // The server of the streams without a knock; "" resets them.
-    std::string main_socket = {};
+    // The server of the streams without a knock; null resets them.
+    Take main_server = nullptr;
+    // Makes the socket of a door. Called on the threads that call OpenDoor.
+    MakeDoorSocket make_door = nullptr;
     // A remark for the log. Called on the loop's thread, must not block.
     std::function<void(std::string)> warn;
     // The connection is over, and not by End. On the loop's thread.
@@ -75,13 +81,16 @@ class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
   // have said has gone out and they are closed, or after `timeout`.
   void Drain(absl::Duration timeout, absl::AnyInvocable<void()> done);
 
-  // A door to the service with this id, or to the main server.
-  absl::StatusOr<std::shared_ptr<Door>> OpenDoor(absl::optional<ServiceId> id);
+  // A door to the service with this id. Blocks as the file system does. Errors:
+  // those of the options' make_door.
+  absl::StatusOr<std::shared_ptr<Door>> OpenDoor(ServiceId id);
+  // A door to the main server, at a socket that is there already.
+  absl::StatusOr<std::shared_ptr<Door>> OpenMainDoor(DoorSocket socket);
   void CloseDoor(std::uint64_t key);
 
-  // Streams for `id` go to the server at `path`, until Withdraw. Whoever
-  // learns of the id afterwards can knock.
-  void Serve(ServiceId id, std::string path);
+  // Streams for `id` go to `take`, until Withdraw. Whoever learns of the id
+  // afterwards can knock.
+  void Serve(ServiceId id, Take take);
   void Withdraw(ServiceId id);
 
   // The broker's stream is open.
@@ -98,15 +107,18 @@ class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
  private:
   class State;
 
-  explicit Multiplexer(EventLoop& loop);
+  Multiplexer(EventLoop& loop, MakeDoorSocket make_door);
   // Runs it on the loop's thread; the end's reason when that has come.
   absl::Status Post(absl::AnyInvocable<void(State&)> task);
+  absl::StatusOr<std::shared_ptr<Door>> AddDoor(absl::optional<ServiceId> id,
+                                                DoorSocket socket);
   // The same for what the other side has sent.
   void PostMessage(absl::AnyInvocable<void(State&)> task);
   bool TakesMessages() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return messages_ < kMaxMessages || loop_ == nullptr;
   }
 
+  const MakeDoorSocket make_door_;
   // The loop's alone.
   std::unique_ptr<State> state_;
   std::atomic<std::uint64_t> last_key_{0};

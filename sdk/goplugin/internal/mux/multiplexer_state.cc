@@ -1,5 +1,6 @@
 #include "goplugin/internal/mux/multiplexer_state.h"
 
+#include <cerrno>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -83,6 +84,7 @@ void Multiplexer::State::AddDoor(std::uint64_t key, UniqueFd listener,
   added.listener = std::move(listener);
   added.id = id;
   added.door = std::move(door);
+  added.retry = std::make_unique<Timer>(loop_);
   added.watch = std::make_unique<DescriptorWatch>(
       loop_, added.listener.get(),
       DescriptorWatch::Callbacks{[this, key] { OnVisitors(key); }, nullptr});
@@ -118,10 +120,17 @@ void Multiplexer::State::OnVisitors(std::uint64_t key) {
     if (!socket.valid()) break;
     Enter(key, door, std::move(socket));
   }
+  const bool exhausted = errno != EAGAIN && errno != EWOULDBLOCK;
   if (strangers > 0) {
     Warn(strangers_, "another process tried to use this host's private socket");
   }
-  door.watch->WaitReadable();
+  if (exhausted) {
+    // Who waits at the door waits on, until there are descriptors again.
+    door.retry->Start(kRetryDelay,
+                      [watch = door.watch.get()] { watch->WaitReadable(); });
+  } else {
+    door.watch->WaitReadable();
+  }
   Advance();
 }
 
@@ -311,8 +320,8 @@ void Multiplexer::State::Interrupt(const absl::Status& reason) {
 
 // ---- Streams of the other side ----------------------------------------------
 
-void Multiplexer::State::Serve(ServiceId id, std::string path) {
-  servers_[id] = std::move(path);
+void Multiplexer::State::Serve(ServiceId id, Take take) {
+  servers_[id] = std::move(take);
   if (incoming_.Serve(id)) {
     Answer(id, "");
   } else {
@@ -351,10 +360,22 @@ void Multiplexer::State::Answer(ServiceId id, const std::string& error) {
   if (messages_.answer) messages_.answer(id, error);
 }
 
+// Invalid where there are no descriptors left.
+UniqueFd Multiplexer::State::JoinTo(const Take& take) {
+  SocketPair pair = MakeSocketPair();
+  if (!pair.ours.valid()) {
+    Warn(streams_without_room_,
+         "no descriptors are left for a stream of the multiplexed connection");
+    return UniqueFd();
+  }
+  take(std::move(pair.theirs));
+  return std::move(pair.ours);
+}
+
 UniqueFd Multiplexer::State::OnStream() {
   const absl::optional<ServiceId> id = incoming_.TakePromised();
   if (!id.has_value()) {
-    if (!options_.main_socket.empty()) return ConnectTo(options_.main_socket);
+    if (options_.main_server != nullptr) return JoinTo(options_.main_server);
     Warn(streams_without_knock_,
          absl::StrCat("the ", options_.peer,
                       " opened a stream without a knock; it was reset"));
@@ -362,7 +383,7 @@ UniqueFd Multiplexer::State::OnStream() {
   }
   const auto server = servers_.find(*id);
   // Not served any more: the other side sees a reset.
-  return server == servers_.end() ? UniqueFd() : ConnectTo(server->second);
+  return server == servers_.end() ? UniqueFd() : JoinTo(server->second);
 }
 
 void Multiplexer::State::BeEager(ServiceId id) {

@@ -30,6 +30,8 @@ class Multiplexer::State {
   static constexpr absl::Duration kKnockTimeout = absl::Seconds(5);
   // How long a stream that was opened is to be taken before the next one is.
   static constexpr absl::Duration kOpeningTimeout = absl::Seconds(5);
+  // Without descriptors left, a door is looked at again after this time.
+  static constexpr absl::Duration kRetryDelay = absl::Milliseconds(100);
   // An id is usually dialled right after it was told. For so long the messages
   // about it are waited for.
   static constexpr absl::Duration kHurryTime = absl::Seconds(1);
@@ -41,7 +43,7 @@ class Multiplexer::State {
   void AddDoor(std::uint64_t key, UniqueFd listener,
                absl::optional<ServiceId> id, std::weak_ptr<Door> door);
   void RemoveDoor(std::uint64_t key);
-  void Serve(ServiceId id, std::string path);
+  void Serve(ServiceId id, Take take);
   void Withdraw(ServiceId id);
   void SetMessages(Messages messages);
   void Interrupt(const absl::Status& reason);
@@ -55,6 +57,7 @@ class Multiplexer::State {
     UniqueFd listener;
     absl::optional<ServiceId> id;
     std::weak_ptr<Door> door;
+    std::unique_ptr<Timer> retry;
     std::unique_ptr<DescriptorWatch> watch;
     // Whoever opens a door to a service is about to enter. Its knock and its
     // stream don't wait for that: the visitor who is expected to have this
@@ -85,6 +88,7 @@ class Multiplexer::State {
 
   // Incoming.
   UniqueFd OnStream();
+  UniqueFd JoinTo(const Take& take);
   void Answer(ServiceId id, const std::string& error);
   void RefuseLate();
   void BeEager(ServiceId id);
@@ -110,7 +114,7 @@ class Multiplexer::State {
   std::shared_ptr<void> knock_hurry_;
 
   IncomingKnocks incoming_;
-  std::map<ServiceId, std::string> servers_;  // their sockets' paths
+  std::map<ServiceId, Take> servers_;
   Timer refusal_timer_;
   // Ids that were told, and not knocked at yet.
   std::set<ServiceId> eager_;
@@ -123,6 +127,7 @@ class Multiplexer::State {
   Seldom strangers_;
   Seldom unasked_answers_;
   Seldom streams_without_knock_;
+  Seldom streams_without_room_;
   absl::Status end_;
   // Last: it goes first.
   std::unique_ptr<MuxConnection> connection_;

@@ -1,21 +1,20 @@
 #include "goplugin/internal/mux/private_socket.h"
 
-#include <sys/random.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
-#include "goplugin/endpoint.h"
+#include "absl/types/optional.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/tls/socket_address.h"
+#include "goplugin/internal/files/bound_socket.h"
+#include "goplugin/internal/net/peer.h"
 
 namespace goplugin::internal {
 namespace {
@@ -23,62 +22,50 @@ namespace {
 // gRPC opens one connection per door, and another one after it was lost.
 constexpr int kQueue = 64;
 
-// Its length is 0 when `text` is no address.
-SocketAddress AddressOf(const std::string& text) {
-  const auto addresses = SocketAddresses({Endpoint::Network::kUnix, text});
-  return addresses.ok() ? addresses->front() : SocketAddress();
-}
-
-UniqueFd MakeSocket() {
-  return UniqueFd(
-      socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-}
-
-bool IsOwn(int connection) {
-  ucred peer = {};
-  socklen_t size = sizeof peer;
-  return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-         peer.pid == getpid();
-}
-
-}  // namespace
-
-absl::StatusOr<UniqueFd> ListenAt(const std::string& text) {
-  const SocketAddress address = AddressOf(text);
-  UniqueFd listener = MakeSocket();
-  if (address.length == 0) errno = EINVAL;
-  if (address.length > 0 && listener.valid() &&
-      bind(listener.get(), address.get(), address.length) == 0 &&
-      listen(listener.get(), kQueue) == 0) {
-    return listener;
-  }
+absl::Status CantListen(const Directory& directory, int error_number) {
   ErrorDetails details;
   details.reason = Reason::kTransport;
-  details.what = absl::StrCat("can't listen on the unix socket ", Quote(text));
-  details.evidence = {strerror(errno)};
+  details.what = absl::StrCat("can't listen on a private unix socket in ",
+                              Quote(directory.path()));
+  details.evidence = {strerror(error_number)};
   details.hint =
       "multiplexing needs unix sockets between gRPC and this library: see that "
       "the process may make some";
   return MakeError(details);
 }
 
-std::string NewAbstractName() {
-  std::array<char, 16> random;
-  // So little is never cut short: see getrandom(2).
-  if (getrandom(random.data(), random.size(), 0) < 0) return "";
-  return absl::StrCat(
-      absl::string_view("\0goplugin-", 10),
-      absl::BytesToHexString(absl::string_view(random.data(), random.size())));
+bool IsOwn(int connection) {
+  const absl::optional<Peer> peer = PeerOf(connection);
+  return peer.has_value() && peer->pid == getpid();
 }
 
-UniqueFd ConnectTo(const std::string& text) {
-  const SocketAddress address = AddressOf(text);
-  UniqueFd connection = MakeSocket();
-  if (address.length > 0 && connection.valid() &&
-      connect(connection.get(), address.get(), address.length) == 0) {
-    return connection;
+}  // namespace
+
+absl::StatusOr<DoorSocket> MakeDoorSocketIn(const Directory& directory) {
+  const std::string name = RandomName("");
+  absl::StatusOr<UniqueFd> bound =
+      BindSocket(directory, name, 0600, /*group=*/absl::nullopt);
+  if (!bound.ok()) return bound.status();
+  DoorSocket door;
+  door.listener = *std::move(bound);
+  door.place.reset(
+      openat(directory.fd(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  const int open_error = errno;
+  directory.Unlink(name).IgnoreError();
+  if (!door.place.valid()) return CantListen(directory, open_error);
+  if (listen(door.listener.get(), kQueue) == 0) return door;
+  return CantListen(directory, errno);
+}
+
+SocketPair MakeSocketPair() {
+  int ends[2] = {-1, -1};
+  SocketPair pair;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                 ends) == 0) {
+    pair.ours.reset(ends[0]);
+    pair.theirs.reset(ends[1]);
   }
-  return UniqueFd();
+  return pair;
 }
 
 UniqueFd AcceptOwn(int listener, int* strangers) {

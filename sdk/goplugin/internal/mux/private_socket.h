@@ -1,28 +1,36 @@
 #ifndef GOPLUGIN_INTERNAL_MUX_PRIVATE_SOCKET_H_
 #define GOPLUGIN_INTERNAL_MUX_PRIVATE_SOCKET_H_
 
-#include <string>
+#include <functional>
 
 #include "absl/status/statusor.h"
+#include "goplugin/internal/files/directory.h"
 #include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
 
-// Unix sockets that don't block. An address is a path, or as the kernel has it
-// a zero and the rest of an abstract name.
+// Unix sockets that don't block, for this process alone.
 
-// A socket that listens at the address `text`. kTransport when that can't be.
-absl::StatusOr<UniqueFd> ListenAt(const std::string& text);
+// A socket that listens, and its file, which has no name any more: it can be
+// connected to by way of this process's /proc/self/fd, which others may not
+// look into, and leaves nothing behind, wherever its directory goes.
+struct DoorSocket {
+  UniqueFd listener;
+  UniqueFd place;
+};
+using MakeDoorSocket = std::function<absl::StatusOr<DoorSocket>()>;
 
-// An abstract name that nobody can guess; "" when the kernel has no random
-// numbers yet. Such a socket leaves nothing in the
-// file system, where a new file can cost more than all the rest of a
-// connection; but anybody may connect to it who learns its name.
-std::string NewAbstractName();
+// Makes one in `directory`, which must be this user's alone: for a moment it
+// has a name there. kTransport when that can't be. Blocks as the file system
+// does.
+absl::StatusOr<DoorSocket> MakeDoorSocketIn(const Directory& directory);
 
-// A connection to the socket at the address `text`, invalid when there is none
-// to be had without waiting.
-UniqueFd ConnectTo(const std::string& text);
+// Two ends of one connection; invalid without descriptors.
+struct SocketPair {
+  UniqueFd ours;
+  UniqueFd theirs;
+};
+SocketPair MakeSocketPair();
 
 // The next connection, invalid when there is none. Others than this process's
 // are closed, and counted in `strangers`.

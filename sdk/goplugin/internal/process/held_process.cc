@@ -22,13 +22,11 @@
 #include "absl/strings/string_view.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/process/listening_socket.h"
+#include "goplugin/internal/net/listening_socket.h"
+#include "goplugin/internal/net/peer.h"
 #include "goplugin/internal/process/unix_socket.h"
 
 // Missing in the headers of most distributions.
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77
-#endif
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
@@ -135,20 +133,6 @@ absl::StatusOr<UniqueFd> ConnectUnix(const ServerClaim& claim) {
   return CantAsk(claim, "connect", errno);
 }
 
-// The listener of a connected socket, by the kernel. The descriptor names it
-// from the start where the kernel hands one out (Linux 6.5); elsewhere there
-// is a moment for its number to change hands, which the start time and a living
-// process narrow down to nothing that happens.
-UniqueFd OpenPeer(int connection, pid_t pid) {
-  int pidfd = -1;
-  socklen_t size = sizeof pidfd;
-  if (getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0) {
-    return UniqueFd(pidfd);
-  }
-  if (errno != ENOPROTOOPT) return {};
-  return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-}
-
 ServerProof Doubt(std::string why) {
   ServerProof proof;
   proof.doubt = std::move(why);
@@ -178,29 +162,25 @@ absl::StatusOr<ServerProof> ProveUnix(const ServerClaim& claim) {
   if (!is_socket.ok()) return is_socket;
   absl::StatusOr<UniqueFd> connection = ConnectUnix(claim);
   if (!connection.ok()) return connection.status();
-  ucred peer = {};
-  socklen_t size = sizeof peer;
-  if (getsockopt(connection->get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) !=
-      0) {
-    return CantAsk(claim, "SO_PEERCRED", errno);
-  }
-  if (peer.pid <= 0) {
+  const absl::optional<Peer> peer = PeerOf(connection->get());
+  if (!peer.has_value()) return CantAsk(claim, "SO_PEERCRED", errno);
+  if (peer->pid <= 0) {
     return Doubt(
         "the kernel does not tell who listens at the socket: the plugin runs "
         "in another pid namespace");
   }
-  if (claim.pid > 0 && peer.pid != claim.pid) {
+  if (claim.pid > 0 && peer->pid != claim.pid) {
     return SomebodyElse(
-        claim, absl::StrCat("process ", peer.pid, " listens at the socket"));
+        claim, absl::StrCat("process ", peer->pid, " listens at the socket"));
   }
-  UniqueFd pidfd = OpenPeer(connection->get(), peer.pid);
+  UniqueFd pidfd = OpenPeer(connection->get(), peer->pid);
   if (!pidfd.valid()) {
-    if (!ProcessStartTime(peer.pid).has_value()) {
+    if (!ProcessStartTime(peer->pid).has_value()) {
       return Gone(claim, "the process that made the socket has ended");
     }
     return Doubt("this system has no process descriptors (pidfd_open)");
   }
-  return Confirm(claim, peer.pid, std::move(pidfd));
+  return Confirm(claim, peer->pid, std::move(pidfd));
 }
 
 absl::StatusOr<ServerProof> ProveTcp(const ServerClaim& claim) {

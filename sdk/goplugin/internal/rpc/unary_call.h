@@ -139,11 +139,7 @@ CallHandle StartUnaryCall(
   };
 
   auto call = std::make_shared<Call>(channel);
-  // Infinite: none. This sum does not overflow; that of std::chrono does.
-  const absl::Time deadline = absl::Now() + timeout;
-  if (deadline != absl::InfiniteFuture()) {
-    call->context->set_deadline(absl::ToChronoTime(deadline));
-  }
+  call->context->set_deadline(DeadlineAfter(timeout));
   call->done = std::move(done);
   CallHandle handle(call->context);
   if (place.queue() != nullptr) {

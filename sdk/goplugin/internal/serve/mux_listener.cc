@@ -25,6 +25,8 @@ namespace {
 
 // For the last words on their way to the host.
 constexpr absl::Duration kDrainTime = absl::Milliseconds(200);
+constexpr absl::Duration kRetryDelay = absl::Milliseconds(100);
+constexpr int kQueue = 1;
 
 // A listening socket that does not block at `port` of 127.0.0.1, and in `taken`
 // the port it got where that is 0. Invalid when it can't be had.
@@ -37,7 +39,7 @@ UniqueFd ListenAtPort(int port, int* taken) {
   socklen_t size = sizeof address;
   const bool listens =
       fcntl(listener.get(), F_SETFL, O_NONBLOCK) == 0 &&
-      listen(listener.get(), /*backlog=*/1) == 0 &&
+      listen(listener.get(), kQueue) == 0 &&
       getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address),
                   &size) == 0;
   if (!listens) return UniqueFd();
@@ -48,9 +50,9 @@ UniqueFd ListenAtPort(int port, int* taken) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MuxListener>> MuxListener::Start(
-    const ServerPlan& plan, const std::string& main_socket,
+    const ServerPlan& plan, std::shared_ptr<ConnectionIntake> intake,
     Callbacks callbacks) {
-  auto listener = absl::WrapUnique(new MuxListener());
+  auto listener = absl::WrapUnique(new MuxListener(plan.threads));
   absl::Status listens = ListenOnFirst(plan.networks, [&](auto network) {
     return listener->Listen(network, plan);
   });
@@ -58,15 +60,28 @@ absl::StatusOr<std::unique_ptr<MuxListener>> MuxListener::Start(
   Multiplexer::Options options;
   options.role = YamuxRole::kServer;
   options.peer = "host";
-  options.main_socket = main_socket;
+  options.main_server = [acceptors = plan.threads->acceptors(),
+                         intake = std::move(intake)](UniqueFd connection) {
+    acceptors->HandOver(std::move(connection), [intake](UniqueFd taken) {
+      intake->Take(std::move(taken));
+    });
+  };
+  options.make_door = [directories =
+                           plan.directories]() -> absl::StatusOr<DoorSocket> {
+    absl::StatusOr<std::shared_ptr<const Directory>> doors =
+        directories->Doors();
+    if (!doors.ok()) return doors.status();
+    return MakeDoorSocketIn(**doors);
+  };
   options.warn = std::move(callbacks.warn);
   options.on_end = [gone = std::move(callbacks.on_host_gone)](
                        const absl::Status& /*status*/) { gone(); };
-  listener->multiplexer_ =
-      Multiplexer::Create(listener->loop_, std::move(options));
-  listener->loop_.Post([self = listener.get()] {
+  EventLoop& loop = plan.threads->loop();
+  listener->multiplexer_ = Multiplexer::Create(loop, std::move(options));
+  loop.Post([&loop, self = listener.get()] {
+    self->retry_ = std::make_unique<Timer>(loop);
     self->watch_ = std::make_unique<DescriptorWatch>(
-        self->loop_, self->listener_.get(),
+        loop, self->listener_.get(),
         DescriptorWatch::Callbacks{[self] { self->OnConnection(); }, nullptr});
     self->watch_->WaitReadable();
   });
@@ -74,19 +89,19 @@ absl::StatusOr<std::unique_ptr<MuxListener>> MuxListener::Start(
 }
 
 MuxListener::~MuxListener() {
-  if (multiplexer_ != nullptr) {
-    absl::Notification drained;
-    multiplexer_->Drain(kDrainTime, [&drained] { drained.Notify(); });
-    drained.WaitForNotification();
-    absl::Notification ended;
-    loop_.Post([this, &ended] {
-      watch_.reset();
-      multiplexer_->End(MakeError(Reason::kShutDown, "the plugin is ending",
-                                  "the host has asked for it"));
-      ended.Notify();
-    });
-    ended.WaitForNotification();
-  }
+  if (multiplexer_ == nullptr) return;
+  absl::Notification drained;
+  multiplexer_->Drain(kDrainTime, [&drained] { drained.Notify(); });
+  drained.WaitForNotification();
+  absl::Notification ended;
+  threads_->loop().Post([this, &ended] {
+    watch_.reset();
+    retry_.reset();
+    multiplexer_->End(MakeError(Reason::kShutDown, "the plugin is ending",
+                                "the host has asked for it"));
+    ended.Notify();
+  });
+  ended.WaitForNotification();
 }
 
 absl::Status MuxListener::Listen(Endpoint::Network network,
@@ -97,19 +112,11 @@ absl::Status MuxListener::Listen(Endpoint::Network network,
 
 absl::Status MuxListener::ListenUnix(const ServerPlan& plan) {
   absl::StatusOr<std::unique_ptr<PluginSocket>> socket =
-      PluginSocket::Create(plan.socket_directory, plan.socket_group);
+      PluginSocket::Listen(*plan.directories, kQueue);
   if (!socket.ok()) return socket.status();
-  absl::StatusOr<UniqueFd> listener = UniqueFd();
-  {
-    PrivateUmask umask;
-    listener = ListenAt((*socket)->path());
-  }
-  if (!listener.ok()) return listener.status();
-  absl::Status restricted = (*socket)->RestrictAccess();
-  if (!restricted.ok()) return restricted;
-  endpoint_ = {Endpoint::Network::kUnix, (*socket)->path()};
   socket_ = *std::move(socket);
-  listener_ = *std::move(listener);
+  endpoint_ = {Endpoint::Network::kUnix, socket_->path()};
+  listener_ = socket_->TakeListener();
   return absl::OkStatus();
 }
 
@@ -128,7 +135,10 @@ absl::Status MuxListener::ListenTcp(const ServerPlan& plan) {
 void MuxListener::OnConnection() {
   UniqueFd connection(
       accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!connection.valid()) return watch_->WaitReadable();
+  if (!connection.valid()) {
+    // Whoever waits is still there when there are descriptors again.
+    return retry_->Start(kRetryDelay, [this] { watch_->WaitReadable(); });
+  }
   // One is all that the protocol knows. Whoever comes later is refused.
   watch_.reset();
   listener_.reset();

@@ -6,7 +6,6 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/synchronization/notification.h"
 #include "goplugin/internal/channel/server_arguments.h"
 #include "goplugin/internal/error/make_error.h"
@@ -24,15 +23,19 @@ constexpr int kMaxFailedPorts = 8;
 // stdout it must stay below the 2 s after which hosts kill.
 constexpr absl::Duration kCancelTime = absl::Milliseconds(500);
 
-// `port` gets the tcp port in use. nullptr when gRPC can't.
-std::unique_ptr<grpc::Server> Build(const ServerPlan& plan,
-                                    const std::string& address, int* port) {
+// As many as gRPC lets wait.
+constexpr int kQueue = 4096;
+
+using AddListener = absl::FunctionRef<void(grpc::ServerBuilder&)>;
+
+// nullptr when gRPC can't.
+std::unique_ptr<grpc::Server> Build(const ServerPlan& plan, AddListener add) {
   grpc::ServerBuilder builder;
   SetServerArguments(builder);
   for (grpc::Service* service : plan.services) {
     builder.RegisterService(service);
   }
-  builder.AddListeningPort(address, plan.credentials, port);
+  add(builder);
   if (plan.configure) plan.configure(builder);
   return builder.BuildAndStart();
 }
@@ -86,25 +89,36 @@ absl::Status PluginServer::Listen(Endpoint::Network network,
                                              : ListenTcp(plan);
 }
 
+absl::StatusOr<std::unique_ptr<PluginServer>> PluginServer::StartHidden(
+    const ServerPlan& plan) {
+  auto server = absl::WrapUnique(new PluginServer());
+  absl::Status built = server->BuildHidden(plan);
+  if (!built.ok()) return built;
+  return server;
+}
+
+absl::Status PluginServer::BuildHidden(const ServerPlan& plan) {
+  server_ = Build(plan, [&](grpc::ServerBuilder& builder) {
+    intake_ = ConnectionIntake::AddTo(builder, plan.credentials);
+  });
+  return server_ == nullptr ? CantServe("its own connections")
+                            : absl::OkStatus();
+}
+
 absl::Status PluginServer::ListenUnix(const ServerPlan& plan) {
   absl::StatusOr<std::unique_ptr<PluginSocket>> socket =
-      PluginSocket::Create(plan.socket_directory, plan.socket_group);
+      PluginSocket::Listen(*plan.directories, kQueue);
   if (!socket.ok()) return socket.status();
-  const std::string& path = (*socket)->path();
-  // gRPC decodes percent signs in the addresses it is given.
-  const std::string address =
-      absl::StrCat("unix:", absl::StrReplaceAll(path, {{"%", "%25"}}));
-  std::unique_ptr<grpc::Server> server;
-  {
-    PrivateUmask umask;
-    server = Build(plan, address, nullptr);
-  }
-  if (server == nullptr) return CantServe(absl::StrCat("unix:", path));
-  absl::Status restricted = (*socket)->RestrictAccess();
-  if (!restricted.ok()) return restricted;
-  endpoint_ = {Endpoint::Network::kUnix, path};
+  absl::Status built = BuildHidden(plan);
+  if (!built.ok()) return built;
   socket_ = *std::move(socket);
-  server_ = std::move(server);
+  endpoint_ = {Endpoint::Network::kUnix, socket_->path()};
+  // Who may connect is what the socket's mode says.
+  accepting_ = plan.threads->acceptors()->Accept(
+      socket_->TakeListener(), GuestList(),
+      [intake = intake_](UniqueFd connection) {
+        intake->Take(std::move(connection));
+      });
   return absl::OkStatus();
 }
 
@@ -115,7 +129,9 @@ absl::Status PluginServer::ListenTcp(const ServerPlan& plan) {
         if (!LooksFree(candidate)) return 0;
         const std::string address = absl::StrCat("127.0.0.1:", candidate);
         int selected = 0;
-        server_ = Build(plan, address, &selected);
+        server_ = Build(plan, [&](grpc::ServerBuilder& builder) {
+          builder.AddListeningPort(address, plan.credentials, &selected);
+        });
         if (server_ != nullptr) return selected;
         if (++failed < kMaxFailedPorts) return 0;
         return CantServe(address);
@@ -126,6 +142,8 @@ absl::Status PluginServer::ListenTcp(const ServerPlan& plan) {
 }
 
 bool PluginServer::Shutdown(absl::Duration grace) {
+  accepting_.reset();
+  if (intake_ != nullptr) intake_->Close();
   std::thread stopper([server = server_.get(), stopped = stopped_,
                        deadline = DeadlineAfter(grace)] {
     server->Shutdown(deadline);

@@ -16,6 +16,10 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "goplugin/endpoint.h"
+#include "goplugin/internal/channel/connection_intake.h"
+#include "goplugin/internal/net/acceptors.h"
+#include "goplugin/internal/serve/accept_threads.h"
+#include "goplugin/internal/serve/plugin_directories.h"
 #include "goplugin/internal/serve/plugin_socket.h"
 
 namespace goplugin::internal {
@@ -29,8 +33,9 @@ struct ServerPlan {
   std::vector<Endpoint::Network> networks = {};
   int min_port = 0;
   int max_port = 0;
-  std::string socket_directory = {};
-  std::string socket_group = {};
+  // Where unix sockets go, and what accepts at them: both outlive the server.
+  std::shared_ptr<PluginDirectories> directories = nullptr;
+  std::shared_ptr<AcceptThreads> threads = nullptr;
   std::function<void(grpc::ServerBuilder&)> configure = nullptr;
 };
 
@@ -46,8 +51,13 @@ class PluginServer {
   // Listens and serves. kTransport when there is nowhere to listen.
   static absl::StatusOr<std::unique_ptr<PluginServer>> Start(
       const ServerPlan& plan);
+  // Serves, and listens nowhere: what comes is given to the intake.
+  static absl::StatusOr<std::unique_ptr<PluginServer>> StartHidden(
+      const ServerPlan& plan);
 
   const Endpoint& endpoint() const { return endpoint_; }
+  // nullptr for tcp.
+  const std::shared_ptr<ConnectionIntake>& intake() const { return intake_; }
 
   // Takes no more calls, lets those under way run for `grace`, then cancels
   // them. Removes the socket. False when a method still runs half a second
@@ -62,10 +72,14 @@ class PluginServer {
   absl::Status Listen(Endpoint::Network network, const ServerPlan& plan);
   absl::Status ListenUnix(const ServerPlan& plan);
   absl::Status ListenTcp(const ServerPlan& plan);
+  // With an intake, and no port.
+  absl::Status BuildHidden(const ServerPlan& plan);
 
   Endpoint endpoint_;
-  // nullptr for tcp.
+  // nullptr for tcp, and where it is hidden.
   std::unique_ptr<PluginSocket> socket_;
+  std::shared_ptr<ConnectionIntake> intake_;
+  std::unique_ptr<Accepting> accepting_;
   std::unique_ptr<grpc::Server> server_;
   const std::shared_ptr<absl::Notification> stopped_ =
       std::make_shared<absl::Notification>();

@@ -1,68 +1,47 @@
 #ifndef GOPLUGIN_INTERNAL_SERVE_PLUGIN_SOCKET_H_
 #define GOPLUGIN_INTERNAL_SERVE_PLUGIN_SOCKET_H_
 
-#include <sys/types.h>
-
 #include <memory>
 #include <string>
+#include <utility>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/optional.h"
+#include "goplugin/internal/files/directory.h"
+#include "goplugin/internal/process/unique_fd.h"
+#include "goplugin/internal/serve/plugin_directories.h"
 
 namespace goplugin::internal {
 
-// The place of the plugin's unix socket in the file system, and its access
-// rights. Removes what it made when it goes.
-//
-// In the directory the host names, else in a directory of its own that only
-// this user (and the group) can enter. Not thread-safe.
+// The plugin's unix socket, and its file, which goes with this object. It is
+// open to this user, and to the group when there is one, and to nobody else,
+// from the moment that it is there; the process's umask is left alone. Not
+// thread-safe.
 class PluginSocket {
  public:
-  // `directory` and `group` as PLUGIN_UNIX_SOCKET_DIR and _GROUP have them: ""
-  // for none. kTransport when there is no such group, no directory, or the path
-  // would be longer than a socket's may be (107 bytes).
-  static absl::StatusOr<std::unique_ptr<PluginSocket>> Create(
-      const std::string& directory, const std::string& group);
+  // Listens with a kernel queue of `queue` connections. kTransport when there
+  // is no place for it, or its path would be longer than a socket's may be (107
+  // bytes).
+  static absl::StatusOr<std::unique_ptr<PluginSocket>> Listen(
+      PluginDirectories& directories, int queue);
 
-  ~PluginSocket();
-
+  ~PluginSocket() { Remove(); }
   PluginSocket(const PluginSocket&) = delete;
   PluginSocket& operator=(const PluginSocket&) = delete;
 
-  // Nothing is there yet.
   const std::string& path() const { return path_; }
+  // For whoever accepts; once. It does not block.
+  UniqueFd TakeListener() { return std::move(listener_); }
 
-  // Opens the bound socket to this user, and to the group when there is one,
-  // and to nobody else: gRPC leaves it to the umask.
-  absl::Status RestrictAccess() const;
-
-  // Removes socket and directory now. More calls do nothing.
+  // Removes the file now. More calls do nothing.
   void Remove();
 
  private:
   PluginSocket() = default;
 
-  absl::Status MakeOwnDirectory();
-
+  std::shared_ptr<const Directory> directory_;
+  std::string name_;
   std::string path_;
-  // "" when the directory is the host's.
-  std::string own_directory_;
-  absl::optional<gid_t> group_;
-};
-
-// While it lives, new files of the process are open to this user only. The mask
-// is the whole process's: keep it short.
-class PrivateUmask {
- public:
-  PrivateUmask();
-  ~PrivateUmask();
-
-  PrivateUmask(const PrivateUmask&) = delete;
-  PrivateUmask& operator=(const PrivateUmask&) = delete;
-
- private:
-  const mode_t old_;
+  UniqueFd listener_;
 };
 
 }  // namespace goplugin::internal

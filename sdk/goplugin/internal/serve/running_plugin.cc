@@ -152,13 +152,17 @@ absl::StatusOr<HandshakeResponse> RunningPlugin::Listen(
   plan.networks = options_.networks;
   plan.min_port = request.min_port;
   plan.max_port = request.max_port;
-  plan.socket_directory = request.socket_directory;
-  plan.socket_group = request.socket_group;
+  directories_ = std::make_shared<PluginDirectories>(request.socket_directory,
+                                                     request.socket_group);
+  threads_ = std::make_shared<AcceptThreads>(Warn);
+  if (!threads_->status().ok()) return threads_->status();
+  plan.directories = directories_;
+  plan.threads = threads_;
   plan.configure = options_.configure_server;
   absl::Status serving =
       request.multiplex ? ServeMultiplexed(plan) : ServeAlone(plan);
   if (!serving.ok()) return serving;
-  MakeBroker(request, std::move(security->brokered));
+  MakeBroker(std::move(security->brokered));
 
   HandshakeResponse response;
   response.app_version = version;
@@ -178,21 +182,18 @@ absl::Status RunningPlugin::ServeAlone(const ServerPlan& plan) {
 }
 
 absl::Status RunningPlugin::ServeMultiplexed(const ServerPlan& plan) {
-  ServerPlan hidden = plan;
-  hidden.networks = {Endpoint::Network::kUnix};
-  // In the host's directory, which the host sweeps when the plugin is killed;
-  // but nobody else's business.
-  hidden.socket_group.clear();
-  absl::Status status = ServeAlone(hidden);
-  if (!status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<PluginServer>> hidden =
+      PluginServer::StartHidden(plan);
+  if (!hidden.ok()) return hidden.status();
+  server_ = *std::move(hidden);
   MuxListener::Callbacks callbacks;
   callbacks.warn = Warn;
   // As with Go's plugins: there is nobody left to serve.
   callbacks.on_host_gone = [exit = std::weak_ptr<ExitRequest>(exit_)] {
     if (std::shared_ptr<ExitRequest> request = exit.lock()) request->Make();
   };
-  absl::StatusOr<std::unique_ptr<MuxListener>> mux = MuxListener::Start(
-      plan, server_->endpoint().address, std::move(callbacks));
+  absl::StatusOr<std::unique_ptr<MuxListener>> mux =
+      MuxListener::Start(plan, server_->intake(), std::move(callbacks));
   if (!mux.ok()) return mux.status();
   mux_ = *std::move(mux);
   return absl::OkStatus();
@@ -213,14 +214,15 @@ ReattachConfig RunningPlugin::TestConfig(
   return config;
 }
 
-void RunningPlugin::MakeBroker(const HostRequest& request,
-                               BrokerSecurity security) {
+void RunningPlugin::MakeBroker(BrokerSecurity security) {
   BrokerSetup setup;
   setup.peer = "host";
   setup.network = endpoint().network;
   if (mux_ != nullptr) setup.multiplexer = mux_->multiplexer();
-  setup.sockets.directory = request.socket_directory;
-  setup.sockets.for_group = !request.socket_group.empty();
+  setup.acceptors = threads_->acceptors();
+  setup.sockets.directory = [directories = directories_] {
+    return directories->Brokered();
+  };
   setup.security = std::move(security);
   setup.keep = options_.broker_keep;
   setup.warn = Warn;
@@ -239,7 +241,9 @@ bool RunningPlugin::RunToEnd() {
   FlushStdout();
   stdio_.Close();
   health_.Close();
-  return server_->Shutdown(options_.shutdown_grace);
+  const bool in_time = server_->Shutdown(options_.shutdown_grace);
+  directories_->Remove();
+  return in_time;
 }
 
 void RunningPlugin::FlushStdout() {

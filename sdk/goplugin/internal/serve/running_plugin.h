@@ -8,12 +8,14 @@
 #include "goplugin/broker.h"
 #include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/handshake/handshake_response.h"
+#include "goplugin/internal/serve/accept_threads.h"
 #include "goplugin/internal/serve/broker_service.h"
 #include "goplugin/internal/serve/controller_service.h"
 #include "goplugin/internal/serve/exit_request.h"
 #include "goplugin/internal/serve/health_service.h"
 #include "goplugin/internal/serve/host_request.h"
 #include "goplugin/internal/serve/mux_listener.h"
+#include "goplugin/internal/serve/plugin_directories.h"
 #include "goplugin/internal/serve/plugin_server.h"
 #include "goplugin/internal/serve/stdio_service.h"
 #include "goplugin/internal/serve/stdout_capture.h"
@@ -54,7 +56,7 @@ class RunningPlugin {
   // What the line announces.
   const Endpoint& endpoint() const;
   ReattachConfig TestConfig(const HandshakeResponse& response) const;
-  void MakeBroker(const HostRequest& request, BrokerSecurity security);
+  void MakeBroker(BrokerSecurity security);
   void FlushStdout();
 
   const ServeOptions& options_;
@@ -68,6 +70,8 @@ class RunningPlugin {
   HealthService health_;
   ControllerService controller_;
   BrokerService broker_service_;
+  std::shared_ptr<PluginDirectories> directories_;
+  std::shared_ptr<AcceptThreads> threads_;
   std::shared_ptr<BrokerCore> broker_core_;
   std::unique_ptr<Broker> broker_;
   // nullptr when the host did not ask for multiplexing.

@@ -18,6 +18,7 @@
 #include "goplugin/internal/handshake/environment.h"
 #include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/net/reach.h"
 #include "goplugin/internal/process/spawners.h"
 #include "goplugin/internal/start/plugin_process.h"
 #include "goplugin/internal/tls/certificate.h"
@@ -53,8 +54,6 @@ struct StartedPlugin {
   std::shared_ptr<PluginFiles> files;
   absl::optional<KeyPair> key_pair;
   AddressTranslation translation;
-  // Where relative paths of the plugin start; "" when that is not known.
-  std::string working_directory = {};
   // A warning for the log; "" for none.
   std::string note = {};
   // What is known of a plugin that did not become ready. May block. Null:
@@ -73,6 +72,8 @@ struct StartContext {
   Spawners& spawners;
   // Set from another thread to have the start end soon, in kCancelled.
   std::shared_ptr<const std::atomic<bool>> abandoned;
+  // Set by the start once a thread was free for it.
+  std::shared_ptr<std::atomic<bool>> begun;
 
   absl::Duration Remaining() const {
     return stopwatch.Remaining(options.start_timeout);
@@ -86,7 +87,11 @@ struct PluginStart {
 
   // What errors call the plugin until it is started.
   std::string name;
-  bool has_own_user = false;
+  // nullopt: as the host.
+  absl::optional<Command::User> user = absl::nullopt;
+  // Who has to be behind the addresses that the plugin names, as far as that is
+  // known before it runs.
+  PeerRule peers = {};
   bool may_outlive = false;
   // Judges what the caller has given; looks nothing up.
   std::function<absl::Status(const ClientOptions&)> check;

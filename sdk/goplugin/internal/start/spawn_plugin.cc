@@ -104,13 +104,6 @@ absl::StatusOr<ChildProcess> SpawnChild(const Command& command,
   return child;
 }
 
-std::string WorkingDirectoryOf(const Command& command,
-                               const CallerContext& caller) {
-  return command.working_directory.empty()
-             ? caller.directory_path
-             : CallersPath(caller, command.working_directory);
-}
-
 absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
                                           const Caller& caller,
                                           const CallerPlaces& places,
@@ -135,7 +128,6 @@ absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
   };
   plugin.files = std::move(preparation->files);
   plugin.key_pair = std::move(preparation->key_pair);
-  plugin.working_directory = WorkingDirectoryOf(command, *caller);
   plugin.note = std::move(preparation->note);
   return plugin;
 }
@@ -145,7 +137,9 @@ absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
 PluginStart SpawnStart(Command command) {
   PluginStart start;
   start.name = command.path;
-  start.has_own_user = command.user.has_value();
+  start.user = command.user;
+  start.peers.user = command.user.has_value() ? command.user->uid : geteuid();
+  start.peers.loopback_only = true;
   start.may_outlive = command.lifetime == Command::Lifetime::kOutlivesHost;
   start.check = [command](const ClientOptions& options) {
     return CheckOptions(command, options);
@@ -156,6 +150,7 @@ PluginStart SpawnStart(Command command) {
     const std::shared_ptr<CallbackQueue> steps = context.steps;
     steps->Post([command, caller, places, context = std::move(context),
                  done = std::move(done)]() mutable {
+      *context.begun = true;
       std::move(done)(SpawnPlugin(command, caller, places, context));
     });
   };

@@ -2,87 +2,28 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <cstring>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "goplugin/endpoint.h"
-#include "goplugin/error.h"
-#include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/net/open_connection.h"
+#include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/tls/openssl.h"
-#include "goplugin/internal/tls/socket_address.h"
 
 namespace goplugin::internal {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr absl::Duration kLongest = absl::Seconds(10);
 // Enough to tell every kind.
 constexpr size_t kEnough = 9;
-
-class Socket {
- public:
-  explicit Socket(int family)
-      : fd_(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {}
-  ~Socket() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  const int fd_;
-};
-
-absl::Status ConnectError(const Endpoint& endpoint, int error) {
-  ErrorDetails details;
-  details.reason = Reason::kConnect;
-  details.what =
-      absl::StrCat("could not connect to ", Quote(endpoint.ToString()));
-  details.evidence = {
-      absl::StrCat(std::strerror(error), " (errno ", error, ")")};
-  switch (error) {
-    case ECONNREFUSED:
-      details.hint =
-          "nobody listens there: the plugin closed its listener, or has ended";
-      break;
-    case ENOENT:
-      details.hint =
-          "the socket is gone: the plugin removed it, or announced a path of "
-          "another mount namespace (a container)";
-      break;
-    case EACCES:
-    case EPERM:
-      details.hint =
-          "this user may not connect: look at the mode and the owner of the "
-          "socket and of its directory";
-      break;
-    case ETIMEDOUT:
-      details.hint =
-          "nobody accepts the connection: the plugin hangs, or a "
-          "firewall drops it";
-      break;
-    default:
-      details.hint = "check the address in the plugin's handshake line";
-      break;
-  }
-  return MakeError(details);
-}
 
 // The first flight of a TLS client, as gRPC would send it.
 std::string ClientHello() {
@@ -106,38 +47,12 @@ std::string ClientHello() {
   return BioBytes(out);
 }
 
-// Waits until `events` or the deadline. False: the deadline passed.
-bool Wait(int fd, decltype(pollfd::events) events, Clock::time_point deadline) {
-  while (true) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-    pollfd entry = {fd, events, 0};
-    const int ready =
-        poll(&entry, 1, static_cast<int>(std::max<int64_t>(0, left.count())));
-    if (ready > 0) return true;
-    if (ready == 0) return false;
-    if (errno != EINTR && errno != EAGAIN) return false;
-  }
-}
-
-// 0, or an errno.
-int Connect(int fd, const SocketAddress& address, Clock::time_point deadline) {
-  if (connect(fd, address.get(), address.length) == 0) return 0;
-  // EINTR on a socket that does not block: the connect goes on, too.
-  if (errno != EINPROGRESS && errno != EINTR) return errno;
-  if (!Wait(fd, POLLOUT, deadline)) return ETIMEDOUT;
-  int error = 0;
-  socklen_t size = sizeof(error);
-  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
-  return error;
-}
-
-WireKind Answer(int fd, Clock::time_point deadline) {
+WireKind Answer(int fd, SteadyTime deadline) {
   const std::string hello = ClientHello();
   // A server that has hung up already may still have said something.
   (void)send(fd, hello.data(), hello.size(), MSG_NOSIGNAL);
   std::string bytes;
-  while (Wait(fd, POLLIN, deadline)) {
+  while (WaitForEvents(fd, POLLIN, deadline)) {
     char buffer[64];
     const ssize_t count = recv(fd, buffer, sizeof(buffer), 0);
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
@@ -158,18 +73,12 @@ absl::StatusOr<WireKind> ProbeEndpoint(const Endpoint& endpoint,
                                        absl::Duration timeout) {
   const auto bounded =
       std::min(std::max(timeout, absl::ZeroDuration()), kLongest);
-  const Clock::time_point deadline =
-      Clock::now() + absl::ToChronoMilliseconds(bounded);
-  const absl::StatusOr<std::vector<SocketAddress>> addresses =
-      SocketAddresses(endpoint);
-  if (!addresses.ok()) return addresses.status();
-  int error = ECONNREFUSED;
-  for (const SocketAddress& address : *addresses) {
-    const Socket socket(address.get()->sa_family);
-    error = socket.fd() < 0 ? errno : Connect(socket.fd(), address, deadline);
-    if (error == 0) return Answer(socket.fd(), deadline);
-  }
-  return ConnectError(endpoint, error);
+  const SteadyTime deadline =
+      std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(bounded);
+  const absl::StatusOr<UniqueFd> connection =
+      OpenConnection(endpoint, deadline);
+  if (!connection.ok()) return connection.status();
+  return Answer(connection->get(), deadline);
 }
 
 }  // namespace goplugin::internal

@@ -1,5 +1,5 @@
-#ifndef GOPLUGIN_INTERNAL_PROCESS_LISTENING_SOCKET_H_
-#define GOPLUGIN_INTERNAL_PROCESS_LISTENING_SOCKET_H_
+#ifndef GOPLUGIN_INTERNAL_NET_LISTENING_SOCKET_H_
+#define GOPLUGIN_INTERNAL_NET_LISTENING_SOCKET_H_
 
 #include <sys/types.h>
 
@@ -20,4 +20,4 @@ Listens ListensAt(pid_t pid, const Endpoint& endpoint);
 
 }  // namespace goplugin::internal
 
-#endif  // GOPLUGIN_INTERNAL_PROCESS_LISTENING_SOCKET_H_
+#endif  // GOPLUGIN_INTERNAL_NET_LISTENING_SOCKET_H_

@@ -1,4 +1,4 @@
-#include "goplugin/internal/process/listening_socket.h"
+#include "goplugin/internal/net/listening_socket.h"
 
 #include <dirent.h>
 #include <unistd.h>

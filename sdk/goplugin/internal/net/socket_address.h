@@ -1,5 +1,5 @@
-#ifndef GOPLUGIN_INTERNAL_TLS_SOCKET_ADDRESS_H_
-#define GOPLUGIN_INTERNAL_TLS_SOCKET_ADDRESS_H_
+#ifndef GOPLUGIN_INTERNAL_NET_SOCKET_ADDRESS_H_
+#define GOPLUGIN_INTERNAL_NET_SOCKET_ADDRESS_H_
 
 #include <sys/socket.h>
 
@@ -27,4 +27,4 @@ absl::StatusOr<std::vector<SocketAddress>> SocketAddresses(
 
 }  // namespace goplugin::internal
 
-#endif  // GOPLUGIN_INTERNAL_TLS_SOCKET_ADDRESS_H_
+#endif  // GOPLUGIN_INTERNAL_NET_SOCKET_ADDRESS_H_

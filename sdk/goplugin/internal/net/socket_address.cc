@@ -1,4 +1,4 @@
-#include "goplugin/internal/tls/socket_address.h"
+#include "goplugin/internal/net/socket_address.h"
 
 #include <netdb.h>
 #include <sys/socket.h>
