@@ -53,9 +53,10 @@ struct RunnerProcess {
 // Thread safety: each method says who calls it. The translations may be called
 // on many threads at once and beside everything else; all others are called one
 // at a time, but Diagnose may run beside Wait and Kill.
-// Blocking: other clients' launches wait while Start or Attach runs, so what
-// takes long, as fetching an image, is better done before. No method may call
-// blocking methods of a client or its broker.
+// Blocking: every method may block, which holds up its own client alone, whose
+// deadlines hold all the same: what Start brings after its launch has ended is
+// killed. What takes long, as fetching an image, is better done before. No
+// method may call blocking methods of a client or its broker.
 // Lifetime: shared; the SDK lets go of it after the client's end. Nothing but
 // Name is called before PlaceSocketDirectory and Start, or Attach.
 // Errors: any status, whose code does not matter; its text becomes evidence of
@@ -85,20 +86,20 @@ class Runner {
 
   // Takes hold of a plugin that runs already, in place of Start and on the same
   // thread. `config` is what Reattach was given. Called once; Reattach waits
-  // for it, whatever its timeout. An error ends that with
+  // for it until its start_timeout. An error ends that with
   // Reason::kReattachNotFound, and leaves the plugin as it is.
   virtual absl::StatusOr<RunnerProcess> Attach(
       const ReattachConfig& /*config*/) {
     return absl::UnimplementedError("this runner only starts plugins");
   }
 
-  // How the plugin ended. Called once, on a callback thread, when exit_fd was
-  // readable; must not wait for anything else. After an error the plugin is
-  // taken for gone, its exit status for unknown, and Kill is called.
+  // How the plugin ended. Called once, on a thread of the SDK's pool, when
+  // exit_fd was readable; must not wait for anything else. After an error the
+  // plugin is taken for gone, its exit status for unknown, and Kill is called.
   virtual absl::StatusOr<ExitStatus> Wait() = 0;
 
-  // Ends the plugin at once and with all that belongs to it. Called on a
-  // callback thread, when a launch fails, and in place of SIGTERM and SIGKILL
+  // Ends the plugin at once and with all that belongs to it. Called on a thread
+  // of the pool, when a launch fails, and in place of SIGTERM and SIGKILL
   // when a client ends (not one that has reattached in test mode); on Start's
   // thread, when what Start gave can't be used; again, maybe, after an error;
   // also when the plugin is gone already. May block for a moment:
@@ -108,13 +109,13 @@ class Runner {
 
   // What the runner knows of a launch that failed, for a person: one line or a
   // few. Called once at most: on Start's thread when that or Attach failed, on
-  // a callback thread when the plugin has not become ready. May block for a
-  // moment; beyond kill_timeout it is not waited for.
+  // a thread of the pool when the plugin has not become ready. May block for a
+  // moment; more than a second after the plugin's end it is not waited for.
   virtual std::string Diagnose() { return ""; }
 
   // Where this host reaches what the plugin calls `endpoint`: the address of
-  // its handshake line, and those that its broker announces. Called on a
-  // callback thread, or on the caller's in Broker::Dial; may block for a
+  // its handshake line, and those that its broker announces. Called on a thread
+  // of the pool, or on the caller's in Broker::Dial; may block for a
   // moment. An error ends launch or dial with Reason::kTransport.
   virtual absl::StatusOr<Endpoint> PluginToHost(
       const Endpoint& endpoint) const {

@@ -107,8 +107,9 @@ void Launch::Begin(const absl::Status& usable) {
 
 void Launch::BeginStart() {
   Runtime& runtime = context_.runtime;
-  StartContext context{context_.options, context_.stopwatch, context_.steps,
-                       runtime.work(),   runtime.spawners(), abandoned_};
+  StartContext context{
+      context_.options,   context_.stopwatch, context_.steps, runtime.work(),
+      runtime.spawners(), abandoned_,         begun_};
   start_.run(
       std::move(context),
       [&loop = runtime.loop(), stopwatch = context_.stopwatch,

@@ -103,8 +103,10 @@ class Launch final : public PluginSource,
   // What follows an odd candidate, or the end of stdout.
   Timer quiet_;
 
-  // Seen by the start, which runs on another thread.
+  // Shared with the start, which runs on another thread.
   const std::shared_ptr<std::atomic<bool>> abandoned_ =
+      std::make_shared<std::atomic<bool>>(false);
+  const std::shared_ptr<std::atomic<bool>> begun_ =
       std::make_shared<std::atomic<bool>>(false);
   HandshakeSteps handshake_;
   absl::optional<KeyPair> key_pair_;

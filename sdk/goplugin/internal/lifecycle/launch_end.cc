@@ -23,6 +23,15 @@ absl::Status EndedEarly() {
                    "to start");
 }
 
+absl::Status NoFreeThread() {
+  return MakeError(Reason::kResources,
+                   "no thread of this library's was free for the launch within "
+                   "the start timeout",
+                   "file systems, runners or interceptors of other clients are "
+                   "stuck, or this host's processors are all busy: launch "
+                   "fewer plugins at once");
+}
+
 }  // namespace
 
 void Launch::OnExit() {
@@ -37,6 +46,7 @@ void Launch::OnExit() {
 void Launch::OnDeadline() {
   switch (state_) {
     case State::kStarting:
+      if (!*begun_) return Fail(NoFreeThread());
       return Fail(MakeError(
           Reason::kHandshakeTimeout,
           absl::StrCat("the plugin ", plugin_.name,
@@ -47,11 +57,7 @@ void Launch::OnDeadline() {
       FinishReading(HandshakeReader::End::kDeadline);
       return deadline_.Start(kBackstop, [this] {
         if (state_ != State::kReading) return;
-        Fail(MakeError(Reason::kHandshakeTimeout,
-                       "the plugin's output could not be read within the "
-                       "start timeout",
-                       "this host's processors, or the library's threads, are "
-                       "all busy: launch fewer plugins at once"));
+        Fail(NoFreeThread());
       });
     case State::kAddressing:
       if (!unreached_.ok()) {

@@ -63,6 +63,8 @@ struct StartContext {
   Spawners& spawners;
   // Set from another thread to have the start end soon, in kCancelled.
   std::shared_ptr<const std::atomic<bool>> abandoned;
+  // Set by the start once a thread was free for it.
+  std::shared_ptr<std::atomic<bool>> begun;
 
   absl::Duration Remaining() const {
     return stopwatch.Remaining(options.start_timeout);

@@ -257,6 +257,7 @@ PluginStart RunnerStart(std::shared_ptr<Runner> runner) {
     CallbackQueue& steps = *context.steps;
     steps.Post([runner, context = std::move(context),
                 done = std::move(done)]() mutable {
+      *context.begun = true;
       if (*context.abandoned) {
         return std::move(done)(absl::CancelledError());
       }

@@ -140,6 +140,7 @@ PluginStart SpawnStart(Command command) {
     const std::shared_ptr<CallbackQueue> steps = context.steps;
     steps->Post([command, caller, context = std::move(context),
                  done = std::move(done)]() mutable {
+      *context.begun = true;
       std::move(done)(SpawnPlugin(command, caller, context));
     });
   };
