@@ -195,6 +195,7 @@ TEST_F(AcceptorsTest, NoMoreAreAcceptedThanMayWait) {
 
 TEST_F(AcceptorsTest, WithoutDescriptorsItWaitsAndDoesNotGoAway) {
   Accept(GuestList());
+  TakeTurn();  // which opens the loop's own
   const UniqueFd client(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   struct rlimit before = {};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);

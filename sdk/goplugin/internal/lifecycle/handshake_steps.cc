@@ -9,6 +9,8 @@
 namespace goplugin::internal {
 namespace {
 
+constexpr size_t kMaxUnparsed = size_t{256} * 1024;
+
 HandshakePolicy PolicyOf(const ClientOptions& options) {
   HandshakePolicy policy;
   policy.protocol_versions = options.handshake.protocol_versions;
@@ -57,8 +59,21 @@ void HandshakeSteps::Finish(HandshakeReader::End end) {
   if (!parsing_) Parse(std::exchange(end_, absl::nullopt));
 }
 
+bool HandshakeSteps::HasRoom(absl::AnyInvocable<void()> resume) {
+  if (unparsed_.size() < kMaxUnparsed) return true;
+  resume_ = std::move(resume);
+  return false;
+}
+
+void HandshakeSteps::ResumeIfRoom() {
+  if (resume_ == nullptr || unparsed_.size() >= kMaxUnparsed) return;
+  std::exchange(resume_, nullptr)();
+}
+
 std::string HandshakeSteps::TakeUnparsed() {
-  return std::exchange(unparsed_, std::string());
+  std::string unparsed = std::exchange(unparsed_, std::string());
+  ResumeIfRoom();
+  return unparsed;
 }
 
 void HandshakeSteps::Parse(absl::optional<HandshakeReader::End> end) {
@@ -77,6 +92,7 @@ void HandshakeSteps::Parse(absl::optional<HandshakeReader::End> end) {
         if (!done && (!steps.unparsed_.empty() || steps.end_.has_value())) {
           steps.Parse(std::exchange(steps.end_, absl::nullopt));
         }
+        steps.ResumeIfRoom();
         waiting.on_parsed(std::move(parsed));
       });
 }

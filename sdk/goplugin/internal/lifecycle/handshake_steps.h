@@ -41,6 +41,10 @@ class HandshakeSteps {
                  absl::AnyInvocable<void(ParsedOutput)> on_parsed);
 
   void Feed(absl::string_view bytes);
+  // Whether more may be fed; if not, `resume` is called when it may. A plugin
+  // that floods is braked by the parser: at most 256 KiB wait for it, and the
+  // read that has come on top.
+  bool HasRoom(absl::AnyInvocable<void()> resume);
   void Finish(HandshakeReader::End end);
   // What was fed and belongs to no step yet: ordinary output once the line is
   // there.
@@ -48,6 +52,7 @@ class HandshakeSteps {
 
  private:
   void Parse(absl::optional<HandshakeReader::End> end);
+  void ResumeIfRoom();
 
   EventLoop& loop_;
   const std::shared_ptr<CallbackQueue> lane_;
@@ -62,6 +67,7 @@ class HandshakeSteps {
   const std::shared_ptr<Waiting> waiting_;
   bool parsing_ = false;
   std::string unparsed_;
+  absl::AnyInvocable<void()> resume_;
   absl::optional<HandshakeReader::End> end_;
 };
 

@@ -138,6 +138,9 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
       keeper.ProcessCallbacks(*context_.output);
   callbacks.on_stdout = [this](absl::string_view bytes) { OnStdout(bytes); };
   callbacks.on_stdout_end = [this] { OnStdoutEnd(); };
+  callbacks.has_stdout_room = [this](absl::AnyInvocable<void()> resume) {
+    return handshake_.HasRoom(std::move(resume));
+  };
   keeper.KeepProcess(std::move(started->make_process)(context_.runtime.loop(),
                                                       std::move(callbacks)));
   if (!wanted) return;

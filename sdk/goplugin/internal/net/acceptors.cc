@@ -129,17 +129,12 @@ Accepting::~Accepting() {
 
 std::shared_ptr<Acceptors> Acceptors::Create(EventLoop& loop, Run run,
                                              Warn warn) {
-  std::shared_ptr<Acceptors> acceptors(new Acceptors(loop, std::move(run)));
-  // Its timers are the loop's.
-  loop.Post([&loop, acceptors, warn = std::move(warn)]() mutable {
-    acceptors->state_ =
-        std::make_unique<State>(loop, *acceptors, std::move(warn));
-  });
-  return acceptors;
+  return std::shared_ptr<Acceptors>(
+      new Acceptors(loop, std::move(run), std::move(warn)));
 }
 
-Acceptors::Acceptors(EventLoop& loop, Run run)
-    : run_(std::move(run)), loop_(&loop) {}
+Acceptors::Acceptors(EventLoop& loop, Run run, Warn warn)
+    : run_(std::move(run)), warn_(std::move(warn)), loop_(&loop) {}
 
 Acceptors::~Acceptors() = default;
 
@@ -147,9 +142,19 @@ bool Acceptors::Post(absl::AnyInvocable<void(State&)> task) {
   absl::MutexLock lock(&mutex_);
   if (loop_ == nullptr) return false;
   loop_->Post([self = shared_from_this(), task = std::move(task)]() mutable {
-    if (self->state_ != nullptr) task(*self->state_);
+    if (State* state = self->StateOnLoop()) task(*state);
   });
   return true;
+}
+
+// Made by whichever task runs first: those of the loop's own thread may be
+// overtaken by others'.
+Acceptors::State* Acceptors::StateOnLoop() {
+  absl::MutexLock lock(&mutex_);
+  if (loop_ != nullptr && state_ == nullptr) {
+    state_ = std::make_unique<State>(*loop_, *this, warn_);
+  }
+  return state_.get();
 }
 
 std::unique_ptr<Accepting> Acceptors::Accept(UniqueFd listener,

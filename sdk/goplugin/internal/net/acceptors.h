@@ -74,13 +74,16 @@ class Acceptors : public std::enable_shared_from_this<Acceptors> {
   friend class Accepting;
   class State;
 
-  Acceptors(EventLoop& loop, Run run);
+  Acceptors(EventLoop& loop, Run run, Warn warn);
   // False after End.
   bool Post(absl::AnyInvocable<void(State&)> task);
+  // nullptr after End.
+  State* StateOnLoop();
   void Close(std::uint64_t key);
   void Give(std::uint64_t key, UniqueFd connection, Take take);
 
   const Run run_;
+  const Warn warn_;
   // The loop's alone.
   std::unique_ptr<State> state_;
   absl::Mutex mutex_;

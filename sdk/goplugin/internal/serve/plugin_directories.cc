@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
+#include "absl/time/clock.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/files/caller_places.h"
@@ -139,6 +139,8 @@ void PluginDirectories::Remove() {
   RemoveInner(brokered_);
   RemoveInner(doors_);
   lent_.reset();
+  // A server that does not end may still hold it.
+  if (own_ != nullptr) own_->RemoveSome(absl::Now() + kRemovalWait);
   own_.reset();
 }
 

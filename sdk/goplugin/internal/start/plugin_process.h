@@ -24,9 +24,12 @@ class PluginProcess {
     absl::AnyInvocable<void(absl::string_view)> on_stdout;
     absl::AnyInvocable<void()> on_stdout_end;
     absl::AnyInvocable<void(absl::string_view)> on_stderr;
-    // Asked after on_stderr: whether more may be read. If not, what it was
-    // given is called on the loop's thread when it may. May be null: always.
+    // Asked after on_stderr, and on_stdout: whether more may be read. If not,
+    // what it was given is called on the loop's thread when it may. May be
+    // null: always.
     absl::AnyInvocable<bool(absl::AnyInvocable<void()>)> has_room = nullptr;
+    absl::AnyInvocable<bool(absl::AnyInvocable<void()>)> has_stdout_room =
+        nullptr;
     // Called when "stdout" or "stderr" can't be read any more, with the errno,
     // before on_stdout_end. The process is left alone. May be null.
     absl::AnyInvocable<void(absl::string_view, int)> on_read_error = nullptr;

@@ -48,7 +48,10 @@ ProcessOutput::ProcessOutput(EventLoop& loop, CallbackPool& pool,
       std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {});
   stdout_ = MakeReader(
       loop, reads, std::move(stdout_fd),
-      {[&callbacks](absl::string_view bytes) { callbacks.on_stdout(bytes); },
+      {[this, &callbacks](absl::string_view bytes) {
+         callbacks.on_stdout(bytes);
+         Brake(&ProcessOutput::stdout_, callbacks.has_stdout_room);
+       },
        [&callbacks](int error) {
          ReportEnd(callbacks, "stdout", error);
          callbacks.on_stdout_end();
@@ -57,19 +60,21 @@ ProcessOutput::ProcessOutput(EventLoop& loop, CallbackPool& pool,
       loop, reads, std::move(stderr_fd),
       {[this, &callbacks](absl::string_view bytes) {
          callbacks.on_stderr(bytes);
-         BrakeStderr(callbacks);
+         Brake(&ProcessOutput::stderr_, callbacks.has_room);
        },
        [&callbacks](int error) { ReportEnd(callbacks, "stderr", error); }});
 }
 
-void ProcessOutput::BrakeStderr(PluginProcess::Callbacks& callbacks) {
-  if (callbacks.has_room == nullptr) return;
+void ProcessOutput::Brake(
+    std::unique_ptr<OutputReader> ProcessOutput::*reader,
+    absl::AnyInvocable<bool(absl::AnyInvocable<void()>)>& has_room) {
+  if (has_room == nullptr) return;
   const bool room =
-      callbacks.has_room([weak = std::weak_ptr<ProcessOutput*>(self_)] {
+      has_room([weak = std::weak_ptr<ProcessOutput*>(self_), reader] {
         const auto self = weak.lock();
-        if (self != nullptr) (*self)->stderr_->Resume();
+        if (self != nullptr) ((*self)->*reader)->Resume();
       });
-  if (!room) stderr_->Pause();
+  if (!room) (this->*reader)->Pause();
 }
 
 void ProcessOutput::Drain(absl::AnyInvocable<void()> done) {

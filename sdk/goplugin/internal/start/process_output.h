@@ -28,8 +28,9 @@ class ProcessOutput {
   void Drain(absl::AnyInvocable<void()> done);
 
  private:
-  // Stops reading stderr while there is no room for more of it.
-  void BrakeStderr(PluginProcess::Callbacks& callbacks);
+  // Stops reading a stream while there is no room for more of it.
+  void Brake(std::unique_ptr<OutputReader> ProcessOutput::*reader,
+             absl::AnyInvocable<bool(absl::AnyInvocable<void()>)>& has_room);
 
   std::unique_ptr<OutputReader> stdout_;
   std::unique_ptr<OutputReader> stderr_;
