@@ -233,9 +233,11 @@ TEST_F(BrokerTest, SocketsArePrivateAndGoWithTheirServer) {
   auto server = client->broker().AcceptAndServe(1, {&adder_});
   ASSERT_TRUE(server.ok());
   const std::filesystem::path path = (*server)->endpoint().address;
-  // Beside the plugin's own socket, in a directory that is ours alone.
+  // Beside the plugin's own directory, in one that is ours alone.
   EXPECT_EQ(path.parent_path().parent_path(),
-            std::filesystem::path(client->endpoint().address).parent_path());
+            std::filesystem::path(client->endpoint().address)
+                .parent_path()
+                .parent_path());
   using std::filesystem::perms;
   const auto mode = [](const std::filesystem::path& file) {
     return std::filesystem::status(file).permissions() & perms::mask;
@@ -244,6 +246,24 @@ TEST_F(BrokerTest, SocketsArePrivateAndGoWithTheirServer) {
   EXPECT_EQ(mode(path.parent_path()), perms::owner_all);
   server->reset();
   EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+// As logind does at logout, for host and plugin.
+TEST_F(BrokerTest, WorksOnAfterItsDirectoryWasRemoved) {
+  const std::string runtime = ScratchPath("runtime");
+  std::filesystem::create_directory(runtime);
+  setenv("XDG_RUNTIME_DIR", runtime.c_str(), 1);
+  auto client = LaunchBrokerPlugin();
+  ASSERT_TRUE(absl::StartsWith(client->endpoint().address, runtime));
+  std::filesystem::remove_all(runtime);
+  auto server = client->broker().AcceptAndServe(1, {&adder_});
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_TRUE(absl::StartsWith((*server)->endpoint().address, temp()));
+  const broker::Outcome dialled = PluginDials(*client, {1}, 20, 22);
+  EXPECT_EQ(dialled.sums_size(), 1) << dialled.message();
+  auto channel = client->broker().Dial(PluginAccepts(*client, 1).ids(0));
+  ASSERT_TRUE(channel.ok()) << channel.status();
+  EXPECT_EQ(Sum(*channel, 20, 22).value_or(0), 42);
 }
 
 TEST_F(BrokerTest, AServerMayOutliveItsClient) {

@@ -54,8 +54,9 @@ absl::StatusOr<UniqueFd> BindSocket(const Directory& directory,
                                     const std::string& name, mode_t mode,
                                     absl::optional<gid_t> group) {
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd.valid())
+  if (!fd.valid()) {
     return FileError("making a socket in", directory.path(), errno);
+  }
   // The socket's file takes this mode, less the umask.
   int error_number = fchmod(fd.get(), 0) == 0
                          ? Bind(fd.get(), directory.BindPath(name))

@@ -65,7 +65,7 @@ class OuterDirectory {
   OuterDirectory(Directory base, Directory directory, std::string name);
 
   static absl::StatusOr<std::unique_ptr<OuterDirectory>> MakeIn(
-      const std::string& base);
+      const std::string& path);
   // Whether the name in the base still is this directory's; nullopt when the
   // system does not tell.
   absl::optional<bool> HasItsName() const;

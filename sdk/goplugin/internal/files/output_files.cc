@@ -60,11 +60,11 @@ absl::StatusOr<FollowedFile> MakeStdoutFile(const Directory& directory) {
   return file;
 }
 
-absl::Status StderrError(const std::string& path, std::string problem) {
+absl::Status StderrError(const std::string& path, const std::string& problem) {
   ErrorDetails details;
   details.reason = Reason::kOptions;
   details.what = "the file for the plugin's output can't be opened";
-  details.evidence = {absl::StrCat(Quote(path), ": ", std::move(problem))};
+  details.evidence = {absl::StrCat(Quote(path), ": ", problem)};
   details.hint =
       "give Command::stderr_file a file that this user may read and append "
       "to, in a directory that exists";
@@ -109,7 +109,7 @@ absl::StatusOr<FollowedFile> OpenStderrFile(const std::string& path) {
   FollowedFile file;
   std::string problem;
   file.append = OpenToAppend(path, &problem);
-  if (!file.append.valid()) return StderrError(path, std::move(problem));
+  if (!file.append.valid()) return StderrError(path, problem);
   file.read = OpenAgain(file.append, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (!file.read.valid()) return StderrError(path, std::strerror(errno));
   lseek(file.read.get(), 0, SEEK_END);
