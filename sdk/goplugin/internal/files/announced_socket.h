@@ -17,8 +17,8 @@ namespace goplugin::internal {
 struct SocketOwner {
   // The plugin's user.
   uid_t uid = 0;
-  // When the plugin's own directory was made, by the kernel's clock for files;
-  // nullopt where it has none.
+  // When its own directory was made, or its start was begun, by the kernel's
+  // clock for files; nullopt where that is not known.
   absl::optional<std::int64_t> since_ns = absl::nullopt;
 };
 

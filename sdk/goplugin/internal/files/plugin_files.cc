@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -23,6 +25,13 @@ namespace {
 constexpr char kLent[] = "l";
 constexpr char kDoors[] = "d";
 constexpr char kBrokered[] = "b";
+
+// The clock that the kernel stamps files by.
+std::int64_t Now() {
+  struct timespec now = {};
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now.tv_sec * std::int64_t{1000000000} + now.tv_nsec;
+}
 
 absl::Status OverError() {
   return MakeError(Reason::kShutDown, "the client has ended",
@@ -66,7 +75,7 @@ Mark MarkOf(pid_t plugin) {
 }  // namespace
 
 PluginFiles::PluginFiles(FilesRequest request)
-    : request_(std::move(request)), owner_(getpid()) {}
+    : request_(std::move(request)), owner_(getpid()), since_ns_(Now()) {}
 
 PluginFiles::~PluginFiles() {
   // The outer directories remove themselves.
@@ -81,6 +90,11 @@ std::shared_ptr<PluginFiles> PluginFiles::Create(FilesRequest request) {
 std::shared_ptr<PluginFiles> PluginFiles::Adopt(const std::string& socket,
                                                 FilesRequest request) {
   std::shared_ptr<PluginFiles> files = Create(std::move(request));
+  {
+    // The plugin is older than this.
+    absl::MutexLock lock(&files->mutex_);
+    files->since_ns_ = absl::nullopt;
+  }
   const LentPath path = Split(socket);
   std::unique_ptr<OuterDirectory> outer =
       OuterDirectory::TakeOver(path.base, path.outer);
@@ -139,6 +153,7 @@ absl::StatusOr<std::shared_ptr<const Directory>> PluginFiles::LendLocked() {
   if (!made.ok()) return made.status();
   const absl::Status lent = LendDirectory(*made, *sharing, request_.group);
   if (!lent.ok()) return lent;
+  since_ns_ = (*outer)->stamp_ns();
   lent_ = std::make_shared<const Directory>(*std::move(made));
   return lent_;
 }
@@ -260,7 +275,7 @@ void PluginFiles::RemoveAnnounced() {
       sharing_.has_value() ? sharing_->user : request_.place.user;
   SocketOwner owner;
   owner.uid = user.has_value() ? user->uid : geteuid();
-  if (lent_ != nullptr) owner.since_ns = outers_.front()->stamp_ns();
+  owner.since_ns = since_ns_;
   leftover_ = announced_->RemoveIfProved(owner);
   announced_.reset();
 }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -135,6 +136,8 @@ class PluginFiles {
   const FilesRequest request_;
   const pid_t owner_;
   mutable absl::Mutex mutex_;
+  // What the plugin makes is younger; nullopt of one that was adopted.
+  absl::optional<std::int64_t> since_ns_ ABSL_GUARDED_BY(mutex_);
   bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
   absl::optional<Sharing> sharing_ ABSL_GUARDED_BY(mutex_);
   // The last is the one in use; those before it were gone when another was
