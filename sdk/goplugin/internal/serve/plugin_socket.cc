@@ -32,7 +32,7 @@ absl::StatusOr<std::unique_ptr<PluginSocket>> PluginSocket::Listen(
   if (!place.ok()) return place.status();
   auto socket = absl::WrapUnique(new PluginSocket());
   socket->directory_ = std::move(place->directory);
-  const std::string name = RandomName(place->prefix);
+  const std::string& name = place->name;
   socket->path_ = socket->directory_->PathOf(name);
   if (socket->path_.size() > kMaxSocketPath) return TooLong(socket->path_);
   absl::StatusOr<UniqueFd> bound = BindSocket(
