@@ -51,6 +51,7 @@ absl::StatusOr<std::unique_ptr<PluginSocket>> PluginSocket::Listen(
 void PluginSocket::Remove() {
   if (!name_.empty()) directory_->Unlink(name_).IgnoreError();
   name_.clear();
+  directory_.reset();
 }
 
 }  // namespace goplugin::internal
