@@ -162,8 +162,13 @@ struct ClientOptions {
   // is kTransport. What a Runner translates, and what Attach and Reattach are
   // given, is the caller's own word and not looked at.
   bool allow_remote_tcp = false;
-  // Where the private directory for the plugin's sockets is made. Empty:
-  // XDG_RUNTIME_DIR, TMPDIR or /tmp, the first that can be used.
+  // Where the private directory for the plugin's sockets is made, alone if it
+  // is given; a relative one starts at the caller's current directory. Empty:
+  // the first of XDG_RUNTIME_DIR, TMPDIR, /tmp and PLUGIN_UNIX_SOCKET_DIR, as
+  // the caller's environment has them, that can be written to, is short enough
+  // (61 bytes), lets the plugin's user in and takes sockets. A plugin that can
+  // use tcp does without when there is none. What hosts that were killed have
+  // left there is removed by the next launch.
   std::string socket_directory = {};
   // A group, by name or number, that may use the plugin's sockets. Empty: only
   // this user.

@@ -41,7 +41,7 @@ struct Command {
   enum class Lifetime {
     kDiesWithHost,  // ended by its client; if the host dies, by the kernel
     // Ended by its client, or left running by Client::Detach and by a host that
-    // dies. Its stdout is a file without a name where its sockets are, its
+    // dies. Its stdout is a file without a name beside its sockets, its
     // stderr `stderr_file`: pipes would end it by SIGPIPE, or stop it, once
     // nobody reads them. What it prints on them reaches this host's sinks a
     // little later (0.2 s at most), while the host lives. go-plugin's servers
@@ -95,8 +95,9 @@ struct Command {
   ProcessGroup process_group = ProcessGroup::kShared;
   Lifetime lifetime = Lifetime::kDiesWithHost;
   // kOutlivesHost only: the file that the plugin's stderr is appended to, made
-  // with mode 0600 if need be. Empty: /dev/null, and then errors can't quote
-  // its last words.
+  // with mode 0600 if need be. A regular file or a link to one: anything else
+  // is an error. A relative path starts at the caller's current directory.
+  // Empty: /dev/null, and then errors can't quote its last words.
   std::string stderr_file = {};
 
   // Which bytes the program must consist of. Unset: whatever the file holds.

@@ -21,7 +21,9 @@ struct RunnerRequest {
   std::vector<std::string> environment;
   // The host's private directory for the plugin's and the broker's sockets; it
   // is there, and is removed after the plugin's end. The plugin must find it,
-  // writable, at the path that PlaceSocketDirectory gave for it.
+  // writable, at the path that PlaceSocketDirectory gave for it. Empty where
+  // there is none, and PlaceSocketDirectory is not called: the plugin may only
+  // use tcp (ClientOptions::networks), or no place for a directory is left.
   std::string socket_directory;
   // Start should have returned by then. May be InfiniteDuration, as
   // ClientOptions::start_timeout may.
@@ -70,8 +72,8 @@ class Runner {
   virtual std::string Name() const = 0;
 
   // Where the plugin will find `directory`, the request's socket directory: an
-  // absolute path, at most 107 bytes with a socket's name. Called once, just
-  // before Start and on its thread.
+  // absolute path, at most 107 bytes with a socket's name. Called once at most,
+  // just before Start and on its thread.
   virtual absl::StatusOr<std::string> PlaceSocketDirectory(
       const std::string& directory) {
     return directory;

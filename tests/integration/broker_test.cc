@@ -233,9 +233,11 @@ TEST_F(BrokerTest, SocketsArePrivateAndGoWithTheirServer) {
   auto server = client->broker().AcceptAndServe(1, {&adder_});
   ASSERT_TRUE(server.ok());
   const std::filesystem::path path = (*server)->endpoint().address;
-  // Beside the plugin's own socket, in a directory that is ours alone.
+  // Beside the directory of the plugin's own socket, in one that is ours alone.
   EXPECT_EQ(path.parent_path().parent_path(),
-            std::filesystem::path(client->endpoint().address).parent_path());
+            std::filesystem::path(client->endpoint().address)
+                .parent_path()
+                .parent_path());
   using std::filesystem::perms;
   const auto mode = [](const std::filesystem::path& file) {
     return std::filesystem::status(file).permissions() & perms::mask;

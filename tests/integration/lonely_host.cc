@@ -1,7 +1,8 @@
 // A host that starts a plugin, says its pid on stdout, and then dies as its
 // argument says, without an orderly end: "exit", or "wait" to be killed. With
 // "survive" the plugin does not die with it: it says the reattach config in
-// place of the pid, and waits to be killed.
+// place of the pid, and waits to be killed. What follows are flags of
+// server_plugin.
 
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ int main(int argc, char** argv) {
   const bool survive = argc > 1 && strcmp(argv[1], "survive") == 0;
   goplugin::Command command = goplugin::testing::ServerPlugin({});
   goplugin::ClientOptions options = goplugin::testing::KvOptions();
+  for (int i = 2; i < argc; ++i) command.args.push_back(argv[i]);
   if (survive) {
     command.lifetime = goplugin::Command::Lifetime::kOutlivesHost;
     options.tls.mode = goplugin::TlsMode::kInsecure;

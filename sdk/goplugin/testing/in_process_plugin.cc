@@ -19,10 +19,9 @@
 #include "goplugin/internal/lifecycle/join.h"
 #include "goplugin/internal/lifecycle/session.h"
 #include "goplugin/internal/loop/event_loop.h"
-#include "goplugin/internal/process/socket_directory.h"
 #include "goplugin/internal/start/options_check.h"
-#include "goplugin/internal/start/plugin_files.h"
 #include "goplugin/internal/start/plugin_process.h"
+#include "goplugin/internal/start/plugin_start.h"
 #include "goplugin/testing/in_process_server.h"
 
 namespace goplugin::testing {
@@ -32,7 +31,6 @@ using internal::EventLoop;
 using internal::FoundPlugin;
 using internal::MakeError;
 using internal::PluginProcess;
-using internal::SocketDirectory;
 
 constexpr char kName[] = "in this process";
 
@@ -96,22 +94,23 @@ absl::Status CheckLaunch(InProcessServer& server,
 
 absl::StatusOr<FoundPlugin> StartAndFind(
     const std::shared_ptr<InProcessServer>& server,
-    const ClientOptions& options) {
+    const internal::CallerPlaces& caller, const ClientOptions& options) {
   absl::Status status = CheckLaunch(*server, options);
   if (!status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<SocketDirectory>> directory =
-      SocketDirectory::Create(options.socket_directory, options.socket_group);
-  if (!directory.ok()) return directory.status();
-  status = server->Start((*directory)->path());
+  FoundPlugin found;
+  found.files =
+      internal::PluginFiles::Create(internal::FilesRequestOf(options, caller));
+  absl::StatusOr<std::shared_ptr<const internal::Directory>> lent =
+      found.files->Lend();
+  if (!lent.ok()) return lent.status();
+  status = server->Start((*lent)->path());
   if (!status.ok()) return status;
 
-  FoundPlugin found;
   found.name = kName;
   found.response.app_version = server->options().protocol_version;
   found.response.endpoint = server->endpoint();
   found.insecure = true;
   found.in_this_process = true;
-  found.files = std::make_shared<internal::PluginFiles>(*std::move(directory));
   found.make_process = [server](EventLoop& loop,
                                 PluginProcess::Callbacks callbacks)
       -> std::unique_ptr<PluginProcess> {
@@ -130,11 +129,11 @@ InProcessPlugin::~InProcessPlugin() { server_->EndAndWait(); }
 
 absl::StatusOr<std::unique_ptr<Client>> InProcessPlugin::Launch(
     ClientOptions options) {
-  internal::PluginSearch search = [server = server_](
-                                      const ClientOptions& options,
-                                      internal::CallbackPool& /*pool*/) {
-    return StartAndFind(server, options);
-  };
+  internal::PluginSearch search =
+      [server = server_, caller = internal::ReadCallerPlaces()](
+          const ClientOptions& options, internal::CallbackPool& /*pool*/) {
+        return StartAndFind(server, caller, options);
+      };
   return Client::Start(internal::Session::Create(
       internal::JoinSource(std::move(search)), std::move(options)));
 }

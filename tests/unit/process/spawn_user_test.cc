@@ -19,7 +19,6 @@
 #include "gmock/gmock.h"
 #include "goplugin/internal/process/checksum.h"
 #include "goplugin/internal/process/exit.h"
-#include "goplugin/internal/process/socket_directory.h"
 #include "goplugin/internal/process/spawn.h"
 #include "gtest/gtest.h"
 #include "tests/unit/process/process_test_support.h"
@@ -234,78 +233,11 @@ TEST_F(SpawnUserTest, UserThatDoesNotExist) {
       EXPECT_THAT(Evidence(status), HasSubstr("supplementary groups"));
       EXPECT_THAT(Details(status).hint,
                   HasSubstr("groups {14} does not exist in the host's"));
-
-      // What comes first in a launch.
-      status = SocketDirectory::Create("/tmp", "", Command::User{12, 3, {}})
-                   .status();
-      EXPECT_EQ(Details(status).reason, Reason::kSpawn);
-      EXPECT_THAT(Details(status).what, HasSubstr("given to user 12"));
-      EXPECT_THAT(Details(status).hint, HasSubstr("user namespace"));
       return "";
     });
   });
   if (problem == "no user namespace") GTEST_SKIP() << problem;
   EXPECT_EQ(problem, "");
-}
-
-TEST_F(SpawnUserTest, SocketDirectoryIsLentToTheUser) {
-  SKIP_UNLESS_ROOT();
-  const Command::User user = {kUid, kGid, {}};
-  absl::StatusOr<std::unique_ptr<SocketDirectory>> made =
-      SocketDirectory::Create(directory(), "", user);
-  ASSERT_TRUE(made.ok()) << made.status();
-  const std::string path = (*made)->path();
-  struct stat info = {};
-  ASSERT_EQ(stat(path.c_str(), &info), 0);
-  EXPECT_EQ(info.st_uid, kUid);
-  EXPECT_EQ(info.st_gid, kGid);
-  EXPECT_EQ(info.st_mode & 07777, 0700u);
-  std::ofstream(path + "/socket") << "x";
-  made->reset();
-  EXPECT_EQ(stat(path.c_str(), &info), -1);
-
-  made = SocketDirectory::Create(directory(), "0", user);
-  ASSERT_TRUE(made.ok()) << made.status();
-  ASSERT_EQ(stat((*made)->path().c_str(), &info), 0);
-  EXPECT_EQ(info.st_uid, kUid);
-  EXPECT_EQ(info.st_gid, 0u);
-  EXPECT_EQ(info.st_mode & 07777, 0770u);
-}
-
-TEST_F(SpawnUserTest, SocketDirectoryIsWhereTheUserCanReachIt) {
-  SKIP_UNLESS_ROOT();
-  const std::string closed = absl::StrCat(directory(), "/closed");
-  ASSERT_EQ(mkdir(closed.c_str(), 0700), 0);
-  EXPECT_EQ(InFork([&]() -> std::string {
-              setenv("XDG_RUNTIME_DIR", closed.c_str(), 1);
-              setenv("TMPDIR", directory().c_str(), 1);
-              const auto place = [&](uint32_t uid) {
-                auto made = SocketDirectory::Create(
-                    "", "", Command::User{uid, kGid, {}});
-                EXPECT_TRUE(made.ok()) << made.status();
-                const std::string path = made.ok() ? (*made)->path() : "";
-                return path.substr(0, path.rfind('/'));
-              };
-              EXPECT_EQ(place(kUid), directory());
-              EXPECT_EQ(place(0), closed);
-              return "";
-            }),
-            "");
-}
-
-TEST_F(SpawnUserTest, SocketDirectoryThatCanNotBeGivenAway) {
-  EXPECT_EQ(InFork([this]() -> std::string {
-              if (!DropCapabilities()) return "capabilities";
-              const absl::Status status =
-                  SocketDirectory::Create(directory(), "",
-                                          Command::User{kUid, kGid, {}})
-                      .status();
-              EXPECT_EQ(Details(status).reason, Reason::kSpawn);
-              EXPECT_THAT(Evidence(status), HasSubstr("changing the owner of"));
-              EXPECT_THAT(Details(status).hint, HasSubstr("CAP_CHOWN"));
-              return "";
-            }),
-            "");
 }
 
 }  // namespace

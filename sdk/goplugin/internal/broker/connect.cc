@@ -12,7 +12,7 @@
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/loop/deadline.h"
 #include "goplugin/internal/loop/stopwatch.h"
-#include "goplugin/internal/process/socket_sweep.h"
+#include "goplugin/internal/process/unix_socket.h"
 #include "goplugin/internal/tls/probe.h"
 
 namespace goplugin::internal {

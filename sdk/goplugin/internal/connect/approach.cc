@@ -9,7 +9,7 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/loop/stopwatch.h"
-#include "goplugin/internal/process/socket_sweep.h"
+#include "goplugin/internal/process/unix_socket.h"
 
 namespace goplugin::internal {
 namespace {

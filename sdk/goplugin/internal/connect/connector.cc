@@ -13,7 +13,7 @@
 #include "goplugin/endpoint.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/process/socket_sweep.h"
+#include "goplugin/internal/process/unix_socket.h"
 #include "goplugin/internal/rpc/health.h"
 #include "goplugin/internal/tls/explain.h"
 #include "goplugin/internal/tls/probe.h"

@@ -64,8 +64,9 @@ std::string AnnouncedSocket::DoubtAbout(const SocketOwner& owner) const {
   if (!owner.since_ns.has_value()) {
     return "this host has not started the plugin, and can't tell its files";
   }
-  if (identity_.stamp_ns < *owner.since_ns) {
-    return "it is older than the plugin";
+  // The clock has ticks: what is of the same one may be either.
+  if (identity_.stamp_ns <= *owner.since_ns) {
+    return "it is not younger than the plugin's own directory";
   }
   const absl::optional<FileIdentity> parent = Identify(parent_.fd());
   if (!parent.has_value() || !IsSafe(*parent, owner.uid)) {

@@ -171,7 +171,7 @@ absl::StatusOr<std::unique_ptr<OuterDirectory>> OuterDirectory::MakeIn(
     const Lock lock = TakeLock(*made);
     auto result = absl::WrapUnique(new OuterDirectory(
         *std::move(base), *std::move(made), std::move(name)));
-    if (lock == Lock::kHeld && result->HasItsName()) {
+    if (lock == Lock::kHeld && result->HasItsName().value_or(false)) {
       // What is made in it is open to whom its mode says, and nobody else.
       fremovexattr(result->directory_.fd(), "system.posix_acl_default");
       absl::Status usable = result->directory_.SetMode(kMode);
@@ -203,16 +203,20 @@ std::unique_ptr<OuterDirectory> OuterDirectory::TakeOver(
   }
   auto result = absl::WrapUnique(
       new OuterDirectory(*std::move(base), *std::move(directory), name));
-  if (result->HasItsName()) return result;
+  if (result->HasItsName().value_or(false)) return result;
   result->Keep();
   return nullptr;
 }
 
-bool OuterDirectory::HasItsName() const {
-  const absl::optional<FileIdentity> named = IdentifyAt(base_.fd(), name_);
+absl::optional<bool> OuterDirectory::HasItsName() const {
   const absl::optional<FileIdentity> held = Identify(directory_.fd());
-  return named.has_value() && held.has_value() &&
-         named->device == held->device && named->inode == held->inode;
+  if (!held.has_value()) return absl::nullopt;
+  const absl::optional<FileIdentity> named = IdentifyAt(base_.fd(), name_);
+  if (named.has_value()) {
+    return named->device == held->device && named->inode == held->inode;
+  }
+  if (errno == ENOENT) return false;
+  return absl::nullopt;
 }
 
 Removal OuterDirectory::RemoveSome(absl::Time deadline) {
@@ -227,7 +231,9 @@ Removal OuterDirectory::RemoveSome(absl::Time deadline) {
     is_stuck = is_stuck || removal == Removal::kStuck;
   }
   // Not what somebody else may have put in its place.
-  if (!is_stuck && HasItsName()) {
+  const absl::optional<bool> has_its_name = HasItsName();
+  if (!has_its_name.has_value()) return Removal::kStuck;
+  if (!is_stuck && *has_its_name) {
     is_stuck = unlinkat(base_.fd(), name_.c_str(), AT_REMOVEDIR) != 0;
   }
   is_over_ = !is_stuck;

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "goplugin/internal/files/directory.h"
 #include "goplugin/internal/files/places.h"
 #include "goplugin/internal/files/removal.h"
@@ -18,7 +19,7 @@ namespace goplugin::internal {
 
 // How long the end of a client waits for the removal of its files. What is left
 // then goes on later, or is left to the next sweep.
-constexpr absl::Duration kRemovalWait = absl::Seconds(1);
+constexpr absl::Duration kRemovalWait = absl::Milliseconds(800);
 
 // A directory "goplugin-XXXXXX" of this user, mode 0711, in which everything
 // lies that this process makes for one plugin (or, in a plugin, for itself):
@@ -65,8 +66,9 @@ class OuterDirectory {
 
   static absl::StatusOr<std::unique_ptr<OuterDirectory>> MakeIn(
       const std::string& base);
-  // Whether `name` in the base still is this directory.
-  bool HasItsName() const;
+  // Whether the name in the base still is this directory's; nullopt when the
+  // system does not tell.
+  absl::optional<bool> HasItsName() const;
 
   const Directory base_;
   const Directory directory_;

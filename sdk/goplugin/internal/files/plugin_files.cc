@@ -93,6 +93,7 @@ std::shared_ptr<PluginFiles> PluginFiles::Adopt(const std::string& socket,
   absl::MutexLock lock(&files->mutex_);
   files->sharing_ = SharingOf(*lent);
   files->lent_ = std::make_shared<const Directory>(*std::move(lent));
+  files->is_lent_used_ = true;
   files->outers_.push_back(std::move(outer));
   return files;
 }
@@ -200,13 +201,7 @@ absl::StatusOr<OutputFiles> PluginFiles::OpenOutput(
   absl::MutexLock lock(&mutex_);
   absl::StatusOr<const OuterDirectory*> outer = Outer();
   if (!outer.ok()) return outer.status();
-  const bool is_relative =
-      !stderr_path.empty() && !absl::StartsWith(stderr_path, "/");
-  return OpenOutputFiles(
-      (*outer)->directory(),
-      is_relative ? absl::StrCat(request_.place.caller.working_directory, "/",
-                                 stderr_path)
-                  : stderr_path);
+  return OpenOutputFiles((*outer)->directory(), stderr_path);
 }
 
 absl::Status PluginFiles::MarkOutliving(pid_t plugin) {
@@ -218,23 +213,24 @@ absl::Status PluginFiles::MarkOutliving(pid_t plugin) {
 
 void PluginFiles::Remember(const Endpoint& endpoint) {
   absl::MutexLock lock(&mutex_);
-  if (endpoint.network != Endpoint::Network::kUnix || announced_.has_value()) {
+  if (endpoint.network != Endpoint::Network::kUnix || is_lent_used_ ||
+      announced_.has_value()) {
     return;
   }
   announced_ = AnnouncedSocket::Find(endpoint.address);
-  // What is in the lent directory goes with it.
-  if (announced_.has_value() && lent_ != nullptr &&
-      IsSame(announced_->parent(), *lent_)) {
-    announced_.reset();
-  }
+  if (!announced_.has_value() || lent_ == nullptr) return;
+  is_lent_used_ = IsSame(announced_->parent(), *lent_) ||
+                  absl::StartsWith(endpoint.address, lent_->PathOf(""));
+  // It goes with the directory.
+  if (is_lent_used_) announced_.reset();
 }
 
 void PluginFiles::Keep(pid_t plugin) {
   absl::MutexLock lock(&mutex_);
   is_over_ = true;
   announced_.reset();
-  // What is left then is this host's own.
-  if (lent_ == nullptr) return;
+  // Without a socket nothing leads to the directory any more.
+  if (!is_lent_used_) return;
   for (const std::unique_ptr<OuterDirectory>& outer : outers_) {
     // Of one that can't be marked the sockets tell, as long as it has any.
     WriteMark(outer->directory(), MarkOf(plugin)).IgnoreError();
@@ -267,6 +263,17 @@ void PluginFiles::RemoveAnnounced() {
   if (lent_ != nullptr) owner.since_ns = outers_.front()->stamp_ns();
   leftover_ = announced_->RemoveIfProved(owner);
   announced_.reset();
+}
+
+std::string PluginFiles::lent_path() const {
+  absl::MutexLock lock(&mutex_);
+  return lent_ == nullptr ? "" : lent_->path();
+}
+
+absl::optional<gid_t> PluginFiles::guests() const {
+  absl::MutexLock lock(&mutex_);
+  if (sharing_.has_value()) return sharing_->BrokeredGroup();
+  return Sharing{absl::nullopt, request_.place.user}.BrokeredGroup();
 }
 
 std::string PluginFiles::leftover() const {

@@ -21,6 +21,7 @@
 #include "goplugin/internal/files/output_files.h"
 #include "goplugin/internal/files/places.h"
 #include "goplugin/internal/files/removal.h"
+#include "goplugin/internal/files/sweep.h"
 
 namespace goplugin::internal {
 
@@ -82,12 +83,17 @@ class PluginFiles {
   // host may give nothing, kTransport when no place will do.
   absl::StatusOr<std::shared_ptr<const Directory>> Lend();
 
+  // The path of what was lent, "" where that was nothing.
+  std::string lent_path() const;
+  // The group that others than this user get to the brokered sockets by, as far
+  // as it is known; nullopt for nobody else.
+  absl::optional<gid_t> guests() const;
+
   // Errors: as Lend, and kShutDown once the end has begun.
   absl::StatusOr<SocketPlace> Doors();
   absl::StatusOr<SocketPlace> Brokered();
 
-  // In the outer directory: see output_files.h. A relative path starts at the
-  // caller's working directory.
+  // In the outer directory: see output_files.h.
   absl::StatusOr<OutputFiles> OpenOutput(const std::string& stderr_path);
 
   // Writes the mark; once before the plugin is started, without its number (0),
@@ -98,7 +104,8 @@ class PluginFiles {
   // one now. The first that is found counts.
   void Remember(const Endpoint& endpoint);
 
-  // Leaves everything where it is, for a plugin that runs on: -1 or its number.
+  // Leaves the plugin's sockets where they are, for one that runs on: -1 or its
+  // number. A directory without one is of no more use, and goes.
   void Keep(pid_t plugin);
 
   // After the plugin's end: removes what it and this host have left, until the
@@ -107,6 +114,11 @@ class PluginFiles {
   Removal RemoveSome(absl::Time deadline);
   // After RemoveSome: what was left where it is, for the log; "" for nothing.
   std::string leftover() const;
+
+  // Sweeps where the next launch would make its directory: see sweep.h.
+  void SweepPlaces(absl::Time deadline) const {
+    SweepDead(request_.place, deadline);
+  }
 
  private:
   explicit PluginFiles(FilesRequest request);
@@ -131,6 +143,8 @@ class PluginFiles {
   std::shared_ptr<const Directory> lent_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const Directory> doors_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const Directory> brokered_ ABSL_GUARDED_BY(mutex_);
+  // The plugin's socket is in it.
+  bool is_lent_used_ ABSL_GUARDED_BY(mutex_) = false;
   absl::optional<AnnouncedSocket> announced_ ABSL_GUARDED_BY(mutex_);
   std::string leftover_ ABSL_GUARDED_BY(mutex_);
 };

@@ -6,8 +6,8 @@
 
 #include "absl/status/statusor.h"
 #include "goplugin/internal/broker/broker_sockets.h"
+#include "goplugin/internal/files/plugin_files.h"
 #include "goplugin/internal/mux/private_socket.h"
-#include "goplugin/internal/start/plugin_files.h"
 
 namespace goplugin::internal {
 

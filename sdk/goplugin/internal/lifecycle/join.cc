@@ -121,7 +121,8 @@ void Join::OnFound(absl::StatusOr<Found> found) {
   plugin_.may_outlive = true;
   plugin_.in_this_process = plugin.in_this_process;
   plugin_.no_broker = std::move(plugin.no_broker);
-  context_.keeper->KeepFiles(std::move(plugin.files));
+  files_request_ = std::move(plugin.files_request);
+  context_.keeper->KeepFiles(std::move(plugin.files), context_.output);
   context_.keeper->KeepChannel(target.channel);
   KeepProcess(std::move(plugin.make_process));
   plugin_.timings.spawn = context_.stopwatch.Elapsed();
@@ -155,26 +156,28 @@ void Join::OnConnected(const absl::Status& status, Connector::Serving serving) {
   AdoptFiles();
 }
 
-// Of a plugin that this client will end.
+// The plugin's own where its end will be this client's work.
 void Join::AdoptFiles() {
-  const PluginKeeper& keeper = *context_.keeper;
-  if (keeper.files() != nullptr || !keeper.process()->controllable() ||
-      plugin_.belongs_to_others) {
+  PluginKeeper& keeper = *context_.keeper;
+  if (keeper.files() != nullptr) return HandOver();
+  const Endpoint& endpoint = plugin_.response.endpoint;
+  if (!keeper.process()->controllable() || plugin_.belongs_to_others ||
+      endpoint.network != Endpoint::Network::kUnix) {
+    keeper.KeepFiles(PluginFiles::Create(std::move(files_request_)),
+                     context_.output);
     return HandOver();
   }
   TakeStep(
       context_.steps, context_.runtime.loop(), weak_from_this(),
-      [endpoint = plugin_.response.endpoint] {
-        auto files = std::make_shared<PluginFiles>(
-            endpoint.network == Endpoint::Network::kUnix
-                ? SocketDirectory::Adopt(endpoint.address)
-                : nullptr);
+      [endpoint, request = std::move(files_request_)] {
+        std::shared_ptr<PluginFiles> files =
+            PluginFiles::Adopt(endpoint.address, request);
         files->Remember(endpoint);
         return files;
       },
       [](Join& self, std::shared_ptr<PluginFiles> files) {
         if (self.state_ != State::kConnecting) return;
-        self.context_.keeper->KeepFiles(std::move(files));
+        self.context_.keeper->KeepFiles(std::move(files), self.context_.output);
         self.HandOver();
       });
 }

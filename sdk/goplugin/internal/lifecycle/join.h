@@ -56,6 +56,7 @@ class Join final : public PluginSource,
   Timer deadline_;
   std::shared_ptr<Connector> connector_;
   ReadyPlugin plugin_;
+  FilesRequest files_request_;
   absl::Status failure_;
 };
 

@@ -12,10 +12,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/files/sweep.h"
 #include "goplugin/internal/lifecycle/process_exit.h"
 #include "goplugin/internal/lifecycle/steps.h"
 #include "goplugin/internal/start/process_output.h"
@@ -30,20 +32,6 @@ constexpr absl::Duration kSilence = absl::Seconds(1);
 // After the end of stdout the exit usually follows, and tells more.
 constexpr absl::Duration kExitAfterStdoutEnd = absl::Milliseconds(500);
 
-// What the plugin's user gets to the host's sockets by: nullopt where it is the
-// host's.
-absl::optional<gid_t> GuestGroup(const ClientOptions& options,
-                                 const absl::optional<Command::User>& user,
-                                 const SocketDirectory* lent) {
-  if (user.has_value()) return user->gid;
-  struct stat directory = {};
-  if (options.socket_group.empty() || lent == nullptr ||
-      stat(lent->path().c_str(), &directory) != 0) {
-    return absl::nullopt;
-  }
-  return directory.st_gid;
-}
-
 // Ends what a start has brought after its launch was over.
 void EndLate(EventLoop& loop, CallbackQueue& steps,
              absl::StatusOr<StartedPlugin> started) {
@@ -56,7 +44,7 @@ void EndLate(EventLoop& loop, CallbackQueue& steps,
   const std::unique_ptr<PluginProcess> process =
       std::move(started->make_process)(loop, std::move(deaf));
   process->Signal(SIGKILL);
-  steps.Post([directory = std::move(started->directory)] {});
+  steps.Post([files = std::move(started->files)] {});
 }
 
 }  // namespace
@@ -140,14 +128,12 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
   plugin_.translation = std::move(started->translation);
   key_pair_ = std::move(started->key_pair);
   diagnose_ = std::move(started->diagnose);
-  const absl::optional<gid_t> guests =
-      GuestGroup(context_.options, start_.user, started->directory.get());
   if (plugin_.peers.user.has_value()) {
-    plugin_.guests = {
-        /*everybody=*/false, {geteuid(), *plugin_.peers.user}, guests};
+    plugin_.guests = {/*everybody=*/false,
+                      {geteuid(), *plugin_.peers.user},
+                      started->files->guests()};
   }
-  keeper.KeepFiles(
-      std::make_shared<PluginFiles>(std::move(started->directory), guests));
+  keeper.KeepFiles(std::move(started->files), context_.output);
   PluginProcess::Callbacks callbacks =
       keeper.ProcessCallbacks(*context_.output);
   callbacks.on_stdout = [this](absl::string_view bytes) { OnStdout(bytes); };
@@ -158,6 +144,9 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
   keeper.KeepProcess(std::move(started->make_process)(context_.runtime.loop(),
                                                       std::move(callbacks)));
   if (!wanted) return;
+  if (!started->note.empty()) {
+    context_.output->Note(LogLevel::kWarn, std::move(started->note));
+  }
   if (!start_.user.has_value() && plugin_.peers.user.has_value()) {
     plugin_.peers.process = keeper.process()->pid();
   }
@@ -172,7 +161,8 @@ void Launch::Prepare() {
   Runtime& runtime = context_.runtime;
   const auto lane = std::make_shared<CallbackQueue>(runtime.work(),
                                                     [](size_t /*dropped*/) {});
-  lane->Post([&runtime] {
+  lane->Post([&runtime, files = context_.keeper->files()] {
+    files->SweepPlaces(absl::Now() + kSweepTime);
     // Where it can't be had, the channel can't either, and that is told.
     if (!runtime.MakeCalls().ok()) return;
     ShutDownChannel();

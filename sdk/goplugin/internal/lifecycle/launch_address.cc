@@ -8,6 +8,7 @@
 #include "absl/types/optional.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/connect/approach.h"
+#include "goplugin/internal/connect/channel_security.h"
 #include "goplugin/internal/connect/mux_link.h"
 #include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
@@ -87,9 +88,16 @@ void Launch::Approach(bool multiplexed) {
   request.make_door = DoorMaker(context_.keeper->files());
   TakeStep(
       context_.steps, context_.runtime.loop(), weak_from_this(),
-      [request = std::move(request), files = context_.keeper->files()] {
+      [request = std::move(request), files = context_.keeper->files(),
+       tls = context_.options.tls, key_pair = key_pair_,
+       response = plugin_.response] {
         absl::StatusOr<PluginApproach> found = FindApproach(request);
         files->Remember(request.endpoint);
+        if (found.ok()) return found;
+        // What the line itself has decided waits for nobody to listen.
+        const absl::Status secure =
+            ChooseSecurity(tls, key_pair, response).status();
+        if (!secure.ok()) found = secure;
         return found;
       },
       [multiplexed](Launch& self, absl::StatusOr<PluginApproach> found) {

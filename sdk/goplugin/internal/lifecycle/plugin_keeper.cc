@@ -6,6 +6,7 @@
 #include "absl/time/time.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/lifecycle/steps.h"
+#include "goplugin/internal/start/end_files.h"
 #include "goplugin/internal/start/process_output.h"
 
 namespace goplugin::internal {
@@ -43,8 +44,10 @@ void PluginKeeper::KeepProcess(std::unique_ptr<PluginProcess> process) {
   if (state_ == State::kEnding) Ladder().Kill();
 }
 
-void PluginKeeper::KeepFiles(std::shared_ptr<PluginFiles> files) {
+void PluginKeeper::KeepFiles(std::shared_ptr<PluginFiles> files,
+                             std::shared_ptr<PluginOutput> output) {
   files_ = std::move(files);
+  output_ = std::move(output);
 }
 
 std::shared_ptr<void> PluginKeeper::BeginWork() {
@@ -120,7 +123,10 @@ void PluginKeeper::Release() {
   if (ladder_ != nullptr) ladder_->Stop();
   if (process_ != nullptr) process_->Detach();
   if (files_ != nullptr) {
-    steps_->Post([files = files_] { files->Keep(); });
+    steps_->Post([files = files_,
+                  plugin = process_ == nullptr ? pid_t{-1} : process_->pid()] {
+      files->Keep(plugin);
+    });
   }
   Close();
 }
@@ -155,7 +161,8 @@ void PluginKeeper::RemoveFiles() {
   patience_.Start(kRemoval, [this] { Finish(); });
   TakeStep(
       steps_, runtime_.loop(), weak_from_this(),
-      [files = std::move(files_)]() mutable {
+      [files = std::move(files_), output = output_]() mutable {
+        EndFiles(*files, *output);
         files.reset();
         return true;
       },

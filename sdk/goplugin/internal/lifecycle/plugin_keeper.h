@@ -13,9 +13,9 @@
 #include "goplugin/client_options.h"
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/connect/mux_link.h"
+#include "goplugin/internal/files/plugin_files.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/shutdown_ladder.h"
-#include "goplugin/internal/start/plugin_files.h"
 #include "goplugin/internal/start/plugin_output.h"
 #include "goplugin/internal/start/plugin_process.h"
 
@@ -66,7 +66,9 @@ class PluginKeeper : public std::enable_shared_from_this<PluginKeeper> {
   // A child that was given up stays somebody's, without this object too, until
   // it is reaped.
   void KeepProcess(std::unique_ptr<PluginProcess> process);
-  void KeepFiles(std::shared_ptr<PluginFiles> files);
+  // `output` is told what is left of them in the end.
+  void KeepFiles(std::shared_ptr<PluginFiles> files,
+                 std::shared_ptr<PluginOutput> output);
   void KeepMux(std::unique_ptr<MuxLink> mux) { mux_ = std::move(mux); }
   void KeepChannel(std::shared_ptr<grpc::Channel> channel) {
     channel_ = std::move(channel);
@@ -120,6 +122,7 @@ class PluginKeeper : public std::enable_shared_from_this<PluginKeeper> {
   std::unique_ptr<PluginProcess> process_;
   // Used on the lane once it is kept.
   std::shared_ptr<PluginFiles> files_;
+  std::shared_ptr<PluginOutput> output_;
   std::unique_ptr<MuxLink> mux_;
   std::shared_ptr<grpc::Channel> channel_;
 

@@ -24,7 +24,7 @@
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/net/listening_socket.h"
 #include "goplugin/internal/net/peer.h"
-#include "goplugin/internal/process/socket_sweep.h"
+#include "goplugin/internal/process/unix_socket.h"
 
 // Missing in the headers of most distributions.
 #ifndef SYS_pidfd_open

@@ -14,11 +14,13 @@
 #include "absl/types/optional.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/files/caller_places.h"
 #include "goplugin/internal/handshake/address.h"
 #include "goplugin/internal/handshake/versions.h"
 #include "goplugin/internal/process/held_process.h"
 #include "goplugin/internal/start/held_plugin_process.h"
 #include "goplugin/internal/start/options_check.h"
+#include "goplugin/internal/start/plugin_start.h"
 #include "goplugin/internal/start/run_plugin.h"
 
 namespace goplugin::internal {
@@ -128,6 +130,7 @@ absl::StatusOr<ClaimedProcess> ClaimByProof(const ReattachConfig& config) {
 
 absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
                                            const ClientOptions& options,
+                                           const CallerPlaces& caller,
                                            const ClaimProcess& claim) {
   const absl::Status usable = CheckConfig(config, options);
   if (!usable.ok()) return usable;
@@ -146,6 +149,7 @@ absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
       "a plugin serves one broker stream in its life, and the host that "
       "started it had that: a reattached client has no broker";
   found.make_process = std::move(claimed->make_process);
+  found.files_request = FilesRequestOf(options, caller);
   if (!claimed->doubt.empty()) {
     found.note = absl::StrCat(
         "the plugin's process can't be proved to be the one of the reattach "
@@ -158,7 +162,7 @@ absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
 absl::StatusOr<FoundPlugin> FindAttached(
     const std::string& uri,
     const std::shared_ptr<grpc::ChannelCredentials>& credentials,
-    const ClientOptions& options) {
+    const ClientOptions& options, const CallerPlaces& caller) {
   absl::Status usable = CheckTarget(uri, options);
   if (usable.ok()) usable = CheckJoinOptions(options);
   if (usable.ok() && credentials == nullptr) {
@@ -170,23 +174,25 @@ absl::StatusOr<FoundPlugin> FindAttached(
   found.target = uri;
   found.credentials = credentials;
   found.belongs_to_others = !options.shutdown.ask_attached;
+  found.files_request = FilesRequestOf(options, caller);
   return found;
 }
 
 }  // namespace
 
 PluginSearch ReattachSearch(ReattachConfig config) {
-  return [config = std::move(config)](const ClientOptions& options,
-                                      CallbackPool& /*pool*/) {
-    return FindReattached(config, options,
+  return [config = std::move(config), caller = ReadCallerPlaces()](
+             const ClientOptions& options, CallbackPool& /*pool*/) {
+    return FindReattached(config, options, caller,
                           [&config] { return ClaimByProof(config); });
   };
 }
 
 PluginSearch RunnerReattachSearch(ReattachConfig config,
                                   std::shared_ptr<Runner> runner) {
-  return [config = std::move(config), runner = std::move(runner)](
-             const ClientOptions& options, CallbackPool& pool) {
+  return [config = std::move(config), runner = std::move(runner),
+          caller = ReadCallerPlaces()](const ClientOptions& options,
+                                       CallbackPool& pool) {
     const auto claim = [&]() -> absl::StatusOr<ClaimedProcess> {
       absl::StatusOr<RunnerPlugin> plugin =
           AttachByRunner(pool, runner, config);
@@ -194,15 +200,16 @@ PluginSearch RunnerReattachSearch(ReattachConfig config,
       return ClaimedProcess{std::move(plugin->make_process), /*doubt=*/"",
                             std::move(plugin->name)};
     };
-    return FindReattached(config, options, claim);
+    return FindReattached(config, options, caller, claim);
   };
 }
 
 PluginSearch AttachSearch(
     std::string target, std::shared_ptr<grpc::ChannelCredentials> credentials) {
-  return [target = std::move(target), credentials = std::move(credentials)](
-             const ClientOptions& options, CallbackPool& /*pool*/) {
-    return FindAttached(target, credentials, options);
+  return [target = std::move(target), credentials = std::move(credentials),
+          caller = ReadCallerPlaces()](const ClientOptions& options,
+                                       CallbackPool& /*pool*/) {
+    return FindAttached(target, credentials, options, caller);
   };
 }
 

@@ -10,9 +10,9 @@
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "goplugin/client_options.h"
+#include "goplugin/internal/files/plugin_files.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/loop/callback_pool.h"
-#include "goplugin/internal/start/plugin_files.h"
 #include "goplugin/internal/start/plugin_process.h"
 #include "goplugin/reattach.h"
 #include "goplugin/runner.h"
@@ -35,8 +35,10 @@ struct FoundPlugin {
   bool insecure = false;
   // nullptr: what is not seen is not signalled.
   MakePluginProcess make_process = nullptr;
-  // nullptr where the sockets are known by the endpoint alone.
+  // nullptr where the sockets are known by the endpoint alone; then the request
+  // counts.
   std::shared_ptr<PluginFiles> files = nullptr;
+  FilesRequest files_request = {};
   // The client's end is not the plugin's.
   bool belongs_to_others = false;
   bool can_be_reattached = false;
@@ -51,7 +53,9 @@ struct FoundPlugin {
 using PluginSearch = std::function<absl::StatusOr<FoundPlugin>(
     const ClientOptions& options, CallbackPool& pool)>;
 
-// Its errors: kOptions, kAppVersion, kTransport, and those of ProveServer.
+// The searches remember the caller's environment and current directory as they
+// are made. The errors of this one: kOptions, kAppVersion, kTransport, and
+// those of ProveServer.
 PluginSearch ReattachSearch(ReattachConfig config);
 
 // The same for one that `runner` takes hold of; null is an error. Its errors:

@@ -12,13 +12,13 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/client_options.h"
-#include "goplugin/command.h"
 #include "goplugin/internal/broker/address_translation.h"
+#include "goplugin/internal/files/caller_places.h"
+#include "goplugin/internal/files/plugin_files.h"
 #include "goplugin/internal/handshake/environment.h"
 #include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/net/reach.h"
-#include "goplugin/internal/process/socket_directory.h"
 #include "goplugin/internal/process/spawners.h"
 #include "goplugin/internal/start/plugin_process.h"
 #include "goplugin/internal/tls/certificate.h"
@@ -27,26 +27,35 @@ namespace goplugin::internal {
 
 // What every start makes first.
 struct StartPreparation {
-  std::unique_ptr<SocketDirectory> directory;
+  // Never null. Nothing is lent where no unix socket will be needed.
+  std::shared_ptr<PluginFiles> files;
   // The host's one-time certificate; nullopt where AutoMTLS is off.
   absl::optional<KeyPair> key_pair;
-  // With the directory's path as this host sees it.
+  // With the lent directory's path as this host sees it; "" for none.
   ProtocolVariables variables;
+  // A warning for the log; "" for none.
+  std::string note;
 };
 
-// Blocks, but not for long. `user` is whom the plugin runs as, if not as the
-// host.
-absl::StatusOr<StartPreparation> PrepareStart(
-    const ClientOptions& options, const absl::optional<Command::User>& user);
+// What the files of a client with these options depend on, where the plugin is
+// of the host's user and sees what the host sees.
+FilesRequest FilesRequestOf(const ClientOptions& options, CallerPlaces caller);
+
+// Blocks, but not for long, as long as the file system does not.
+absl::StatusOr<StartPreparation> PrepareStart(const ClientOptions& options,
+                                              FilesRequest files);
 
 // A plugin that was started and has said nothing yet.
 struct StartedPlugin {
   // What errors call it.
   std::string name;
   MakePluginProcess make_process;
-  std::unique_ptr<SocketDirectory> directory;
+  // Never null.
+  std::shared_ptr<PluginFiles> files;
   absl::optional<KeyPair> key_pair;
   AddressTranslation translation;
+  // A warning for the log; "" for none.
+  std::string note = {};
   // What is known of a plugin that did not become ready. May block. Null:
   // nothing more than it says itself.
   std::function<std::string()> diagnose = nullptr;

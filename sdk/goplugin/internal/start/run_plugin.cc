@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/files/caller_places.h"
 #include "goplugin/internal/handshake/address.h"
 #include "goplugin/internal/handshake/environment.h"
 #include "goplugin/internal/start/options_check.h"
@@ -193,32 +194,44 @@ RunnerPlugin MakePlugin(CallbackPool& pool,
   return plugin;
 }
 
-absl::StatusOr<RunnerRequest> MakeRequest(Runner& runner,
-                                          const StartContext& context,
-                                          StartPreparation& preparation) {
-  RunnerRequest request;
-  request.socket_directory = preparation.directory->path();
-  absl::StatusOr<std::string> inside =
-      runner.PlaceSocketDirectory(request.socket_directory);
+// Where the plugin finds `directory`.
+absl::StatusOr<std::string> PlaceInside(Runner& runner,
+                                        const std::string& directory) {
+  absl::StatusOr<std::string> inside = runner.PlaceSocketDirectory(directory);
   const bool usable = inside.ok() && !inside->empty() && inside->front() == '/';
   if (!usable) {
     return StartError(
         runner, "the runner gave no place for the plugin's socket directory",
-        absl::StrCat("PlaceSocketDirectory of ",
-                     Quote(request.socket_directory), ": ",
+        absl::StrCat("PlaceSocketDirectory of ", Quote(directory), ": ",
                      inside.ok() ? Quote(*inside) : Said(inside.status())),
         "give an absolute path, where the plugin will find that directory");
   }
-  preparation.variables.socket_directory = *std::move(inside);
+  return inside;
+}
+
+absl::StatusOr<RunnerRequest> MakeRequest(Runner& runner,
+                                          const StartContext& context,
+                                          StartPreparation& preparation) {
+  RunnerRequest request;
+  request.socket_directory = preparation.variables.socket_directory;
+  if (!request.socket_directory.empty()) {
+    absl::StatusOr<std::string> inside =
+        PlaceInside(runner, request.socket_directory);
+    if (!inside.ok()) return inside.status();
+    preparation.variables.socket_directory = *std::move(inside);
+  }
   request.environment = BuildEnvironment({}, {}, preparation.variables);
   request.timeout = context.Remaining();
   return request;
 }
 
 absl::StatusOr<StartedPlugin> RunPlugin(const std::shared_ptr<Runner>& runner,
+                                        const CallerPlaces& caller,
                                         const StartContext& context) {
+  FilesRequest files = FilesRequestOf(context.options, caller);
+  files.sees_only_lent = true;
   absl::StatusOr<StartPreparation> preparation =
-      PrepareStart(context.options, absl::nullopt);
+      PrepareStart(context.options, std::move(files));
   if (!preparation.ok()) return preparation.status();
   StartedPlugin plugin;
   plugin.translation = TranslationOf(runner);
@@ -238,8 +251,9 @@ absl::StatusOr<StartedPlugin> RunPlugin(const std::shared_ptr<Runner>& runner,
                                  process->id, std::move(descriptors));
   plugin.name = std::move(made.name);
   plugin.make_process = std::move(made.make_process);
-  plugin.directory = std::move(preparation->directory);
+  plugin.files = std::move(preparation->files);
   plugin.key_pair = std::move(preparation->key_pair);
+  plugin.note = std::move(preparation->note);
   plugin.diagnose = [runner] { return runner->Diagnose(); };
   return plugin;
 }
@@ -252,10 +266,10 @@ PluginStart RunnerStart(std::shared_ptr<Runner> runner) {
   start.check = [has_runner = runner != nullptr](const ClientOptions& options) {
     return has_runner ? CheckRunnerOptions(options) : NullRunner();
   };
-  start.run = [runner = std::move(runner)](StartContext context,
-                                           PluginStart::Done done) {
+  start.run = [runner = std::move(runner), caller = ReadCallerPlaces()](
+                  StartContext context, PluginStart::Done done) {
     CallbackQueue& steps = *context.steps;
-    steps.Post([runner, context = std::move(context),
+    steps.Post([runner, caller, context = std::move(context),
                 done = std::move(done)]() mutable {
       *context.begun = true;
       if (*context.abandoned) {
@@ -263,7 +277,7 @@ PluginStart RunnerStart(std::shared_ptr<Runner> runner) {
       }
       // What it starts may ask for a signal at this thread's end.
       CallbackPool::KeepThisThread();
-      std::move(done)(RunPlugin(runner, context));
+      std::move(done)(RunPlugin(runner, caller, context));
     });
   };
   return start;

@@ -14,11 +14,12 @@
 #include "goplugin/command.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/files/caller_places.h"
+#include "goplugin/internal/files/output_files.h"
 #include "goplugin/internal/handshake/environment.h"
 #include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/process/caller_context.h"
 #include "goplugin/internal/process/left_children.h"
-#include "goplugin/internal/process/output_files.h"
 #include "goplugin/internal/process/spawn.h"
 #include "goplugin/internal/process/spawn_result.h"
 #include "goplugin/internal/process/spawners.h"
@@ -74,13 +75,15 @@ absl::StatusOr<ChildProcess> SpawnChild(const Command& command,
   SpawnRequest request;
   request.command = command;
   if (command.lifetime == Command::Lifetime::kOutlivesHost) {
-    absl::StatusOr<OutputFiles> opened =
-        OpenOutputFiles(preparation.directory->path(),
-                        command.stderr_file.empty()
-                            ? ""
-                            : CallersPath(*caller, command.stderr_file));
+    absl::StatusOr<OutputFiles> opened = preparation.files->OpenOutput(
+        command.stderr_file.empty()
+            ? ""
+            : CallersPath(*caller, command.stderr_file));
     if (!opened.ok()) return opened.status();
     files = *std::move(opened);
+    // This host may die at any moment.
+    const absl::Status marked = preparation.files->MarkOutliving(/*plugin=*/0);
+    if (!marked.ok()) return marked;
     request.die_with_host = false;
     request.stdout_fd = files.stdout_file.append.get();
     request.stderr_fd = files.stderr_file.append.get();
@@ -93,6 +96,8 @@ absl::StatusOr<ChildProcess> SpawnChild(const Command& command,
   absl::StatusOr<ChildProcess> child =
       SpawnAndWait(std::move(request), caller, context);
   if (child.ok() && files.stdout_file.read.valid()) {
+    // The mark without the number will do, only longer.
+    preparation.files->MarkOutliving(child->pid).IgnoreError();
     child->stdout_pipe = std::move(files.stdout_file.read);
     child->stderr_pipe = std::move(files.stderr_file.read);
   }
@@ -101,9 +106,12 @@ absl::StatusOr<ChildProcess> SpawnChild(const Command& command,
 
 absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
                                           const Caller& caller,
+                                          const CallerPlaces& places,
                                           const StartContext& context) {
+  FilesRequest files = FilesRequestOf(context.options, places);
+  files.place.user = command.user;
   absl::StatusOr<StartPreparation> preparation =
-      PrepareStart(context.options, command.user);
+      PrepareStart(context.options, std::move(files));
   if (!preparation.ok()) return preparation.status();
   absl::StatusOr<ChildProcess> child =
       SpawnChild(command, caller, *preparation, context);
@@ -118,8 +126,9 @@ absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
     return std::make_unique<ChildPluginProcess>(loop, pool, child.TakeChild(),
                                                 std::move(callbacks));
   };
-  plugin.directory = std::move(preparation->directory);
+  plugin.files = std::move(preparation->files);
   plugin.key_pair = std::move(preparation->key_pair);
+  plugin.note = std::move(preparation->note);
   return plugin;
 }
 
@@ -135,13 +144,14 @@ PluginStart SpawnStart(Command command) {
   start.check = [command](const ClientOptions& options) {
     return CheckOptions(command, options);
   };
-  start.run = [command = std::move(command), caller = ReadCallerContext()](
-                  StartContext context, PluginStart::Done done) {
+  start.run = [command = std::move(command), caller = ReadCallerContext(),
+               places = ReadCallerPlaces()](StartContext context,
+                                            PluginStart::Done done) {
     const std::shared_ptr<CallbackQueue> steps = context.steps;
-    steps->Post([command, caller, context = std::move(context),
+    steps->Post([command, caller, places, context = std::move(context),
                  done = std::move(done)]() mutable {
       *context.begun = true;
-      std::move(done)(SpawnPlugin(command, caller, context));
+      std::move(done)(SpawnPlugin(command, caller, places, context));
     });
   };
   return start;

@@ -1,12 +1,6 @@
-#include "goplugin/internal/process/socket_sweep.h"
+#include "goplugin/internal/process/unix_socket.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -15,32 +9,6 @@
 #include "goplugin/internal/process/program_file.h"
 
 namespace goplugin::internal {
-
-absl::optional<SocketIdentity> IdentifySocket(const std::string& path) {
-  struct statx info = {};
-  if (statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW,
-            STATX_TYPE | STATX_INO | STATX_BTIME, &info) != 0 ||
-      !S_ISSOCK(info.stx_mode)) {
-    return absl::nullopt;
-  }
-  SocketIdentity identity;
-  identity.path = path;
-  identity.device = makedev(info.stx_dev_major, info.stx_dev_minor);
-  identity.inode = info.stx_ino;
-  if ((info.stx_mask & STATX_BTIME) != 0) {
-    identity.birth_ns =
-        info.stx_btime.tv_sec * 1000000000 + info.stx_btime.tv_nsec;
-  }
-  return identity;
-}
-
-void UnlinkIfSame(const SocketIdentity& identity) {
-  const absl::optional<SocketIdentity> now = IdentifySocket(identity.path);
-  if (now.has_value() && now->device == identity.device &&
-      now->inode == identity.inode && now->birth_ns == identity.birth_ns) {
-    unlink(identity.path.c_str());
-  }
-}
 
 absl::Status CheckUnixSocket(const std::string& path) {
   // An abstract name is in no file system.
