@@ -130,6 +130,8 @@ void InProcessServer::RunToEnd() {
   stdio_.Close();
   health_.Close();
   server_->Shutdown(grace);
+  directories_->Remove();
+  threads_.reset();
   {
     absl::MutexLock lock(&mutex_);
     ended_ = true;

@@ -375,9 +375,9 @@ absl::Status BrokerCore::ExplainFailure(const absl::Status& failure) {
 
 absl::Status BrokerCore::CheckMayBlock() const {
   if (getpid() != owner_) {
-    return MakeError(
-        Reason::kForked, "this broker belongs to the parent process",
-        "exec first, or fork before the first plugin is launched");
+    return MakeError(Reason::kForked,
+                     "this broker belongs to the parent process",
+                     "exec first, or fork before the first plugin is launched");
   }
   if (!OnSdkThread()) return absl::OkStatus();
   return MakeError(

@@ -11,7 +11,7 @@
 namespace goplugin::internal {
 
 absl::StatusOr<std::unique_ptr<BrokerPlace>> BrokerPlace::Create(
-    std::shared_ptr<BrokerCore> core) {
+    const std::shared_ptr<BrokerCore>& core) {
   auto place = absl::WrapUnique(new BrokerPlace(core));
   if (core->multiplexed() ||
       core->setup().network != Endpoint::Network::kUnix) {

@@ -29,7 +29,7 @@ class BrokerPlace {
  public:
   // May block, as the file system does.
   static absl::StatusOr<std::unique_ptr<BrokerPlace>> Create(
-      std::shared_ptr<BrokerCore> core);
+      const std::shared_ptr<BrokerCore>& core);
   ~BrokerPlace();
   BrokerPlace(const BrokerPlace&) = delete;
   BrokerPlace& operator=(const BrokerPlace&) = delete;

@@ -18,7 +18,8 @@
 namespace goplugin::internal {
 namespace {
 
-using InterceptorFactory = grpc::experimental::ClientInterceptorFactoryInterface;
+using InterceptorFactory =
+    grpc::experimental::ClientInterceptorFactoryInterface;
 
 // A user's interceptors, which see the user's calls, health and Shutdown: they
 // may carry what authorises a call. Not the two streams that live as long as

@@ -81,7 +81,7 @@ absl::StatusOr<PluginDirectories::Place> PluginDirectories::Main() {
   if (!group.ok()) return group.status();
   absl::StatusOr<std::shared_ptr<const Directory>> lent = Lent();
   if (!lent.ok()) return lent.status();
-  if (*lent != nullptr) return Place{*lent, "plugin", *group};
+  if (*lent != nullptr) return Place{*lent, RandomName("plugin"), *group};
   absl::StatusOr<std::shared_ptr<const Directory>> own = Own();
   if (!own.ok()) return own.status();
   return Place{*own, "s", *group};

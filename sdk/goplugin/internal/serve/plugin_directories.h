@@ -32,11 +32,10 @@ class PluginDirectories {
   PluginDirectories(const PluginDirectories&) = delete;
   PluginDirectories& operator=(const PluginDirectories&) = delete;
 
-  // For the main socket, and what names there begin with: the lent one may be
-  // shared.
+  // For the main socket, and a name for it: the lent one may be shared.
   struct Place {
     std::shared_ptr<const Directory> directory;
-    std::string prefix;
+    std::string name;
     // Who may use the sockets besides this user.
     absl::optional<gid_t> group;
   };

@@ -32,7 +32,7 @@ absl::StatusOr<std::unique_ptr<PluginSocket>> PluginSocket::Listen(
   if (!place.ok()) return place.status();
   auto socket = absl::WrapUnique(new PluginSocket());
   socket->directory_ = std::move(place->directory);
-  const std::string name = RandomName(place->prefix);
+  const std::string& name = place->name;
   socket->path_ = socket->directory_->PathOf(name);
   if (socket->path_.size() > kMaxSocketPath) return TooLong(socket->path_);
   absl::StatusOr<UniqueFd> bound = BindSocket(
@@ -51,6 +51,7 @@ absl::StatusOr<std::unique_ptr<PluginSocket>> PluginSocket::Listen(
 void PluginSocket::Remove() {
   if (!name_.empty()) directory_->Unlink(name_).IgnoreError();
   name_.clear();
+  directory_.reset();
 }
 
 }  // namespace goplugin::internal
