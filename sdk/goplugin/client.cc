@@ -118,10 +118,10 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Start(
 LaunchOperation Client::StartAsync(
     absl::StatusOr<std::shared_ptr<Session>> created, LaunchCallback done) {
   if (!created.ok()) {
-    absl::AnyInvocable<void() &&> tell =
-        [done = std::move(done), status = created.status()]() mutable {
-          std::move(done)(std::move(status));
-        };
+    absl::AnyInvocable<void()&&> tell = [done = std::move(done),
+                                         status = created.status()]() mutable {
+      std::move(done)(std::move(status));
+    };
     // Better here than never.
     if (!internal::Runtime::RunApart(tell)) std::move(tell)();
     return LaunchOperation();
@@ -360,7 +360,8 @@ absl::StatusOr<ExitStatus> Client::WaitForExit(absl::Duration timeout) const {
 
 void Client::OnExit(
     absl::AnyInvocable<void(ExitStatus, absl::Status) &&> callback) {
-  if (OfThisProcess()) session_->OnExit(std::move(callback));
+  if (OfThisProcess()) return session_->OnExit(std::move(callback));
+  std::move(callback)(ExitStatus(), internal::Runtime::CheckProcess());
 }
 
 absl::Status Client::Explain(const grpc::Status& status) const {

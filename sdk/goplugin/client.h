@@ -86,7 +86,8 @@ class LaunchOperation {
 // left are ended within the times of their ShutdownOptions, and nothing of the
 // host's is called any more, callbacks of launches and sinks included; methods
 // then answer kShutDown. After _exit, quick_exit or a signal the kernel ends
-// the plugins, and the next launch of this user removes what they left.
+// the plugins, and the next launch of this user removes what they left; so it
+// does with what a Runner was lent whose Start had not returned.
 // Errors: see error.h; each status has a reason, evidence and a hint. Nothing
 // throws.
 class Client {
@@ -276,7 +277,7 @@ class Client {
   // entry; also when the process has ended already. The status is OK after a
   // Shutdown or Kill of this client, kNoProcessControl when the client ended
   // and the plugin may live on, else an error of Reason::kCrashed with panic
-  // text and stderr tail.
+  // text and stderr tail. In a forked child it is called at once, with kForked.
   void OnExit(absl::AnyInvocable<void(ExitStatus, absl::Status) &&> callback);
 
   // Says why a call failed: waits up to a second for the plugin's exit, and

@@ -138,7 +138,12 @@ class ExitsTest : public HarnessTest {
       }
     }
     const std::vector<std::string> left = FilesBelow(directory);
-    if (!left.empty()) Wrong(cell, "left: " + absl::StrJoin(left, ", "));
+    // A host that was killed between the making of a directory and its lock
+    // can't be told from one that is about to lock it, for a minute.
+    const bool unlocked = cell.may_leave_files && left.size() == 1;
+    if (!left.empty() && !unlocked) {
+      Wrong(cell, "left: " + absl::StrJoin(left, ", "));
+    }
     fs::remove_all(directory);
   }
 
@@ -153,7 +158,8 @@ class ExitsTest : public HarnessTest {
   std::vector<std::string> wrong_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Destructors and exit handlers run: nothing may be left.
+// Destructors and exit handlers run: nothing may be left, but for what was lent
+// to a runner whose Start does not return, and may still use it.
 class OrderlyExitsTest : public ExitsTest,
                          public ::testing::WithParamInterface<const char*> {
  protected:
@@ -162,8 +168,8 @@ class OrderlyExitsTest : public ExitsTest,
 
 TEST_P(OrderlyExitsTest, WithALaunchUnderWay) {
   for (const std::string& phase : kUnderWay) {
-    Add({way(), phase, "none", "dropped"});
-    Add({way(), phase, "none", "cancelled"});
+    Add({way(), phase, "none", "dropped", phase == "runner"});
+    Add({way(), phase, "none", "cancelled", phase == "runner"});
   }
   RunAll();
 }
@@ -178,7 +184,8 @@ TEST_P(OrderlyExitsTest, WithAClient) {
 TEST_P(OrderlyExitsTest, WithAClientAndALaunchUnderWay) {
   for (const std::string& phase : kUnderWay) {
     for (const std::string& client : kClients) {
-      if (client != "none") Add({way(), phase, client, "cancelled"});
+      if (client == "none") continue;
+      Add({way(), phase, client, "cancelled", phase == "runner"});
     }
   }
   RunAll();

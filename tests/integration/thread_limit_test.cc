@@ -121,10 +121,10 @@ TEST_F(ThreadLimitTest, ForAHelperOfThePool) {
   const auto gate = std::make_shared<Gate>();
   ClientOptions options = PlainOptions();
   options.log_sink = std::make_shared<StuckLogSink>(gate);
-  const auto stuck = MustLaunch(ServerPlugin({}), options);
+  const auto stuck = MustLaunch(Unlimited(ServerPlugin({})), options);
   const auto log = std::make_shared<RecordingLogSink>();
   options.log_sink = log;
-  const auto other = MustLaunch(ServerPlugin({}), options);
+  const auto other = MustLaunch(Unlimited(ServerPlugin({})), options);
   ASSERT_NE(stuck, nullptr);
   ASSERT_NE(other, nullptr);
   group.AllowMore(0);

@@ -187,7 +187,7 @@ void Runtime::Release(Runtime* runtime) {
     delete runtime;
     return;
   }
-  absl::AnyInvocable<void() &&> end = [runtime] {
+  absl::AnyInvocable<void()&&> end = [runtime] {
     runtime->Settle(absl::InfiniteDuration());
     delete runtime;
   };

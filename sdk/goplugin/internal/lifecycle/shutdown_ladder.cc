@@ -21,6 +21,8 @@ namespace {
 // Between the answer and the drop of the channel: what the plugin still prints
 // over GRPCStdio needs the connection.
 constexpr absl::Duration kLinger = absl::Milliseconds(300);
+// What SIGKILL takes at least to have its effect.
+constexpr absl::Duration kLeastKillTime = absl::Milliseconds(100);
 // When a call that has not ended at its deadline is taken for stuck.
 constexpr absl::Duration kStuckCall = absl::Milliseconds(500);
 
@@ -100,7 +102,7 @@ void ShutdownLadder::SendKill() {
   killed_ = true;
   Record(KillName());
   process_.Signal(SIGKILL);
-  timer_.Start(options_.kill_timeout, [this] {
+  timer_.Start(std::max(options_.kill_timeout, kLeastKillTime), [this] {
     gave_up_ = true;
     Record("still there");
     callbacks_.give_up();

@@ -51,7 +51,8 @@ class CallbackPool {
 
   void Schedule(std::shared_ptr<CallbackQueue> queue);
   void RunWorker();
-  absl::Status StartWorker(bool permanent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status StartWorker(bool permanent)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishWorker() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Begins to look for stuck callbacks when a queue may have to wait.
   void WatchIfCrowded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

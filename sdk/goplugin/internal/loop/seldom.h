@@ -12,7 +12,8 @@ namespace goplugin::internal {
 // the eighth and so on. For what a peer can cause as often as it likes: its
 // flood must not become one of log lines. Thread-safe.
 //
-//   if (unasked_.Tell()) warn(absl::StrCat("... ", unasked_.count(), " so far"));
+//   if (unasked_.Tell()) warn(absl::StrCat("... ", unasked_.count(), " so
+//   far"));
 class Seldom {
  public:
   // Counts one more event; whether it is one of those to be told.

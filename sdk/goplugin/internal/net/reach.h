@@ -51,7 +51,8 @@ class Way {
 
 // When the listener of a unix socket is looked at.
 enum class Look {
-  kNow,       // by a connection of its own that sends nothing
+  kNow,       // by the file's owner, or where that is not the user, by a
+              // connection of its own that sends nothing
   kAtItsUse,  // by CheckPeer: some plugins take one connection only
 };
 

@@ -32,8 +32,7 @@ absl::Status PingError(Reason reason, std::string evidence, std::string hint) {
 }  // namespace
 
 CallHandle CheckHealth(
-    const CallPlace& place,
-    const std::shared_ptr<grpc::Channel>& channel,
+    const CallPlace& place, const std::shared_ptr<grpc::Channel>& channel,
     absl::Duration timeout,
     absl::AnyInvocable<void(const grpc::Status&, ServingStatus)> done) {
   wire::HealthCheckRequest request;

@@ -18,8 +18,7 @@ namespace goplugin::internal {
 // registers. Does not wait for a connection that fails: UNAVAILABLE then has
 // the reason. `done` runs where the call is polled.
 CallHandle CheckHealth(
-    const CallPlace& place,
-    const std::shared_ptr<grpc::Channel>& channel,
+    const CallPlace& place, const std::shared_ptr<grpc::Channel>& channel,
     absl::Duration timeout,
     absl::AnyInvocable<void(const grpc::Status&,
                             wire::HealthCheckResponse::ServingStatus)>

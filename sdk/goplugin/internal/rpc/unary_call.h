@@ -51,7 +51,9 @@ class CallHandle {
 class CallPlace {
  public:
   // On the rpc thread. The queue outlives the call.
-  static CallPlace Queue(CallQueue& queue) { return CallPlace(&queue, nullptr); }
+  static CallPlace Queue(CallQueue& queue) {
+    return CallPlace(&queue, nullptr);
+  }
   // On the lane, which is busy until the call ends.
   static CallPlace OnLane(std::shared_ptr<CallbackQueue> lane) {
     return CallPlace(nullptr, std::move(lane));

@@ -46,16 +46,16 @@ ProcessOutput::ProcessOutput(EventLoop& loop, CallbackPool& pool,
   // One for both: a dead file system takes one thread of the pool's.
   const auto reads =
       std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {});
-  stdout_ = MakeReader(
-      loop, reads, std::move(stdout_fd),
-      {[this, &callbacks](absl::string_view bytes) {
-         callbacks.on_stdout(bytes);
-         Brake(&ProcessOutput::stdout_, callbacks.has_stdout_room);
-       },
-       [&callbacks](int error) {
-         ReportEnd(callbacks, "stdout", error);
-         callbacks.on_stdout_end();
-       }});
+  stdout_ =
+      MakeReader(loop, reads, std::move(stdout_fd),
+                 {[this, &callbacks](absl::string_view bytes) {
+                    callbacks.on_stdout(bytes);
+                    Brake(&ProcessOutput::stdout_, callbacks.has_stdout_room);
+                  },
+                  [&callbacks](int error) {
+                    ReportEnd(callbacks, "stdout", error);
+                    callbacks.on_stdout_end();
+                  }});
   stderr_ = MakeReader(
       loop, reads, std::move(stderr_fd),
       {[this, &callbacks](absl::string_view bytes) {
