@@ -97,7 +97,7 @@ absl::Status BrokerCore::Knock(std::uint32_t id) {
     send = send_;
   }
   if (send != nullptr) {
-    const absl::Status sent = send(KnockAt(id));
+    absl::Status sent = send(KnockAt(id));
     if (sent.ok()) return sent;
     if (absl::IsResourceExhausted(sent)) {
       return NotSent(absl::StrCat("the knock for brokered connection ", id));
@@ -312,7 +312,7 @@ absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
   const absl::StatusOr<Endpoint> there =
       Translate(setup_.translation.to_there, endpoint);
   if (!there.ok()) return there.status();
-  const absl::Status announceable = CheckAnnounceable(*there);
+  absl::Status announceable = CheckAnnounceable(*there);
   if (!announceable.ok()) return announceable;
   Send send;
   {
@@ -332,7 +332,7 @@ absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
         "serve on ids after the first call of the host has come; a host "
         "without a broker never opens the stream");
   }
-  const absl::Status sent = send(AnnouncementOf(id, *there));
+  absl::Status sent = send(AnnouncementOf(id, *there));
   if (sent.ok()) return sent;
   if (absl::IsResourceExhausted(sent)) {
     return NotSent(

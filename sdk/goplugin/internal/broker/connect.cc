@@ -51,7 +51,7 @@ absl::Status DiagnoseFile(const BrokerTarget& target, absl::Duration waited) {
 
 // What the endpoint itself has to say; OK when it looks as it should.
 absl::Status Diagnose(const BrokerTarget& target, absl::Duration waited) {
-  const absl::Status file = DiagnoseFile(target, waited);
+  absl::Status file = DiagnoseFile(target, waited);
   if (!file.ok()) return file;
   absl::StatusOr<WireKind> seen = ProbeEndpoint(target.endpoint, kProbeTimeout);
   if (!seen.ok()) {

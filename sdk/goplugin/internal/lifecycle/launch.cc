@@ -162,11 +162,13 @@ void Launch::Prepare() {
   const auto lane = std::make_shared<CallbackQueue>(runtime.work(),
                                                     [](size_t /*dropped*/) {});
   lane->Post([&runtime, files = context_.keeper->files()] {
-    files->SweepPlaces(absl::Now() + kSweepTime);
     // Where it can't be had, the channel can't either, and that is told.
-    if (!runtime.MakeCalls().ok()) return;
-    ShutDownChannel();
-    KeyPairStock::Refill();
+    if (runtime.MakeCalls().ok()) {
+      ShutDownChannel();
+      KeyPairStock::Refill();
+    }
+    // Last: nobody waits for it.
+    files->SweepPlaces(absl::Now() + kSweepTime);
   });
 }
 

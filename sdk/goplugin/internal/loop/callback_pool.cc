@@ -113,8 +113,9 @@ absl::Status CallbackPool::StartWorker(bool permanent) {
         this_thread_stays = permanent;
         RunWorker();
       });
-  if (thread.ok()) threads_.push_back(*std::move(thread));
-  return thread.status();
+  if (!thread.ok()) return thread.status();
+  threads_.push_back(*std::move(thread));
+  return absl::OkStatus();
 }
 
 void CallbackPool::FinishWorker() {

@@ -91,7 +91,8 @@ absl::StatusOr<SdkThread> StartSdkThread(const char* name,
       pthread_create(&thread, nullptr, RunThread, start.get());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (error_number != 0) return NoThread(name, error_number);
-  start.release();
+  // The thread has it now.
+  static_cast<void>(start.release());
   return SdkThread(thread);
 }
 

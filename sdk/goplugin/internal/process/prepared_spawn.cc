@@ -109,7 +109,7 @@ absl::Status PreparedSpawn::Prepare() {
       ResolveProgram(request_.command, *caller_);
   if (!program.ok()) return program.status();
   program_ = *std::move(program);
-  const absl::Status opened = OpenProgram();
+  absl::Status opened = OpenProgram();
   if (!opened.ok()) return opened;
   const Problem problem = OpenFiles();
   if (problem.error_number != 0) return Failure(problem);
