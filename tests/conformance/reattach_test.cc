@@ -229,10 +229,10 @@ TEST_F(ReattachConformanceTest, AStockPluginOutlivesOurClient) {
   // Which has ended it.
   ExpectError(Client::Reattach(*config, Insecure()).status(),
               {Reason::kReattachNotFound, "is gone", "start it again"});
-  // The launch forgets the child, and the directory is nobody's.
+  // The launch forgets the child, and sweeps the directory, which is nobody's.
   EXPECT_TRUE(Client::Launch(Peer("kv", {}), Insecure()).ok());
   const std::string socket = config->endpoint.address;
-  EXPECT_EQ(rmdir(socket.substr(0, socket.rfind('/')).c_str()), 0);
+  EXPECT_NE(access(socket.substr(0, socket.rfind('/')).c_str(), F_OK), 0);
 }
 
 TEST_F(ReattachConformanceTest, AStockPluginReattachedToAfterDetach) {

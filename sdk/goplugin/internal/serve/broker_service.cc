@@ -74,7 +74,7 @@ grpc::Status BrokerService::Run(grpc::ServerContext* context, Stream* stream) {
   auto writer = std::make_shared<BrokerWriter>(stream);
   core->Open(
       [writer](const wire::ConnInfo& info) { return writer->Write(info); });
-  const grpc::Status status = Receive(*stream, *writer, *core);
+  grpc::Status status = Receive(*stream, *writer, *core);
   // Nobody takes what is still to be written.
   if (!status.ok()) context->TryCancel();
   writer->Detach();
@@ -97,7 +97,7 @@ grpc::Status BrokerService::Receive(Stream& stream, BrokerWriter& writer,
                                        kMaxMessage, " are taken"));
     }
     wire::ConnInfo info;
-    const grpc::Status read =
+    grpc::Status read =
         grpc::SerializationTraits<wire::ConnInfo>::Deserialize(&bytes, &info);
     if (!read.ok()) return read;
     core.Receive(info);
