@@ -82,6 +82,7 @@ class Launch final : public PluginSource,
   void OnExit();
   void OnDeadline();
   void Fail(const absl::Status& status);
+  void RememberAnnounced();
   void OnEnded();
   void Diagnose();
   absl::Status WithEvidence(const absl::Status& status) const;

@@ -83,6 +83,7 @@ void Launch::OnDeadline() {
 
 void Launch::Fail(const absl::Status& status) {
   if (!before(State::kEnding)) return;
+  RememberAnnounced();
   state_ = State::kEnding;
   *abandoned_ = true;
   deadline_.Cancel();
@@ -92,6 +93,15 @@ void Launch::Fail(const absl::Status& status) {
   if (connector_ != nullptr) connector_->Cancel();
   Diagnose();
   context_.keeper->Kill();
+}
+
+// What the line named is the plugin's to leave, and this client's to remove.
+void Launch::RememberAnnounced() {
+  if (before(State::kAddressing)) return;
+  context_.steps->Post([files = context_.keeper->files(),
+                        endpoint = plugin_.response.endpoint] {
+    files->Remember(endpoint);
+  });
 }
 
 void Launch::Diagnose() {
