@@ -67,9 +67,12 @@ void ListThreads(std::vector<std::string>& list) {
 
 void ListFiles(const std::string& directory, std::vector<std::string>& list) {
   std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(directory, error)) {
-    list.push_back(absl::StrCat("file ", entry.path().string()));
+  // What is being removed meanwhile is an error of an increment, not of ours.
+  for (fs::recursive_directory_iterator entry(directory, error), end;
+       !error && entry != end; entry.increment(error)) {
+    list.push_back(absl::StrCat("file ", entry->path().string()));
   }
+  if (error) list.push_back("files that come and go");
 }
 
 }  // namespace

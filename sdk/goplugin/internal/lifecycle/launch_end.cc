@@ -56,7 +56,8 @@ void Launch::OnDeadline() {
     case State::kReading:
       FinishReading(HandshakeReader::End::kDeadline);
       return deadline_.Start(kBackstop, [this] {
-        if (state_ != State::kReading) return;
+        // The line may have been in what was read last.
+        if (state_ != State::kReading) return OnDeadline();
         Fail(NoFreeThread());
       });
     case State::kAddressing:
@@ -98,10 +99,10 @@ void Launch::Fail(const absl::Status& status) {
 // What the line named is the plugin's to leave, and this client's to remove.
 void Launch::RememberAnnounced() {
   if (before(State::kAddressing)) return;
-  context_.steps->Post([files = context_.keeper->files(),
-                        endpoint = plugin_.response.endpoint] {
-    files->Remember(endpoint);
-  });
+  context_.steps->Post(
+      [files = context_.keeper->files(), endpoint = plugin_.response.endpoint] {
+        files->Remember(endpoint);
+      });
 }
 
 void Launch::Diagnose() {
