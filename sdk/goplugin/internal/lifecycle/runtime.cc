@@ -211,9 +211,10 @@ bool Runtime::RunApart(absl::AnyInvocable<void() &&>& task) {
           mine = std::move(reaper.task);
         }
         std::move(mine)();
-        reaper.finished = true;
+        // Whoever joins holds the lock: the last that is done under it.
         absl::MutexLock lock(&registry.mutex);
         --registry.reaping;
+        reaper.finished = true;
       });
   if (!thread.ok()) {
     registry.reapers.pop_back();
