@@ -50,7 +50,7 @@ class LaunchOperation {
 
   // The same, and waits until nothing of the launch is left and its callback
   // has returned; for one that is over, until that. At most
-  // options.shutdown.kill_timeout and a second, and what the callback takes.
+  // options.shutdown.kill_timeout and 4 s, and what the callback takes.
   // Errors: kWrongThread in a callback of this library, where the launch is not
   // cancelled; kForked.
   absl::Status CancelAndWait();
@@ -96,8 +96,11 @@ class Client {
       absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<Client>>) &&>;
 
   // Starts the plugin and waits until it is ready, at most
-  // options.start_timeout. When it fails, nothing is left: no process, no
-  // descriptor, no file.
+  // options.start_timeout; then, or when it fails before, what was started is
+  // ended first: moments, or shutdown.kill_timeout and 4 s where something is
+  // stuck. When it fails, nothing is left: no process, no descriptor, no file.
+  // What a file system or a Runner that is stuck brings later is ended as it
+  // comes.
   static absl::StatusOr<std::unique_ptr<Client>> Launch(Command command,
                                                         ClientOptions options);
 
@@ -188,7 +191,8 @@ class Client {
       ClientOptions options, LaunchCallback done);
 
   // Runs Shutdown if that was not done, and waits for it: at most
-  // options.shutdown.Total() + 1 s. On a callback thread it only starts it.
+  // options.shutdown.Total() + 1 s, or 4 s more where a file system or an
+  // interceptor is stuck. On a callback thread it only starts it.
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;

@@ -82,13 +82,13 @@ struct ShutdownOptions {
   // For the exit after SIGTERM.
   absl::Duration terminate_timeout = absl::Seconds(2);
   // For the exit after SIGKILL, before the wait is given up as hopeless (a
-  // process in an uninterruptible system call).
+  // process in an uninterruptible system call). At least 0.1 s is waited.
   absl::Duration kill_timeout = absl::Seconds(2);
   // Client::Attach only: ask the plugin to exit, by its Shutdown call. False:
   // it is somebody else's, and only the channel is dropped.
   bool ask_attached = false;
 
-  // The longest a shutdown takes.
+  // The sum of these times: what the steps of a shutdown may take.
   absl::Duration Total() const {
     return rpc_timeout + exit_timeout + terminate_timeout + kill_timeout;
   }
