@@ -35,7 +35,6 @@ absl::Status NoFreeThread() {
 }  // namespace
 
 void Launch::OnExit() {
-  context_.output->FinishStderr();
   if (state_ == State::kReading) {
     return FinishReading(HandshakeReader::End::kExited);
   }

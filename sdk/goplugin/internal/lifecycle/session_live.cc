@@ -161,7 +161,6 @@ void Session::OnMuxEnd(const absl::Status& status) {
 }
 
 void Session::OnProcessExit(ExitStatus status) {
-  output_->FinishStderr();
   state_->SetExited(status);
   broker_->End(CrashError(plugin_.name, *keeper_->process(), status, *output_));
 }
