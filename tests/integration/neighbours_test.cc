@@ -37,8 +37,9 @@
 namespace goplugin::testing {
 namespace {
 
-// More than the pool has threads to hold up.
-constexpr int kMany = 9;
+constexpr int kMany = 40;
+// One more than the pool has threads to hold up.
+constexpr int kMoreThanAll = 257;
 constexpr absl::Duration kShort = absl::Milliseconds(500);
 
 ClientOptions ShortStart() {
@@ -117,18 +118,18 @@ TEST_F(NeighboursTest, ARunnerCancelledWhileItStarts) {
 // What has ended while it waited for its turn never begins.
 TEST_F(NeighboursTest, AnEndedLaunchIsNotStartedAfterwards) {
   std::vector<std::unique_ptr<Launching>> stuck;
-  for (int i = 0; i < kMany; ++i) {
+  for (int i = 0; i < kMoreThanAll; ++i) {
     stuck.push_back(
         std::make_unique<Launching>(Runner({gate_}), ShortLadder()));
   }
-  ASSERT_TRUE(gate_->AwaitArrivals(1, kPatience));
+  ASSERT_TRUE(gate_->AwaitArrivals(kMoreThanAll - 1, kPatience));
   const auto cancelled = Runner({});
   const auto late = Runner({gate_});
   Launching first(cancelled, ShortLadder());
   Launching second(late, ShortStart());
   first.Cancel();
   first.ExpectErrorBy(absl::ZeroDuration(), Reason::kCancelled);
-  second.ExpectErrorBy(kShort, Reason::kHandshakeTimeout);
+  second.ExpectErrorBy(kShort, Reason::kResources);
   for (const auto& launching : stuck) launching->Cancel();
   for (const auto& launching : stuck) {
     launching->ExpectErrorBy(kPatience, Reason::kCancelled);

@@ -131,7 +131,7 @@ absl::StatusOr<std::unique_ptr<Client>> InProcessPlugin::Launch(
     ClientOptions options) {
   internal::PluginSearch search =
       [server = server_, caller = internal::ReadCallerPlaces()](
-          const ClientOptions& options, internal::CallbackPool& /*pool*/) {
+          const ClientOptions& options, internal::Pool& /*pool*/) {
         return StartAndFind(server, caller, options);
       };
   return Client::Start(internal::Session::Create(

@@ -128,8 +128,26 @@ TEST_F(SweepTest, MarkOfADeadPluginDoesNot) {
   EXPECT_EQ(Sweep().removed, 1);
 }
 
-TEST_F(SweepTest, OtherLayoutsAndUnfinishedOnesStay) {
-  // Of an older host, and between its making and its lock.
+// A host was killed between the making of a directory and its lock.
+TEST_F(SweepTest, UnfinishedOnesGo) {
+  const std::string path = directory() + "/goplugin-newnew";
+  ASSERT_EQ(mkdir(path.c_str(), 0700), 0);
+  ASSERT_EQ(chmod(path.c_str(), kUnfinishedMode), 0);
+  Touch(path + "/file");
+  Sweep();
+  EXPECT_EQ(NamesIn(directory()).size(), 1u);
+  ASSERT_EQ(unlink((path + "/file").c_str()), 0);
+  const int locked = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(flock(locked, LOCK_EX), 0);
+  Sweep();
+  EXPECT_EQ(NamesIn(directory()).size(), 1u);
+  close(locked);
+  Sweep();
+  EXPECT_EQ(NamesIn(directory()).size(), 0u);
+}
+
+TEST_F(SweepTest, OtherLayoutsStay) {
+  // Of an older host, and a user's own.
   for (const char* name : {"/goplugin-oldold", "/goplugin-newnew"}) {
     ASSERT_EQ(mkdir((directory() + name).c_str(), 0700), 0);
   }

@@ -14,8 +14,8 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 #include "gtest/gtest.h"
 
 namespace goplugin::internal {
@@ -75,9 +75,9 @@ class FileTailTest : public ::testing::Test {
   }
 
   EventLoop loop_;
-  CallbackPool pool_{loop_, "goplugin-work", 4};
-  const std::shared_ptr<CallbackQueue> queue_ =
-      std::make_shared<CallbackQueue>(pool_, [](size_t) {});
+  Pool pool_{loop_, "goplugin-work", 4};
+  const std::shared_ptr<Lane> queue_ =
+      std::make_shared<Lane>(pool_, [](size_t) {});
   std::unique_ptr<FileTail> tail_;
   // On the loop.
   std::string text_;

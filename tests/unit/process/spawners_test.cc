@@ -235,7 +235,7 @@ TEST_F(SpawnersTest, OthersAreMadeWhileExecsStandStill) {
   for (const auto& asked : stuck) EXPECT_EQ(OutputOf(asked->Finish()), "<end>");
 }
 
-TEST_F(SpawnersTest, TheNinthWaitsAndCanBeGivenUp) {
+TEST_F(SpawnersTest, OneMoreThanAllWaitsAndCanBeGivenUp) {
   const std::string program = OwnProgram();
   Spawners spawners;
   StalledExec stalled(program);

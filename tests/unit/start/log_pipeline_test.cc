@@ -11,8 +11,8 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/start/plugin_output.h"
 #include "goplugin/log_sink.h"
 #include "gtest/gtest.h"
@@ -87,7 +87,7 @@ class LogPipelineTest : public ::testing::Test {
   void StickThePool(absl::Notification& release) {
     for (size_t i = 0; i < kMaxThreads; ++i) {
       absl::Notification stuck;
-      std::make_shared<CallbackQueue>(pool_, [](size_t) {})->Post([&] {
+      std::make_shared<Lane>(pool_, [](size_t) {})->Post([&] {
         stuck.Notify();
         release.WaitForNotification();
       });
@@ -96,9 +96,9 @@ class LogPipelineTest : public ::testing::Test {
   }
 
   EventLoop loop_;
-  CallbackPool pool_{loop_, "goplugin-work", kMaxThreads};
+  Pool pool_{loop_, "goplugin-work", kMaxThreads};
   size_t dropped_ = 0;  // on the sink's queue
-  const std::shared_ptr<CallbackQueue> queue_ = std::make_shared<CallbackQueue>(
+  const std::shared_ptr<Lane> queue_ = std::make_shared<Lane>(
       pool_, [this](size_t dropped) { dropped_ += dropped; });
   const std::shared_ptr<HeldSink> sink_ = std::make_shared<HeldSink>();
   std::unique_ptr<PluginOutput> output_ = std::make_unique<PluginOutput>(
@@ -180,7 +180,7 @@ TEST_F(LogPipelineTest, NotesWithoutEndAreBounded) {
   EXPECT_EQ(messages.front(), "the first");
   EXPECT_EQ(messages.size() + dropped, kNotes + 1);
   EXPECT_LE(messages.size() * text.size(),
-            CallbackQueue::kMaxDroppableBytes +
+            Lane::kMaxDroppableBytes +
                 (PluginOutput::kMaxFirmNotes + 1) * text.size());
   EXPECT_GE(messages.size(), size_t{PluginOutput::kMaxFirmNotes});
 }

@@ -14,8 +14,8 @@
 
 #include "absl/strings/string_view.h"
 #include "goplugin/exit_status.h"
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/process/spawn.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/start/child_plugin_process.h"
@@ -55,7 +55,7 @@ TEST(PluginProcessTest, AFailedReadIsToldAndDisturbsNothing) {
   const pid_t pid = child.pid;
 
   EventLoop loop;
-  CallbackPool pool(loop, "goplugin-work", 4);
+  Pool pool(loop, "goplugin-work", 4);
   std::unique_ptr<PluginProcess> process;
   loop.Post([&] {
     PluginProcess::Callbacks callbacks;

@@ -14,8 +14,8 @@
 #include "absl/types/optional.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/broker/broker_core.h"
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/rpc/unary_call.h"
 #include "goplugin/internal/tls/certificate.h"
@@ -65,7 +65,7 @@ class Connector : public std::enable_shared_from_this<Connector> {
     EventLoop& loop;
     // Where health checks are made.
     CallPlace control;
-    std::shared_ptr<CallbackQueue> steps;
+    std::shared_ptr<Lane> steps;
     std::function<std::shared_ptr<void>()> begin_work;
   };
 

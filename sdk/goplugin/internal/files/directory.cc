@@ -51,15 +51,17 @@ int OpenJustMade(int parent, const char* name, UniqueFd* made) {
   const int error_number = closed.valid() ? CheckJustMade(closed.get()) : errno;
   if (error_number != 0) return error_number;
   const std::string itself = absl::StrCat("/proc/self/fd/", closed.get());
-  if (chmod(itself.c_str(), 0700) != 0) return errno;
+  if (chmod(itself.c_str(), kUnfinishedMode) != 0) return errno;
   made->reset(openat(closed.get(), ".", kOpenFlags));
   return made->valid() ? 0 : errno;
 }
 
 // 0, or the errno; nothing is left then.
 int Make(int parent, const std::string& name, UniqueFd* made) {
-  if (mkdirat(parent, name.c_str(), 0700) != 0) return errno;
+  if (mkdirat(parent, name.c_str(), kUnfinishedMode) != 0) return errno;
   const int error_number = OpenJustMade(parent, name.c_str(), made);
+  // A sweep was quicker (sweep.h): another name, as if it were taken.
+  if (error_number == ENOENT) return EEXIST;
   if (error_number != 0 && error_number != ESTALE) {
     unlinkat(parent, name.c_str(), AT_REMOVEDIR);
   }

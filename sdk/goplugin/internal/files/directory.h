@@ -12,6 +12,10 @@
 
 namespace goplugin::internal {
 
+// The mode of a directory between its making and its final mode: nobody else
+// makes one like it.
+constexpr mode_t kUnfinishedMode = 01700;
+
 // A directory held by its descriptor. Whoever may rename or replace what its
 // path leads to can't redirect what is done here: everything goes by the
 // descriptor and by single names, and links are not followed.

@@ -162,10 +162,10 @@ absl::StatusOr<std::unique_ptr<OuterDirectory>> OuterDirectory::MakeIn(
   absl::StatusOr<Directory> base = Directory::Open(path);
   if (!base.ok()) return base.status();
   for (int i = 0; i < kMaxTries; ++i) {
-    // Not of its final mode before it is locked: a sweep removes no directory
-    // of any other mode, unless it is empty and old.
+    // Not of its final mode before it is locked. A sweep removes one of this
+    // mode only while it is empty.
     absl::StatusOr<Directory> made =
-        base->MakeUniqueDirectory(kOuterPrefix, 0700);
+        base->MakeUniqueDirectory(kOuterPrefix, kUnfinishedMode);
     if (!made.ok()) return made.status();
     std::string name = made->path().substr(made->path().rfind('/') + 1);
     const Lock lock = TakeLock(*made);

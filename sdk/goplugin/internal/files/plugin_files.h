@@ -118,7 +118,7 @@ class PluginFiles {
 
   // Sweeps where the next launch would make its directory: see sweep.h.
   void SweepPlaces(absl::Time deadline) const {
-    SweepDead(request_.place, deadline);
+    SweepDeadInTurn(request_.place, deadline);
   }
 
  private:

@@ -6,12 +6,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/files/announced_socket.h"
@@ -95,14 +99,13 @@ class SocketSearch {
   std::vector<Level> levels_;
 };
 
-// Empty, of this user, open to nobody else, and old: its maker died before it
-// was ready. What is not empty is not removed by this.
+// Empty, of this user and of the mode of one being made: its maker died before
+// it was ready, or makes another. What is not empty is not removed by this.
 void RemoveUnfinished(const Directory& base, const std::string& name) {
   const absl::StatusOr<Directory> found = base.OpenDirectory(name);
   struct stat info;
   if (!found.ok() || fstat(found->fd(), &info) != 0 ||
-      info.st_uid != geteuid() || (info.st_mode & 077) != 0 ||
-      absl::Now() - absl::TimeFromTimespec(info.st_ctim) < kUnfinishedAge ||
+      info.st_uid != geteuid() || (info.st_mode & 07777) != kUnfinishedMode ||
       flock(found->fd(), LOCK_EX | LOCK_NB) != 0) {
     return;
   }
@@ -153,6 +156,36 @@ class Sweeper {
   SweepResult result_;
 };
 
+// When this process swept which place, for as long as that matters.
+class Turns {
+ public:
+  // Whether it is `path`'s turn, which it has then had.
+  bool Take(const std::string& path) {
+    const absl::Time now = absl::Now();
+    absl::MutexLock lock(&mutex_);
+    for (auto at = swept_.begin(); at != swept_.end();) {
+      const absl::Duration ago = now - at->second;
+      const bool matters = ago >= absl::ZeroDuration() && ago < kSweepPause;
+      at = matters ? std::next(at) : swept_.erase(at);
+    }
+    return swept_.emplace(path, now).second;
+  }
+  void GiveBack(const std::string& path) {
+    absl::MutexLock lock(&mutex_);
+    swept_.erase(path);
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::map<std::string, absl::Time> swept_ ABSL_GUARDED_BY(mutex_);
+};
+
+Turns& TurnsOfThisProcess() {
+  // Never destroyed: a launch may be under way as the process exits.
+  static auto* const turns = new Turns;
+  return *turns;
+}
+
 }  // namespace
 
 SweepResult SweepDead(const PlaceRequest& request, absl::Time deadline) {
@@ -161,6 +194,16 @@ SweepResult SweepDead(const PlaceRequest& request, absl::Time deadline) {
     if (!place.path.empty()) sweeper.SweepPlace(place.path);
   }
   return sweeper.result();
+}
+
+void SweepDeadInTurn(const PlaceRequest& request, absl::Time deadline) {
+  Turns& turns = TurnsOfThisProcess();
+  for (const Place& place : FindPlaces(request)) {
+    if (place.path.empty() || !turns.Take(place.path)) continue;
+    Sweeper sweeper(deadline);
+    sweeper.SweepPlace(place.path);
+    if (sweeper.result().has_more) turns.GiveBack(place.path);
+  }
 }
 
 }  // namespace goplugin::internal

@@ -10,9 +10,7 @@ namespace goplugin::internal {
 constexpr int kMaxSwept = 256;
 // The most that it takes.
 constexpr absl::Duration kSweepTime = absl::Seconds(1);
-// How old an empty directory must be that is not of its final mode: its maker
-// may be about to lock it.
-constexpr absl::Duration kUnfinishedAge = absl::Minutes(1);
+constexpr absl::Duration kSweepPause = absl::Seconds(1);
 
 struct SweepResult {
   int removed = 0;
@@ -26,14 +24,18 @@ struct SweepResult {
 // - no mark in it says that its plugin outlives its host, or that one has
 // ended,
 // - every socket in it refuses connections.
-// In doubt it stays. A directory without these signs, one of an older layout or
-// between its making and its lock, is removed only when it is empty and old.
+// In doubt it stays, and so does one of another layout. One that its maker had
+// not yet locked goes if it is empty; a maker that lives makes another.
 //
 // Two sweeps, and a sweep and a maker, don't get into each other's way: each
 // has to have the lock, and then sees whether the name is still there.
 //
 // Blocks, until the deadline: for a thread that has the time. Thread-safe.
 SweepResult SweepDead(const PlaceRequest& request, absl::Time deadline);
+
+// The same, but for places that this process has swept within kSweepPause: a
+// host that launches in a loop does not read /tmp each time. Thread-safe.
+void SweepDeadInTurn(const PlaceRequest& request, absl::Time deadline);
 
 }  // namespace goplugin::internal
 

@@ -37,7 +37,7 @@ ParsedOutput ParseStep(HandshakeReader& reader, const std::string& bytes,
 }  // namespace
 
 HandshakeSteps::HandshakeSteps(
-    EventLoop& loop, std::shared_ptr<CallbackQueue> lane,
+    EventLoop& loop, std::shared_ptr<Lane> lane,
     std::function<std::shared_ptr<void>()> begin_work,
     const ClientOptions& options,
     absl::AnyInvocable<void(ParsedOutput)> on_parsed)

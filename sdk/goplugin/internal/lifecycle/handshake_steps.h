@@ -12,8 +12,8 @@
 #include "goplugin/client_options.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/handshake/line_reader.h"
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 
 namespace goplugin::internal {
 
@@ -35,7 +35,7 @@ class HandshakeSteps {
  public:
   // `on_parsed` is called on the loop's thread for each step, until this object
   // goes; not from inside a method. Each step holds what `begin_work` gives.
-  HandshakeSteps(EventLoop& loop, std::shared_ptr<CallbackQueue> lane,
+  HandshakeSteps(EventLoop& loop, std::shared_ptr<Lane> lane,
                  std::function<std::shared_ptr<void>()> begin_work,
                  const ClientOptions& options,
                  absl::AnyInvocable<void(ParsedOutput)> on_parsed);
@@ -55,7 +55,7 @@ class HandshakeSteps {
   void ResumeIfRoom();
 
   EventLoop& loop_;
-  const std::shared_ptr<CallbackQueue> lane_;
+  const std::shared_ptr<Lane> lane_;
   const std::function<std::shared_ptr<void>()> begin_work_;
   // Used on the lane.
   const std::shared_ptr<HandshakeReader> reader_;

@@ -75,7 +75,7 @@ void Join::Begin() {
 
 absl::StatusOr<Join::Found> Join::Search(const PluginSearch& search,
                                          const ClientOptions& options,
-                                         CallbackPool& pool) {
+                                         Pool& pool) {
   absl::StatusOr<FoundPlugin> plugin = search(options, pool);
   if (!plugin.ok()) return plugin.status();
   absl::StatusOr<ConnectTarget> target = OpenChannel(options, *plugin);

@@ -37,8 +37,7 @@ class Join final : public PluginSource,
 
   void Begin();
   static absl::StatusOr<Found> Search(const PluginSearch& search,
-                                      const ClientOptions& options,
-                                      CallbackPool& pool);
+                                      const ClientOptions& options, Pool& pool);
   void OnFound(absl::StatusOr<Found> found);
   void KeepProcess(MakePluginProcess make_process);
   void OnConnected(const absl::Status& status, Connector::Serving serving);

@@ -33,7 +33,7 @@ constexpr absl::Duration kSilence = absl::Seconds(1);
 constexpr absl::Duration kExitAfterStdoutEnd = absl::Milliseconds(500);
 
 // Ends what a start has brought after its launch was over.
-void EndLate(EventLoop& loop, CallbackQueue& steps,
+void EndLate(EventLoop& loop, Lane& steps,
              absl::StatusOr<StartedPlugin> started) {
   if (!started.ok()) return;
   PluginProcess::Callbacks deaf;
@@ -159,8 +159,8 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
 // What this launch or the next one will need, while the plugin starts.
 void Launch::Prepare() {
   Runtime& runtime = context_.runtime;
-  const auto lane = std::make_shared<CallbackQueue>(runtime.work(),
-                                                    [](size_t /*dropped*/) {});
+  const auto lane =
+      std::make_shared<Lane>(runtime.work(), [](size_t /*dropped*/) {});
   lane->Post([&runtime, files = context_.keeper->files()] {
     // Where it can't be had, the channel can't either, and that is told.
     if (runtime.MakeCalls().ok()) {

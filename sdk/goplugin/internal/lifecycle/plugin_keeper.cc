@@ -23,7 +23,7 @@ constexpr absl::Duration kRemoval = absl::Seconds(1);
 }  // namespace
 
 PluginKeeper::PluginKeeper(Runtime& runtime, const ShutdownOptions& options,
-                           std::shared_ptr<CallbackQueue> steps,
+                           std::shared_ptr<Lane> steps,
                            std::function<CallPlace()> control)
     : runtime_(runtime),
       options_(options),

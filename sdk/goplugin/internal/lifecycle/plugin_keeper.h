@@ -52,8 +52,7 @@ class PluginKeeper : public std::enable_shared_from_this<PluginKeeper> {
   // `steps` is the client's lane for slow work. The runtime outlives the end.
   // `control`: where the Shutdown call is made.
   PluginKeeper(Runtime& runtime, const ShutdownOptions& options,
-               std::shared_ptr<CallbackQueue> steps,
-               std::function<CallPlace()> control);
+               std::shared_ptr<Lane> steps, std::function<CallPlace()> control);
   ~PluginKeeper();
   PluginKeeper(const PluginKeeper&) = delete;
   PluginKeeper& operator=(const PluginKeeper&) = delete;
@@ -116,7 +115,7 @@ class PluginKeeper : public std::enable_shared_from_this<PluginKeeper> {
 
   Runtime& runtime_;
   const ShutdownOptions options_;
-  const std::shared_ptr<CallbackQueue> steps_;
+  const std::shared_ptr<Lane> steps_;
   const std::function<CallPlace()> control_;
   Events events_;
   std::unique_ptr<PluginProcess> process_;

@@ -15,7 +15,7 @@
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/lifecycle/plugin_keeper.h"
 #include "goplugin/internal/lifecycle/runtime.h"
-#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/net/peer.h"
 #include "goplugin/internal/net/reach.h"
@@ -77,7 +77,7 @@ struct SourceContext {
   Runtime& runtime;
   const ClientOptions& options;
   // The client's lane for slow work.
-  std::shared_ptr<CallbackQueue> steps;
+  std::shared_ptr<Lane> steps;
   // Where the client's own calls are made that its interceptors see.
   std::function<CallPlace()> control;
   // Whose what the source brings is. The source hears of its events until it is

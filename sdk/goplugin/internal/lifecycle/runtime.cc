@@ -113,7 +113,7 @@ Runtime::~Runtime() {
 
 absl::Status Runtime::status() const {
   absl::Status status = loop_.status();
-  for (const CallbackPool* pool : {&callbacks_, &completions_, &work_}) {
+  for (const Pool* pool : {&callbacks_, &completions_, &work_}) {
     status.Update(pool->status());
   }
   return status;
@@ -138,7 +138,7 @@ bool Runtime::Settle(absl::Duration timeout) {
     loop_.Post([&turned] { turned.Notify(); });
     turned.WaitForNotification();
     // Work and callbacks may still cause completions.
-    for (CallbackPool* pool : {&work_, &callbacks_, &completions_}) {
+    for (Pool* pool : {&work_, &callbacks_, &completions_}) {
       idle = pool->WaitUntilIdle(stopwatch.Remaining(timeout)) && idle;
     }
   }

@@ -1,6 +1,7 @@
 #ifndef GOPLUGIN_INTERNAL_LIFECYCLE_RUNTIME_H_
 #define GOPLUGIN_INTERNAL_LIFECYCLE_RUNTIME_H_
 
+#include <cstddef>
 #include <memory>
 
 #include "absl/functional/any_invocable.h"
@@ -9,8 +10,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/lifecycle/left_children_reaper.h"
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/process/spawners.h"
 #include "goplugin/internal/rpc/call_queue.h"
 
@@ -38,13 +39,13 @@ class Runtime {
   // Bytes and timers.
   EventLoop& loop() { return loop_; }
   // A user's sinks and callbacks, but for completions; log lines.
-  CallbackPool& callbacks() { return callbacks_; }
+  Pool& callbacks() { return callbacks_; }
   // Callbacks that are called once and never dropped: LaunchAsync, OnExit,
   // ShutdownAsync.
-  CallbackPool& completions() { return completions_; }
+  Pool& completions() { return completions_; }
   // All that may take long and is none of these: files, programs, the name
   // service, OpenSSL, a Runner's methods.
-  CallbackPool& work() { return work_; }
+  Pool& work() { return work_; }
   // Clones, and nothing else.
   Spawners& spawners() { return spawners_; }
   // Made by MakeCalls, which also starts gRPC, and must have gone well before.
@@ -68,12 +69,16 @@ class Runtime {
   bool Settle(absl::Duration timeout);
   static std::shared_ptr<Runtime> Current();
 
+  // What holds up a thread for good (a dead file system, a callback that does
+  // not return) does so for as long as the host lives: room for many.
+  static constexpr size_t kMaxThreads = 256;
+
   // In this order: callbacks are timed by the loop, and the calls report to it.
   Spawners spawners_;
   EventLoop loop_;
-  CallbackPool callbacks_{loop_, "goplugin-call", /*max_threads=*/64};
-  CallbackPool completions_{loop_, "goplugin-done", /*max_threads=*/16};
-  CallbackPool work_{loop_, "goplugin-work", /*max_threads=*/32};
+  Pool callbacks_{loop_, "goplugin-call", kMaxThreads};
+  Pool completions_{loop_, "goplugin-done", kMaxThreads};
+  Pool work_{loop_, "goplugin-work", kMaxThreads};
   std::unique_ptr<LeftChildrenReaper> reaper_;
   absl::Mutex calls_mutex_;
   absl::optional<CallQueue> calls_;

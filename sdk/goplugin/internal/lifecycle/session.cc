@@ -30,9 +30,9 @@ OutputSinks SinksOf(const ClientOptions& options) {
   return sinks;
 }
 
-std::shared_ptr<CallbackQueue> MakeSinkLane(Runtime& runtime,
-                                            const ClientOptions& options) {
-  return std::make_shared<CallbackQueue>(
+std::shared_ptr<Lane> MakeSinkLane(Runtime& runtime,
+                                   const ClientOptions& options) {
+  return std::make_shared<Lane>(
       runtime.callbacks(), [sink = options.log_sink](size_t dropped) {
         if (sink == nullptr) return;
         sink->Log(PluginOutput::SdkEntry(
@@ -43,8 +43,8 @@ std::shared_ptr<CallbackQueue> MakeSinkLane(Runtime& runtime,
       });
 }
 
-std::shared_ptr<CallbackQueue> MakeLane(CallbackPool& pool) {
-  return std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {});
+std::shared_ptr<Lane> MakeLane(Pool& pool) {
+  return std::make_shared<Lane>(pool, [](size_t /*dropped*/) {});
 }
 
 }  // namespace

@@ -19,7 +19,7 @@
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/session_broker.h"
 #include "goplugin/internal/lifecycle/session_state.h"
-#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/unary_call.h"
@@ -135,11 +135,11 @@ class Session : public std::enable_shared_from_this<Session> {
   // Declared before what runs on its threads.
   const std::shared_ptr<Runtime> runtime_;
   // The lanes of this client: for its sinks, for completions, for slow work.
-  const std::shared_ptr<CallbackQueue> callbacks_;
-  const std::shared_ptr<CallbackQueue> completions_;
-  const std::shared_ptr<CallbackQueue> steps_;
+  const std::shared_ptr<Lane> callbacks_;
+  const std::shared_ptr<Lane> completions_;
+  const std::shared_ptr<Lane> steps_;
   // For the interceptors of its own calls.
-  const std::shared_ptr<CallbackQueue> control_;
+  const std::shared_ptr<Lane> control_;
   const std::shared_ptr<SessionState> state_;
 
   std::shared_ptr<Session> self_;

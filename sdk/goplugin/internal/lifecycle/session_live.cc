@@ -80,15 +80,15 @@ void Session::MakeBroker() {
   setup.warn = [output = output_](std::string text) {
     output->Note(LogLevel::kWarn, std::move(text));
   };
-  // Whoever dials holds the client, and so the queue.
+  // Whoever dials holds the client, and so the lane.
   setup.hurry = [&calls = runtime_->calls()] {
     return std::make_shared<CallQueue::Hurry>(calls);
   };
   if (keeper_->mux() != nullptr) {
     setup.multiplexer = keeper_->mux()->multiplexer();
   }
-  const auto lane = std::make_shared<CallbackQueue>(runtime_->work(),
-                                                    [](size_t /*dropped*/) {});
+  const auto lane =
+      std::make_shared<Lane>(runtime_->work(), [](size_t /*dropped*/) {});
   setup.acceptors = Acceptors::Create(
       runtime_->loop(),
       [lane](absl::AnyInvocable<void()> task) { lane->Post(std::move(task)); },

@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/exit_status.h"
-#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/pool.h"
 
 namespace goplugin::internal {
 
@@ -94,18 +94,18 @@ bool SessionState::WaitForEnd(absl::Duration timeout) const {
   return mutex_.AwaitWithTimeout(absl::Condition(&ended_), timeout);
 }
 
-void SessionState::OnExit(ExitCallback callback, CallbackQueue& queue) {
+void SessionState::OnExit(ExitCallback callback, Lane& lane) {
   absl::MutexLock lock(&mutex_);
   if (!called_back_) return exit_callbacks_.push_back(std::move(callback));
-  queue.Post([callback = std::move(callback), end = *end_]() mutable {
+  lane.Post([callback = std::move(callback), end = *end_]() mutable {
     std::move(callback)(end.exit_status, end.exit_error);
   });
 }
 
-void SessionState::OnEnd(EndCallback callback, CallbackQueue& queue) {
+void SessionState::OnEnd(EndCallback callback, Lane& lane) {
   absl::MutexLock lock(&mutex_);
   if (!called_back_) return end_callbacks_.push_back(std::move(callback));
-  queue.Post([callback = std::move(callback), end = *end_]() mutable {
+  lane.Post([callback = std::move(callback), end = *end_]() mutable {
     std::move(callback)(end.result);
   });
 }

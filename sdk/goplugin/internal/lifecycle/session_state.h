@@ -17,7 +17,7 @@
 #include "goplugin/client_options.h"
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/handshake/handshake_response.h"
-#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/reattach.h"
 
 namespace goplugin::internal {
@@ -78,9 +78,9 @@ class SessionState {
   bool ended() const;
   bool WaitForEnd(absl::Duration timeout) const;
 
-  // Called by CallBack, or later through `queue`.
-  void OnExit(ExitCallback callback, CallbackQueue& queue);
-  void OnEnd(EndCallback callback, CallbackQueue& queue);
+  // Called by CallBack, or later through `lane`.
+  void OnExit(ExitCallback callback, Lane& lane);
+  void OnEnd(EndCallback callback, Lane& lane);
 
   // Whoever started the session has been told how that went.
   void NotifyTold();

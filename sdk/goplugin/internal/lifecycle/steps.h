@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 
 namespace goplugin::internal {
 
@@ -16,18 +16,18 @@ namespace goplugin::internal {
 //
 // `then` is called with the owner and the result; it must not block.
 template <typename Owner, typename Work, typename Then>
-void TakeStep(std::shared_ptr<CallbackQueue> lane, EventLoop& loop,
+void TakeStep(std::shared_ptr<Lane> lane, EventLoop& loop,
               std::weak_ptr<Owner> owner, Work work, Then then) {
-  CallbackQueue& queue = *lane;
-  queue.Post([lane = std::move(lane), &loop, owner = std::move(owner),
-              work = std::move(work), then = std::move(then)]() mutable {
+  Lane& here = *lane;
+  here.Post([lane = std::move(lane), &loop, owner = std::move(owner),
+             work = std::move(work), then = std::move(then)]() mutable {
     loop.Post([lane = std::move(lane), owner = std::move(owner),
                then = std::move(then), result = work()]() mutable {
       if (const std::shared_ptr<Owner> alive = owner.lock()) {
         return then(*alive, std::move(result));
       }
-      CallbackQueue& queue = *lane;
-      queue.Post([result = std::move(result)] {});
+      Lane& here = *lane;
+      here.Post([result = std::move(result)] {});
     });
   });
 }

@@ -39,10 +39,10 @@ struct FileTail::File {
   std::array<char, kReadSize> buffer;
 };
 
-FileTail::FileTail(EventLoop& loop, std::shared_ptr<CallbackQueue> queue,
-                   int descriptor, Callbacks callbacks)
+FileTail::FileTail(EventLoop& loop, std::shared_ptr<Lane> lane, int descriptor,
+                   Callbacks callbacks)
     : loop_(loop),
-      queue_(std::move(queue)),
+      lane_(std::move(lane)),
       file_(std::make_shared<File>(descriptor)),
       callbacks_(std::move(callbacks)),
       pause_(kShortestPause),
@@ -54,12 +54,12 @@ FileTail::FileTail(EventLoop& loop, std::shared_ptr<CallbackQueue> queue,
 
 FileTail::~FileTail() {
   // Closing a file may take as long as reading it.
-  queue_->Post([file = std::move(file_)] {});
+  lane_->Post([file = std::move(file_)] {});
 }
 
 void FileTail::Read() {
   reading_ = true;
-  queue_->Post(
+  lane_->Post(
       [&loop = loop_, file = file_, weak = std::weak_ptr<FileTail*>(self_)] {
         // Nobody waits for it: it would only hold up the pool.
         if (weak.expired()) return;

@@ -6,8 +6,8 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 
 namespace goplugin::internal {
 
@@ -16,18 +16,18 @@ namespace goplugin::internal {
 // after something came and less often while nothing does. It has no end.
 //
 // A read of a file takes as long as the file system likes, for ever on one
-// whose server is gone: reads are done on a queue of the pool's, one at a time.
+// whose server is gone: reads are done on a lane of the pool's, one at a time.
 // Lives on the loop's thread.
 class FileTail final : public OutputReader {
  public:
   // How long Drain waits for a file system that does not answer.
   static constexpr absl::Duration kLongestDrain = absl::Seconds(1);
 
-  // Owns `descriptor`, which nobody else reads from. `queue` may be shared with
+  // Owns `descriptor`, which nobody else reads from. `lane` may be shared with
   // what may be as slow.
-  FileTail(EventLoop& loop, std::shared_ptr<CallbackQueue> queue,
-           int descriptor, Callbacks callbacks);
-  // No callback runs after. The descriptor is closed on the queue, behind a
+  FileTail(EventLoop& loop, std::shared_ptr<Lane> lane, int descriptor,
+           Callbacks callbacks);
+  // No callback runs after. The descriptor is closed on the lane, behind a
   // read under way. Not from inside a callback.
   ~FileTail() override;
   FileTail(const FileTail&) = delete;
@@ -48,7 +48,7 @@ class FileTail final : public OutputReader {
   void FinishDrain();
 
   EventLoop& loop_;
-  const std::shared_ptr<CallbackQueue> queue_;
+  const std::shared_ptr<Lane> lane_;
   std::shared_ptr<File> file_;
   Callbacks callbacks_;
   absl::Duration pause_;

@@ -17,8 +17,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr absl::Duration kPatience = absl::Seconds(1);
-// How long nothing may move before another thread joins.
+// How long nothing may move before another thread joins, and after that one
+// the next.
 constexpr auto kHeldUpAfter = std::chrono::milliseconds(50);
+constexpr auto kStillHeldUpAfter = std::chrono::milliseconds(10);
 // How long one waits in reserve when there is nothing to watch.
 constexpr absl::Duration kLinger = absl::Seconds(1);
 // Before a busy program is tried again.
@@ -74,6 +76,8 @@ class Spawners::Crew : public std::enable_shared_from_this<Crew> {
   std::list<Member> members_ ABSL_GUARDED_BY(mutex_);
   // When a request was taken the last time.
   Clock::time_point last_taken_ ABSL_GUARDED_BY(mutex_);
+  // Whether one has joined and nothing has moved since.
+  bool held_up_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
@@ -138,6 +142,7 @@ void Spawners::Crew::Run(Member& self) {
     const bool again = ticket->TryOnce([&] {
       absl::MutexLock lock(&mutex_);
       self.ticket.reset();
+      held_up_ = false;
     });
     if (!again) continue;
     absl::MutexLock lock(&mutex_);
@@ -157,6 +162,7 @@ std::shared_ptr<SpawnTicket> Spawners::Crew::Take(Member& self) {
     self.finished = true;
     return nullptr;
   }
+  held_up_ = held_up_ || self.in_reserve;
   self.in_reserve = false;
   const auto first = First();
   self.ticket = first->ticket;
@@ -168,7 +174,9 @@ std::shared_ptr<SpawnTicket> Spawners::Crew::Take(Member& self) {
 
 Clock::time_point Spawners::Crew::TimeToTake(const Member& self) const {
   const Clock::time_point due = First()->due;
-  return self.in_reserve ? std::max(due, last_taken_) + kHeldUpAfter : due;
+  if (!self.in_reserve) return due;
+  return std::max(due, last_taken_) +
+         (held_up_ ? kStillHeldUpAfter : kHeldUpAfter);
 }
 
 std::list<Spawners::Crew::Request>::const_iterator Spawners::Crew::First()

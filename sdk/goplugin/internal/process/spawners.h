@@ -15,13 +15,13 @@ namespace goplugin::internal {
 // signal when the *thread* that made it ends: each lives as long as this
 // object. The first is started at the first spawn. Where all stand still in an
 // exec (a virus scanner, a dead file system) and nothing has moved for 50 ms,
-// another joins them, up to kMaxThreads; from then on what is asked for waits,
-// until its caller gives it up.
+// others join them, one each 10 ms until something moves, up to kMaxThreads;
+// from then on what is asked for waits, until its caller gives it up.
 //
 // Thread-safe, but for Stop.
 class Spawners {
  public:
-  static constexpr size_t kMaxThreads = 8;
+  static constexpr size_t kMaxThreads = 64;
 
   Spawners();
   // Stops, if that was not done, and waits for 1 s at most.

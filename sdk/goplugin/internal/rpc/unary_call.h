@@ -14,8 +14,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/deadline.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/message_bounds.h"
 #include "goplugin/internal/rpc/proto_serialization.h"
@@ -55,7 +55,7 @@ class CallPlace {
     return CallPlace(&queue, nullptr);
   }
   // On the lane, which is busy until the call ends.
-  static CallPlace OnLane(std::shared_ptr<CallbackQueue> lane) {
+  static CallPlace OnLane(std::shared_ptr<Lane> lane) {
     return CallPlace(nullptr, std::move(lane));
   }
   // At once and on this thread: the call has ended when it was begun.
@@ -70,11 +70,11 @@ class CallPlace {
   }
 
  private:
-  CallPlace(CallQueue* queue, std::shared_ptr<CallbackQueue> lane)
+  CallPlace(CallQueue* queue, std::shared_ptr<Lane> lane)
       : queue_(queue), lane_(std::move(lane)) {}
 
   CallQueue* queue_;
-  std::shared_ptr<CallbackQueue> lane_;
+  std::shared_ptr<Lane> lane_;
 };
 
 // Calls `method`, a literal path such as "/grpc.health.v1.Health/Check", which

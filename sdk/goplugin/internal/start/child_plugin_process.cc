@@ -18,7 +18,7 @@ namespace {
 constexpr absl::Duration kExitPoll = absl::Milliseconds(20);
 }  // namespace
 
-ChildPluginProcess::ChildPluginProcess(EventLoop& loop, CallbackPool& pool,
+ChildPluginProcess::ChildPluginProcess(EventLoop& loop, Pool& pool,
                                        ChildProcess child, Callbacks callbacks)
     : PluginProcess(child.pid, std::move(callbacks)),
       loop_(loop),

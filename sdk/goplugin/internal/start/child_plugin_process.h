@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/process/spawn.h"
 #include "goplugin/internal/start/plugin_process.h"
 #include "goplugin/internal/start/process_output.h"
@@ -16,7 +16,7 @@ namespace goplugin::internal {
 class ChildPluginProcess final : public PluginProcess {
  public:
   // Output that goes to files is read on `pool`.
-  ChildPluginProcess(EventLoop& loop, CallbackPool& pool, ChildProcess child,
+  ChildPluginProcess(EventLoop& loop, Pool& pool, ChildProcess child,
                      Callbacks callbacks);
   // Kills a child that has not ended, which is reaped when it has.
   ~ChildPluginProcess() override;

@@ -182,7 +182,7 @@ absl::StatusOr<FoundPlugin> FindAttached(
 
 PluginSearch ReattachSearch(ReattachConfig config) {
   return [config = std::move(config), caller = ReadCallerPlaces()](
-             const ClientOptions& options, CallbackPool& /*pool*/) {
+             const ClientOptions& options, Pool& /*pool*/) {
     return FindReattached(config, options, caller,
                           [&config] { return ClaimByProof(config); });
   };
@@ -190,25 +190,25 @@ PluginSearch ReattachSearch(ReattachConfig config) {
 
 PluginSearch RunnerReattachSearch(ReattachConfig config,
                                   std::shared_ptr<Runner> runner) {
-  return [config = std::move(config), runner = std::move(runner),
-          caller = ReadCallerPlaces()](const ClientOptions& options,
-                                       CallbackPool& pool) {
-    const auto claim = [&]() -> absl::StatusOr<ClaimedProcess> {
-      absl::StatusOr<RunnerPlugin> plugin =
-          AttachByRunner(pool, runner, config);
-      if (!plugin.ok()) return plugin.status();
-      return ClaimedProcess{std::move(plugin->make_process), /*doubt=*/"",
-                            std::move(plugin->name)};
-    };
-    return FindReattached(config, options, caller, claim);
-  };
+  return
+      [config = std::move(config), runner = std::move(runner),
+       caller = ReadCallerPlaces()](const ClientOptions& options, Pool& pool) {
+        const auto claim = [&]() -> absl::StatusOr<ClaimedProcess> {
+          absl::StatusOr<RunnerPlugin> plugin =
+              AttachByRunner(pool, runner, config);
+          if (!plugin.ok()) return plugin.status();
+          return ClaimedProcess{std::move(plugin->make_process), /*doubt=*/"",
+                                std::move(plugin->name)};
+        };
+        return FindReattached(config, options, caller, claim);
+      };
 }
 
 PluginSearch AttachSearch(
     std::string target, std::shared_ptr<grpc::ChannelCredentials> credentials) {
   return [target = std::move(target), credentials = std::move(credentials),
           caller = ReadCallerPlaces()](const ClientOptions& options,
-                                       CallbackPool& /*pool*/) {
+                                       Pool& /*pool*/) {
     return FindAttached(target, credentials, options, caller);
   };
 }

@@ -12,7 +12,7 @@
 #include "goplugin/client_options.h"
 #include "goplugin/internal/files/plugin_files.h"
 #include "goplugin/internal/handshake/handshake_response.h"
-#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/start/plugin_process.h"
 #include "goplugin/reattach.h"
 #include "goplugin/runner.h"
@@ -51,7 +51,7 @@ struct FoundPlugin {
 // The search for a plugin that runs already. Blocks: it asks the system, or a
 // runner. `pool` outlives what is found.
 using PluginSearch = std::function<absl::StatusOr<FoundPlugin>(
-    const ClientOptions& options, CallbackPool& pool)>;
+    const ClientOptions& options, Pool& pool)>;
 
 // The searches remember the caller's environment and current directory as they
 // are made. The errors of this one: kOptions, kAppVersion, kTransport, and

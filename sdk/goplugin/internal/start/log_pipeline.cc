@@ -34,14 +34,13 @@ struct LogPipeline::Ending {
   Timer deadline;
 };
 
-LogPipeline::LogPipeline(EventLoop& loop, CallbackPool& pool,
+LogPipeline::LogPipeline(EventLoop& loop, Pool& pool,
                          std::shared_ptr<LogSink> sink,
-                         std::shared_ptr<CallbackQueue> sink_queue)
+                         std::shared_ptr<Lane> sink_lane)
     : loop_(loop),
-      parsing_(
-          std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {})),
+      parsing_(std::make_shared<Lane>(pool, [](size_t /*dropped*/) {})),
       sink_(std::move(sink)),
-      sink_queue_(std::move(sink_queue)) {}
+      sink_lane_(std::move(sink_lane)) {}
 
 void LogPipeline::Add(LineBatch batch) {
   {
@@ -78,7 +77,7 @@ void LogPipeline::Parse(LineBatch batch) {
 
 void LogPipeline::HandOn(std::vector<LogEntry> entries, size_t bytes) {
   const size_t count = entries.size();
-  sink_queue_->PostDroppable(
+  sink_lane_->PostDroppable(
       count, bytes,
       [self = shared_from_this(), entries = std::move(entries)]() mutable {
         for (const LogEntry& entry : entries) self->sink_->Log(entry);

@@ -13,8 +13,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/log/log_parser.h"
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/log_sink.h"
 
 namespace goplugin::internal {
@@ -59,8 +59,8 @@ struct LineBatch {
 };
 
 // The lines of one plugin's stderr, on their way to entries and to the sink.
-// They are parsed on a queue of their own, neither on the loop, whose other
-// plugins would wait, nor on the sink's queue, which may be stuck: then entries
+// They are parsed on a lane of their own, neither on the loop, whose other
+// plugins would wait, nor on the sink's lane, which may be stuck: then entries
 // are dropped there, and the plugin and its errors know nothing of it.
 //
 // Given lines on the loop's thread. Made with std::make_shared.
@@ -72,9 +72,8 @@ class LogPipeline : public std::enable_shared_from_this<LogPipeline> {
   static constexpr absl::Duration kLongestFinish = absl::Seconds(1);
 
   // `sink` may be null: then only the panic is looked for.
-  LogPipeline(EventLoop& loop, CallbackPool& pool,
-              std::shared_ptr<LogSink> sink,
-              std::shared_ptr<CallbackQueue> sink_queue);
+  LogPipeline(EventLoop& loop, Pool& pool, std::shared_ptr<LogSink> sink,
+              std::shared_ptr<Lane> sink_lane);
 
   // An empty batch to fill.
   LineBatch NewBatch() { return spare_lines_.Take(); }
@@ -85,7 +84,7 @@ class LogPipeline : public std::enable_shared_from_this<LogPipeline> {
   bool HasRoom(absl::AnyInvocable<void()> resume);
 
   // Calls `done` on the loop's thread when all that was added is in the sink's
-  // queue, or after kLongestFinish.
+  // lane, or after kLongestFinish.
   void Finish(absl::AnyInvocable<void()> done);
 
   // Of the lines parsed so far; thread-safe.
@@ -99,9 +98,9 @@ class LogPipeline : public std::enable_shared_from_this<LogPipeline> {
   void Release(size_t bytes);
 
   EventLoop& loop_;
-  const std::shared_ptr<CallbackQueue> parsing_;
+  const std::shared_ptr<Lane> parsing_;
   const std::shared_ptr<LogSink> sink_;
-  const std::shared_ptr<CallbackQueue> sink_queue_;
+  const std::shared_ptr<Lane> sink_lane_;
   Spare<LineBatch> spare_lines_;
   Spare<std::vector<LogEntry>> spare_entries_;
 

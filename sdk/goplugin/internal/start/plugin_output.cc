@@ -8,19 +8,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "goplugin/error.h"
-#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/text/utf8.h"
 #include "goplugin/log_sink.h"
 
 namespace goplugin::internal {
 
-PluginOutput::PluginOutput(OutputSinks sinks, EventLoop& loop,
-                           CallbackPool& pool,
-                           std::shared_ptr<CallbackQueue> queue)
+PluginOutput::PluginOutput(OutputSinks sinks, EventLoop& loop, Pool& pool,
+                           std::shared_ptr<Lane> lane)
     : sinks_(std::move(sinks)),
-      queue_(std::move(queue)),
-      pipeline_(std::make_shared<LogPipeline>(loop, pool, sinks_.log, queue_)) {
-}
+      lane_(std::move(lane)),
+      pipeline_(std::make_shared<LogPipeline>(loop, pool, sinks_.log, lane_)) {}
 
 void PluginOutput::OnStderr(absl::string_view bytes) {
   Deliver(sinks_.stderr_raw, StdioChunk::Stream::kStderr, /*raw=*/true,
@@ -84,7 +82,7 @@ void PluginOutput::Deliver(const std::shared_ptr<StdioSink>& sink,
                            std::string bytes, std::shared_ptr<void> held) {
   if (sink == nullptr || bytes.empty()) return;
   const size_t size = bytes.size();
-  queue_->PostDroppable(
+  lane_->PostDroppable(
       1, size,
       [sink, stream, raw, bytes = std::move(bytes), held = std::move(held)]() {
         StdioChunk chunk;
@@ -105,8 +103,8 @@ void PluginOutput::Note(LogLevel level, std::string message) {
     if (firm) firm_notes->fetch_sub(1);
     sink->Log(entry);
   };
-  if (firm) return queue_->Post(std::move(tell));
-  queue_->PostDroppable(1, size, std::move(tell));
+  if (firm) return lane_->Post(std::move(tell));
+  lane_->PostDroppable(1, size, std::move(tell));
 }
 
 LogEntry PluginOutput::SdkEntry(LogLevel level, std::string message) {

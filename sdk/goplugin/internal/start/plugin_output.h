@@ -10,8 +10,8 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/log/line_splitter.h"
 #include "goplugin/internal/log/stderr_tail.h"
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/start/log_pipeline.h"
 #include "goplugin/log_sink.h"
 
@@ -26,7 +26,7 @@ struct OutputSinks {
 
 // What a plugin writes, on its way to the sinks, and what is kept of it for
 // errors. Bytes go in on the loop's thread (stdio: any thread), sinks are
-// called on the client's callback queue, in order. Lines are only cut on the
+// called on the client's callback lane, in order. Lines are only cut on the
 // loop: see LogPipeline.
 class PluginOutput {
  public:
@@ -34,9 +34,9 @@ class PluginOutput {
   // like log entries.
   static constexpr int kMaxFirmNotes = 64;
 
-  // `queue` is the sinks', and one of `pool`.
-  PluginOutput(OutputSinks sinks, EventLoop& loop, CallbackPool& pool,
-               std::shared_ptr<CallbackQueue> queue);
+  // `lane` is the sinks', and one of `pool`.
+  PluginOutput(OutputSinks sinks, EventLoop& loop, Pool& pool,
+               std::shared_ptr<Lane> lane);
 
   // From the process's own descriptors.
   void OnStderr(absl::string_view bytes);
@@ -47,7 +47,7 @@ class PluginOutput {
   // The last line, if it had no newline.
   void FinishStderr();
   // The same; calls `done` on the loop's thread when all of it is parsed, so
-  // that errors know of a panic, and in the sink's queue.
+  // that errors know of a panic, and in the sink's lane.
   void FinishStderr(absl::AnyInvocable<void()> done);
   // "stdout" or "stderr" can't be read any more: said in an entry.
   void OnReadError(absl::string_view stream, int error);
@@ -71,7 +71,7 @@ class PluginOutput {
                std::shared_ptr<void> held = nullptr);
 
   const OutputSinks sinks_;
-  const std::shared_ptr<CallbackQueue> queue_;
+  const std::shared_ptr<Lane> lane_;
   const std::shared_ptr<LogPipeline> pipeline_;
   LineSplitter splitter_;
   StderrTail tail_;

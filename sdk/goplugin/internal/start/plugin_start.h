@@ -16,7 +16,7 @@
 #include "goplugin/internal/files/caller_places.h"
 #include "goplugin/internal/files/plugin_files.h"
 #include "goplugin/internal/handshake/environment.h"
-#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/net/reach.h"
 #include "goplugin/internal/process/spawners.h"
@@ -67,8 +67,8 @@ struct StartContext {
   // Runs since the caller's call.
   Stopwatch stopwatch;
   // The client's lane for slow work, and the pool for lanes of its own.
-  std::shared_ptr<CallbackQueue> steps;
-  CallbackPool& pool;
+  std::shared_ptr<Lane> steps;
+  Pool& pool;
   Spawners& spawners;
   // Set from another thread to have the start end soon, in kCancelled.
   std::shared_ptr<const std::atomic<bool>> abandoned;

@@ -17,9 +17,10 @@ constexpr size_t kLastWords = size_t{1024} * 1024;
 
 // A plugin that may outlive its host writes to files. nullptr for what is not
 // there.
-std::unique_ptr<OutputReader> MakeReader(
-    EventLoop& loop, const std::shared_ptr<CallbackQueue>& reads,
-    UniqueFd output, OutputReader::Callbacks callbacks) {
+std::unique_ptr<OutputReader> MakeReader(EventLoop& loop,
+                                         const std::shared_ptr<Lane>& reads,
+                                         UniqueFd output,
+                                         OutputReader::Callbacks callbacks) {
   if (!output.valid()) return nullptr;
   struct stat file = {};
   fstat(output.get(), &file);
@@ -39,13 +40,12 @@ void ReportEnd(PluginProcess::Callbacks& callbacks, absl::string_view stream,
 
 }  // namespace
 
-ProcessOutput::ProcessOutput(EventLoop& loop, CallbackPool& pool,
-                             UniqueFd stdout_fd, UniqueFd stderr_fd,
+ProcessOutput::ProcessOutput(EventLoop& loop, Pool& pool, UniqueFd stdout_fd,
+                             UniqueFd stderr_fd,
                              PluginProcess::Callbacks& callbacks)
     : self_(std::make_shared<ProcessOutput*>(this)) {
   // One for both: a dead file system takes one thread of the pool's.
-  const auto reads =
-      std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {});
+  const auto reads = std::make_shared<Lane>(pool, [](size_t /*dropped*/) {});
   stdout_ =
       MakeReader(loop, reads, std::move(stdout_fd),
                  {[this, &callbacks](absl::string_view bytes) {

@@ -5,8 +5,8 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/start/plugin_output.h"
 #include "goplugin/internal/start/plugin_process.h"
@@ -19,7 +19,7 @@ class ProcessOutput {
  public:
   // `callbacks` outlive this object, and may change. A descriptor that is not
   // valid stands for output that is not seen. Files are read on `pool`.
-  ProcessOutput(EventLoop& loop, CallbackPool& pool, UniqueFd stdout_fd,
+  ProcessOutput(EventLoop& loop, Pool& pool, UniqueFd stdout_fd,
                 UniqueFd stderr_fd, PluginProcess::Callbacks& callbacks);
 
   // Hands over the last words of a process that is gone, then calls `done`:

@@ -177,9 +177,9 @@ absl::Status CheckProcess(const Runner& runner, const Descriptors& process,
   return absl::OkStatus();
 }
 
-RunnerPlugin MakePlugin(CallbackPool& pool,
-                        const std::shared_ptr<Runner>& runner, Owner owner,
-                        const std::string& id, Descriptors descriptors) {
+RunnerPlugin MakePlugin(Pool& pool, const std::shared_ptr<Runner>& runner,
+                        Owner owner, const std::string& id,
+                        Descriptors descriptors) {
   RunnerPlugin plugin;
   plugin.name =
       id.empty() ? runner->Name() : absl::StrCat(runner->Name(), " ", id);
@@ -268,7 +268,7 @@ PluginStart RunnerStart(std::shared_ptr<Runner> runner) {
   };
   start.run = [runner = std::move(runner), caller = ReadCallerPlaces()](
                   StartContext context, PluginStart::Done done) {
-    CallbackQueue& steps = *context.steps;
+    Lane& steps = *context.steps;
     steps.Post([runner, caller, context = std::move(context),
                 done = std::move(done)]() mutable {
       *context.begun = true;
@@ -276,7 +276,7 @@ PluginStart RunnerStart(std::shared_ptr<Runner> runner) {
         return std::move(done)(absl::CancelledError());
       }
       // What it starts may ask for a signal at this thread's end.
-      CallbackPool::KeepThisThread();
+      Pool::KeepThisThread();
       std::move(done)(RunPlugin(runner, caller, context));
     });
   };
@@ -284,7 +284,7 @@ PluginStart RunnerStart(std::shared_ptr<Runner> runner) {
 }
 
 absl::StatusOr<RunnerPlugin> AttachByRunner(
-    CallbackPool& pool, const std::shared_ptr<Runner>& runner,
+    Pool& pool, const std::shared_ptr<Runner>& runner,
     const ReattachConfig& config) {
   if (runner == nullptr) return NullRunner();
   absl::StatusOr<RunnerProcess> process = runner->Attach(config);

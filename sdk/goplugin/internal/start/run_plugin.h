@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/start/plugin_process.h"
 #include "goplugin/internal/start/plugin_start.h"
 #include "goplugin/reattach.h"
@@ -28,7 +28,7 @@ struct RunnerPlugin {
 // that does; the pool outlives the process. Errors: kOptions for null,
 // kReattachNotFound, kSpawn for descriptors that are none.
 absl::StatusOr<RunnerPlugin> AttachByRunner(
-    CallbackPool& pool, const std::shared_ptr<Runner>& runner,
+    Pool& pool, const std::shared_ptr<Runner>& runner,
     const ReattachConfig& config);
 
 }  // namespace goplugin::internal

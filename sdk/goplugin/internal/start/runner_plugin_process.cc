@@ -11,7 +11,7 @@
 
 namespace goplugin::internal {
 
-RunnerPluginProcess::RunnerPluginProcess(EventLoop& loop, CallbackPool& pool,
+RunnerPluginProcess::RunnerPluginProcess(EventLoop& loop, Pool& pool,
                                          std::shared_ptr<Runner> runner,
                                          Owner owner, Descriptors descriptors,
                                          Callbacks callbacks)
@@ -19,7 +19,7 @@ RunnerPluginProcess::RunnerPluginProcess(EventLoop& loop, CallbackPool& pool,
       loop_(loop),
       runner_(std::move(runner)),
       owner_(owner),
-      queue_(std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {})),
+      lane_(std::make_shared<Lane>(pool, [](size_t /*dropped*/) {})),
       output_(loop, pool, std::move(descriptors.stdout_fd),
               std::move(descriptors.stderr_fd), this->callbacks()),
       exit_fd_(std::move(descriptors.exit_fd)),
@@ -31,8 +31,8 @@ RunnerPluginProcess::RunnerPluginProcess(EventLoop& loop, CallbackPool& pool,
 }
 
 void RunnerPluginProcess::OnMaybeExited() {
-  queue_->Post([&loop = loop_, runner = runner_,
-                weak = std::weak_ptr<RunnerPluginProcess*>(self_)] {
+  lane_->Post([&loop = loop_, runner = runner_,
+               weak = std::weak_ptr<RunnerPluginProcess*>(self_)] {
     loop.Post([weak, status = runner->Wait()] {
       if (const auto self = weak.lock()) (*self)->OnWaited(status);
     });
@@ -44,7 +44,7 @@ void RunnerPluginProcess::OnWaited(const absl::StatusOr<ExitStatus>& status) {
     set_trouble(Said("Wait", status.status()));
     // It may be there still, and nobody will look again.
     if (owner_ == Owner::kClient) {
-      queue_->Post([runner = runner_] { runner->Kill().IgnoreError(); });
+      lane_->Post([runner = runner_] { runner->Kill().IgnoreError(); });
     }
   }
   output_.Drain([this, exit = status.value_or(ExitStatus())] { Exited(exit); });
@@ -53,8 +53,8 @@ void RunnerPluginProcess::OnWaited(const absl::StatusOr<ExitStatus>& status) {
 void RunnerPluginProcess::Signal(int /*signal*/) {
   if (exit_status().has_value() || killing_) return;
   killing_ = true;
-  queue_->Post([&loop = loop_, runner = runner_,
-                weak = std::weak_ptr<RunnerPluginProcess*>(self_)] {
+  lane_->Post([&loop = loop_, runner = runner_,
+               weak = std::weak_ptr<RunnerPluginProcess*>(self_)] {
     loop.Post([weak, status = runner->Kill()] {
       if (const auto self = weak.lock()) (*self)->OnKilled(status);
     });

@@ -8,8 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "goplugin/exit_status.h"
-#include "goplugin/internal/loop/callback_pool.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/start/plugin_process.h"
 #include "goplugin/internal/start/process_output.h"
@@ -31,7 +31,7 @@ class RunnerPluginProcess final : public PluginProcess {
   // Whose end it is that ends the plugin.
   enum class Owner { kClient, kOthers };
 
-  RunnerPluginProcess(EventLoop& loop, CallbackPool& pool,
+  RunnerPluginProcess(EventLoop& loop, Pool& pool,
                       std::shared_ptr<Runner> runner, Owner owner,
                       Descriptors descriptors, Callbacks callbacks);
 
@@ -50,7 +50,7 @@ class RunnerPluginProcess final : public PluginProcess {
   EventLoop& loop_;
   const std::shared_ptr<Runner> runner_;
   const Owner owner_;
-  const std::shared_ptr<CallbackQueue> queue_;
+  const std::shared_ptr<Lane> lane_;
   ProcessOutput output_;
   const UniqueFd exit_fd_;
   std::unique_ptr<DescriptorWatch> watch_;

@@ -17,7 +17,7 @@
 #include "goplugin/internal/files/caller_places.h"
 #include "goplugin/internal/files/output_files.h"
 #include "goplugin/internal/handshake/environment.h"
-#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/process/caller_context.h"
 #include "goplugin/internal/process/left_children.h"
 #include "goplugin/internal/process/spawn.h"
@@ -147,7 +147,7 @@ PluginStart SpawnStart(Command command) {
   start.run = [command = std::move(command), caller = ReadCallerContext(),
                places = ReadCallerPlaces()](StartContext context,
                                             PluginStart::Done done) {
-    const std::shared_ptr<CallbackQueue> steps = context.steps;
+    const std::shared_ptr<Lane> steps = context.steps;
     steps->Post([command, caller, places, context = std::move(context),
                  done = std::move(done)]() mutable {
       *context.begun = true;

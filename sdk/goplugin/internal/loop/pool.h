@@ -1,5 +1,5 @@
-#ifndef GOPLUGIN_INTERNAL_LOOP_CALLBACK_POOL_H_
-#define GOPLUGIN_INTERNAL_LOOP_CALLBACK_POOL_H_
+#ifndef GOPLUGIN_INTERNAL_LOOP_POOL_H_
+#define GOPLUGIN_INTERNAL_LOOP_POOL_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -17,21 +17,21 @@
 
 namespace goplugin::internal {
 
-class CallbackQueue;
+class Lane;
 
 // Threads for what may take long: a user's callbacks, the file system, the name
 // service. One thread while all of it returns quickly; while all threads are
 // stuck another is added, up to a bound, and it leaves when it has been idle
 // for a while. Thread-safe.
-class CallbackPool {
+class Pool {
  public:
   // With `max_threads` stuck callbacks everybody else's wait. `loop` outlives
   // the pool; it times the growth. `thread_name` has at most 15 bytes.
-  CallbackPool(EventLoop& loop, const char* thread_name, size_t max_threads);
+  Pool(EventLoop& loop, const char* thread_name, size_t max_threads);
   // Runs what was posted, then joins: waits for stuck callbacks.
-  ~CallbackPool();
-  CallbackPool(const CallbackPool&) = delete;
-  CallbackPool& operator=(const CallbackPool&) = delete;
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
 
   // kResources where the system gave no thread: nothing that is posted runs.
   // For want of further ones, what is posted waits.
@@ -47,16 +47,19 @@ class CallbackPool {
   static void KeepThisThread();
 
  private:
-  friend class CallbackQueue;
+  friend class Lane;
 
-  void Schedule(std::shared_ptr<CallbackQueue> queue);
+  void Schedule(std::shared_ptr<Lane> lane);
   void RunWorker();
   absl::Status StartWorker(bool permanent)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishWorker() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Begins to look for stuck callbacks when a queue may have to wait.
+  // Begins to look for stuck callbacks when a lane may have to wait.
   void WatchIfCrowded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void WatchProgress(std::uint64_t turns_before);
+  // `stuck_for`: how many looks in a row found no progress.
+  void WatchProgress(std::uint64_t turns_before, int stuck_for);
+  // For those that wait, as far as the bound and the system allow.
+  void AddWorkers(size_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool WorkerMayMove() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return stopping_ || (!halted_ && !ready_.empty());
   }
@@ -71,8 +74,9 @@ class CallbackPool {
   std::shared_ptr<Timer> progress_timer_;
   mutable absl::Mutex mutex_;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
-  std::deque<std::shared_ptr<CallbackQueue>> ready_ ABSL_GUARDED_BY(mutex_);
-  // How often a worker took a queue: no change means that all are stuck.
+  std::deque<std::shared_ptr<Lane>> ready_ ABSL_GUARDED_BY(mutex_);
+  // How often a worker was done with a lane: no change means that all are
+  // stuck.
   std::uint64_t turns_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t busy_ ABSL_GUARDED_BY(mutex_) = 0;
   bool watching_ ABSL_GUARDED_BY(mutex_) = false;
@@ -85,14 +89,14 @@ class CallbackPool {
 
 // The callbacks of one client, run one at a time in the order of their posts.
 // Thread-safe. Made with std::make_shared; lives until its last callback ran.
-class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
+class Lane : public std::enable_shared_from_this<Lane> {
  public:
   // What may wait of droppable callbacks, in bytes as their posts counted them.
   static constexpr size_t kMaxDroppableBytes = size_t{8} * 1024 * 1024;
 
   // `on_dropped` runs as a callback, with the number of entries lost since its
-  // last call. `pool` outlives the queue's use.
-  CallbackQueue(CallbackPool& pool, absl::AnyInvocable<void(size_t)> on_dropped)
+  // last call. `pool` outlives the lane's use.
+  Lane(Pool& pool, absl::AnyInvocable<void(size_t)> on_dropped)
       : pool_(pool), on_dropped_(std::move(on_dropped)) {}
 
   // Completions: never dropped.
@@ -103,7 +107,7 @@ class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
                      absl::AnyInvocable<void()> callback);
 
  private:
-  friend class CallbackPool;
+  friend class Pool;
 
   struct Item {
     absl::AnyInvocable<void()> callback;
@@ -116,17 +120,17 @@ class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
   // Runs some callbacks; true when more wait.
   bool RunSome();
 
-  CallbackPool& pool_;
+  Pool& pool_;
   // Called by one worker at a time, like every callback.
   absl::AnyInvocable<void(size_t)> on_dropped_;
   mutable absl::Mutex mutex_;
   std::deque<Item> items_ ABSL_GUARDED_BY(mutex_);
   size_t droppable_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t dropped_ ABSL_GUARDED_BY(mutex_) = 0;
-  // Whether the pool holds or runs this queue.
+  // Whether the pool holds or runs this lane.
   bool scheduled_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace goplugin::internal
 
-#endif  // GOPLUGIN_INTERNAL_LOOP_CALLBACK_POOL_H_
+#endif  // GOPLUGIN_INTERNAL_LOOP_POOL_H_

@@ -1,4 +1,4 @@
-#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/pool.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -20,6 +20,8 @@ namespace {
 
 // How long callbacks may wait without any progress before a thread is added.
 constexpr absl::Duration kStuckAfter = absl::Milliseconds(10);
+// The first look adds one thread, the next two, and so on.
+constexpr int kMaxDoublings = 6;
 // How long an added thread stays when there is nothing to do.
 constexpr absl::Duration kLinger = absl::Seconds(1);
 // Callbacks run for one client before the next client's turn.
@@ -30,8 +32,7 @@ thread_local bool this_thread_stays = false;
 
 }  // namespace
 
-CallbackPool::CallbackPool(EventLoop& loop, const char* thread_name,
-                           size_t max_threads)
+Pool::Pool(EventLoop& loop, const char* thread_name, size_t max_threads)
     : loop_(loop),
       thread_name_(thread_name),
       max_threads_(max_threads),
@@ -40,12 +41,12 @@ CallbackPool::CallbackPool(EventLoop& loop, const char* thread_name,
   status_ = StartWorker(/*permanent=*/true);
 }
 
-absl::Status CallbackPool::status() const {
+absl::Status Pool::status() const {
   absl::MutexLock lock(&mutex_);
   return status_;
 }
 
-CallbackPool::~CallbackPool() {
+Pool::~Pool() {
   std::vector<SdkThread> threads;
   {
     absl::MutexLock lock(&mutex_);
@@ -66,46 +67,51 @@ CallbackPool::~CallbackPool() {
   for (SdkThread& thread : finished_) thread.Join();
 }
 
-bool CallbackPool::WaitUntilIdle(absl::Duration timeout) {
+bool Pool::WaitUntilIdle(absl::Duration timeout) {
   absl::MutexLock lock(&mutex_);
-  return mutex_.AwaitWithTimeout(absl::Condition(this, &CallbackPool::Idle),
-                                 timeout);
+  return mutex_.AwaitWithTimeout(absl::Condition(this, &Pool::Idle), timeout);
 }
 
-void CallbackPool::Halt() {
+void Pool::Halt() {
   absl::MutexLock lock(&mutex_);
   halted_ = true;
 }
 
-void CallbackPool::KeepThisThread() { this_thread_stays = true; }
+void Pool::KeepThisThread() { this_thread_stays = true; }
 
-void CallbackPool::Schedule(std::shared_ptr<CallbackQueue> queue) {
+void Pool::Schedule(std::shared_ptr<Lane> lane) {
   absl::MutexLock lock(&mutex_);
-  ready_.push_back(std::move(queue));
+  ready_.push_back(std::move(lane));
   WatchIfCrowded();
 }
 
-void CallbackPool::WatchIfCrowded() {
+void Pool::WatchIfCrowded() {
   if (watching_ || stopping_ || ready_.size() + busy_ <= threads_.size()) {
     return;
   }
   watching_ = true;
-  loop_.Post([this, turns = turns_] { WatchProgress(turns); });
+  loop_.Post([this, turns = turns_] { WatchProgress(turns, 0); });
 }
 
-void CallbackPool::WatchProgress(std::uint64_t turns_before) {
-  progress_timer_->Start(kStuckAfter, [this, turns_before] {
+void Pool::WatchProgress(std::uint64_t turns_before, int stuck_for) {
+  progress_timer_->Start(kStuckAfter, [this, turns_before, stuck_for] {
     absl::MutexLock lock(&mutex_);
     watching_ = !ready_.empty() && !stopping_;
     if (!watching_) return;
-    if (turns_ == turns_before && threads_.size() < max_threads_) {
-      StartWorker(/*permanent=*/false).IgnoreError();
-    }
-    loop_.Post([this, turns = turns_] { WatchProgress(turns); });
+    const int now_for = turns_ == turns_before ? stuck_for + 1 : 0;
+    if (now_for > 0)
+      AddWorkers(size_t{1} << std::min(now_for - 1, kMaxDoublings));
+    loop_.Post(
+        [this, turns = turns_, now_for] { WatchProgress(turns, now_for); });
   });
 }
 
-absl::Status CallbackPool::StartWorker(bool permanent) {
+void Pool::AddWorkers(size_t count) {
+  count = std::min({count, ready_.size(), max_threads_ - threads_.size()});
+  for (; count > 0; --count) StartWorker(/*permanent=*/false).IgnoreError();
+}
+
+absl::Status Pool::StartWorker(bool permanent) {
   for (SdkThread& thread : finished_) thread.Join();
   finished_.clear();
   absl::StatusOr<SdkThread> thread =
@@ -118,7 +124,7 @@ absl::Status CallbackPool::StartWorker(bool permanent) {
   return absl::OkStatus();
 }
 
-void CallbackPool::FinishWorker() {
+void Pool::FinishWorker() {
   const auto self =
       std::find_if(threads_.begin(), threads_.end(),
                    [](const SdkThread& t) { return t.IsCurrent(); });
@@ -127,44 +133,44 @@ void CallbackPool::FinishWorker() {
   threads_.erase(self);
 }
 
-void CallbackPool::RunWorker() {
+void Pool::RunWorker() {
   while (true) {
-    std::shared_ptr<CallbackQueue> queue;
+    std::shared_ptr<Lane> lane;
     {
       absl::MutexLock lock(&mutex_);
       mutex_.AwaitWithTimeout(
-          absl::Condition(this, &CallbackPool::WorkerMayMove),
+          absl::Condition(this, &Pool::WorkerMayMove),
           this_thread_stays ? absl::InfiniteDuration() : kLinger);
       if (halted_ || ready_.empty()) {
         if (stopping_ || !this_thread_stays) return FinishWorker();
         continue;
       }
-      queue = std::move(ready_.front());
+      lane = std::move(ready_.front());
       ready_.pop_front();
       ++busy_;
-      ++turns_;
     }
-    const bool more = queue->RunSome();
-    // What a finished queue held may end a client: not under the lock.
-    if (!more) queue.reset();
+    const bool more = lane->RunSome();
+    // What a finished lane held may end a client: not under the lock.
+    if (!more) lane.reset();
     absl::MutexLock lock(&mutex_);
     --busy_;
+    ++turns_;
     if (!more) continue;
-    ready_.push_back(std::move(queue));
+    ready_.push_back(std::move(lane));
     WatchIfCrowded();
   }
 }
 
-void CallbackQueue::Post(absl::AnyInvocable<void()> callback) {
+void Lane::Post(absl::AnyInvocable<void()> callback) {
   Push(Item{std::move(callback)});
 }
 
-void CallbackQueue::PostDroppable(size_t entries, size_t bytes,
-                                  absl::AnyInvocable<void()> callback) {
+void Lane::PostDroppable(size_t entries, size_t bytes,
+                         absl::AnyInvocable<void()> callback) {
   Push(Item{std::move(callback), entries, std::max<size_t>(bytes, 1)});
 }
 
-void CallbackQueue::Push(Item item) {
+void Lane::Push(Item item) {
   {
     absl::MutexLock lock(&mutex_);
     droppable_bytes_ += item.bytes;
@@ -176,7 +182,7 @@ void CallbackQueue::Push(Item item) {
   pool_.Schedule(shared_from_this());
 }
 
-void CallbackQueue::DropOldest() {
+void Lane::DropOldest() {
   const auto oldest =
       std::find_if(items_.begin(), items_.end(),
                    [](const Item& item) { return item.bytes > 0; });
@@ -185,7 +191,7 @@ void CallbackQueue::DropOldest() {
   items_.erase(oldest);
 }
 
-bool CallbackQueue::RunSome() {
+bool Lane::RunSome() {
   for (int i = 0; i < kCallbacksPerTurn; ++i) {
     Item item;
     size_t dropped = 0;

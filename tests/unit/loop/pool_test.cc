@@ -1,4 +1,4 @@
-#include "goplugin/internal/loop/callback_pool.h"
+#include "goplugin/internal/loop/pool.h"
 
 #include <gtest/gtest.h>
 
@@ -18,33 +18,33 @@ namespace {
 
 constexpr size_t kMaxThreads = 8;
 
-std::shared_ptr<CallbackQueue> MakeQueue(CallbackPool& pool) {
-  return std::make_shared<CallbackQueue>(pool, [](size_t /*dropped*/) {});
+std::shared_ptr<Lane> MakeLane(Pool& pool) {
+  return std::make_shared<Lane>(pool, [](size_t /*dropped*/) {});
 }
 
-TEST(CallbackPoolTest, OneQueueRunsInOrderOneAtATime) {
+TEST(PoolTest, OneLaneRunsInOrderOneAtATime) {
   EventLoop loop;
-  CallbackPool pool(loop, "goplugin-call", kMaxThreads);
-  const auto queue = MakeQueue(pool);
+  Pool pool(loop, "goplugin-call", kMaxThreads);
+  const auto lane = MakeLane(pool);
   constexpr int kCount = 1000;
   std::vector<int> order;
   absl::Notification done;
   for (int i = 0; i < kCount; ++i) {
-    queue->Post([&order, i] { order.push_back(i); });
+    lane->Post([&order, i] { order.push_back(i); });
   }
-  queue->Post([&done] { done.Notify(); });
+  lane->Post([&done] { done.Notify(); });
   done.WaitForNotification();
   ASSERT_EQ(order.size(), static_cast<size_t>(kCount));
   for (int i = 0; i < kCount; ++i) EXPECT_EQ(order[i], i);
 }
 
-TEST(CallbackPoolTest, CallbacksRunOnSdkThreads) {
+TEST(PoolTest, CallbacksRunOnSdkThreads) {
   EventLoop loop;
-  CallbackPool pool(loop, "goplugin-call", kMaxThreads);
-  const auto queue = MakeQueue(pool);
+  Pool pool(loop, "goplugin-call", kMaxThreads);
+  const auto lane = MakeLane(pool);
   bool on_sdk_thread = false;
   absl::Notification done;
-  queue->Post([&] {
+  lane->Post([&] {
     on_sdk_thread = OnSdkThread();
     done.Notify();
   });
@@ -55,22 +55,22 @@ TEST(CallbackPoolTest, CallbacksRunOnSdkThreads) {
 
 // More stuck callbacks than there are threads at first, and everybody else is
 // still served.
-TEST(CallbackPoolTest, StuckCallbacksDelayNobodyElse) {
+TEST(PoolTest, StuckCallbacksDelayNobodyElse) {
   EventLoop loop;
-  CallbackPool pool(loop, "goplugin-call", kMaxThreads);
+  Pool pool(loop, "goplugin-call", kMaxThreads);
   absl::Notification release;
   constexpr int kStuck = kMaxThreads - 1;
   absl::BlockingCounter stuck(kStuck);
-  std::vector<std::shared_ptr<CallbackQueue>> queues;
+  std::vector<std::shared_ptr<Lane>> lanes;
   for (int i = 0; i < kStuck; ++i) {
-    queues.push_back(MakeQueue(pool));
-    queues.back()->Post([&] {
+    lanes.push_back(MakeLane(pool));
+    lanes.back()->Post([&] {
       stuck.DecrementCount();
       release.WaitForNotification();
     });
   }
   stuck.Wait();
-  const auto other = MakeQueue(pool);
+  const auto other = MakeLane(pool);
   absl::Notification done;
   other->Post([&] { done.Notify(); });
   done.WaitForNotification();
@@ -81,32 +81,32 @@ TEST(CallbackPoolTest, StuckCallbacksDelayNobodyElse) {
 
 // The newest droppable ones stay, the loss is told in its place, and
 // completions are never lost.
-TEST(CallbackPoolTest, TooMuchOutputDropsTheOldestAndSaysSo) {
+TEST(PoolTest, TooMuchOutputDropsTheOldestAndSaysSo) {
   EventLoop loop;
-  CallbackPool pool(loop, "goplugin-call", kMaxThreads);
+  Pool pool(loop, "goplugin-call", kMaxThreads);
   size_t dropped = 0;
-  const auto queue = std::make_shared<CallbackQueue>(
+  const auto lane = std::make_shared<Lane>(
       pool, [&dropped](size_t count) { dropped += count; });
   absl::Notification blocked;
   absl::Notification release;
-  queue->Post([&] {
+  lane->Post([&] {
     blocked.Notify();
     release.WaitForNotification();
   });
   blocked.WaitForNotification();
 
-  constexpr size_t kPiece = CallbackQueue::kMaxDroppableBytes / 4;
+  constexpr size_t kPiece = Lane::kMaxDroppableBytes / 4;
   std::vector<int> ran;
   size_t dropped_before_first = 0;
-  queue->Post([&ran] { ran.push_back(-1); });
+  lane->Post([&ran] { ran.push_back(-1); });
   for (int i = 0; i < 10; ++i) {
-    queue->PostDroppable(/*entries=*/3, kPiece, [&, i] {
+    lane->PostDroppable(/*entries=*/3, kPiece, [&, i] {
       if (dropped_before_first == 0) dropped_before_first = dropped;
       ran.push_back(i);
     });
   }
   absl::Notification done;
-  queue->Post([&done] { done.Notify(); });
+  lane->Post([&done] { done.Notify(); });
   release.Notify();
   done.WaitForNotification();
   EXPECT_EQ(ran, (std::vector<int>{-1, 6, 7, 8, 9}));
@@ -114,13 +114,13 @@ TEST(CallbackPoolTest, TooMuchOutputDropsTheOldestAndSaysSo) {
   EXPECT_EQ(dropped_before_first, dropped);
 }
 
-TEST(CallbackPoolTest, TheEndRunsWhatWasPosted) {
+TEST(PoolTest, TheEndRunsWhatWasPosted) {
   int ran = 0;
   {
     EventLoop loop;
-    CallbackPool pool(loop, "goplugin-call", kMaxThreads);
-    const auto queue = MakeQueue(pool);
-    for (int i = 0; i < 100; ++i) queue->Post([&ran] { ++ran; });
+    Pool pool(loop, "goplugin-call", kMaxThreads);
+    const auto lane = MakeLane(pool);
+    for (int i = 0; i < 100; ++i) lane->Post([&ran] { ++ran; });
   }
   EXPECT_EQ(ran, 100);
 }
