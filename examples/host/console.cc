@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -12,7 +13,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 
 namespace host {
 namespace {
@@ -80,14 +80,14 @@ void Write(std::FILE* stream, const std::string& text) {
 
 void Console::Say(absl::string_view tag, absl::string_view text, Tone tone) {
   const std::string entry = Format(tag, text, tone, WantsColor(stdout));
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   Write(stdout, entry);
 }
 
 void Console::Complain(absl::string_view tag, absl::string_view text,
                        Tone tone) {
   const std::string entry = Format(tag, text, tone, WantsColor(stderr));
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   Write(stderr, entry);
 }
 

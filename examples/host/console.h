@@ -2,9 +2,9 @@
 #define EXAMPLES_HOST_CONSOLE_H_
 
 #include <cstdio>
+#include <mutex>
 
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 
 namespace host {
 
@@ -28,7 +28,7 @@ class Console {
                 Tone tone = Tone::kPlain);
 
  private:
-  absl::Mutex mutex_;
+  std::mutex mutex_;
 };
 
 }  // namespace host

@@ -1,10 +1,10 @@
 #include "examples/inspect/plugin_output.h"
 
 #include <cstddef>
+#include <mutex>
 #include <string>
 #include <utility>
 
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "examples/inspect/error.h"
 #include "goplugin/log_sink.h"
@@ -19,14 +19,14 @@ constexpr std::size_t kMostBytes = std::size_t{64} << 10;
 
 void PhaseKeeper::Note(goplugin::LaunchPhase phase,
                        absl::Duration since_launch) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   phases_.emplace_back();
   phases_.back().set_name(goplugin::LaunchPhaseName(phase));
   phases_.back().set_milliseconds(absl::ToDoubleMilliseconds(since_launch));
 }
 
 void PhaseKeeper::AddTo(Report* report) const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   for (const Phase& phase : phases_) *report->add_phases() = phase;
 }
 
@@ -44,7 +44,7 @@ void LogKeeper::Log(const goplugin::LogEntry& entry) {
   }
   kept.set_sdk(entry.source == goplugin::LogEntry::Source::kSdk);
 
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   entries_.push_back(std::move(kept));
   if (entries_.size() > kMostEntries) {
     entries_.pop_front();
@@ -53,21 +53,21 @@ void LogKeeper::Log(const goplugin::LogEntry& entry) {
 }
 
 void LogKeeper::AddTo(Report* report) const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   for (const LogEntry& entry : entries_) *report->add_logs() = entry;
   report->set_logs_left_out(left_out_);
 }
 
 void StdioKeeper::Write(const goplugin::StdioChunk& chunk) {
   const bool out = chunk.stream == goplugin::StdioChunk::Stream::kStdout;
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   std::string& text = texts_[{out ? "stdout" : "stderr", chunk.raw}];
   text.append(chunk.data.data(), chunk.data.size());
   if (text.size() > kMostBytes) text.erase(0, text.size() - kMostBytes);
 }
 
 void StdioKeeper::AddTo(Report* report) const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& entry : texts_) {
     Output* output = report->add_output();
     output->set_stream(entry.first.first);

@@ -4,12 +4,11 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "examples/inspect/report.pb.h"
 #include "goplugin/client_options.h"
@@ -27,8 +26,8 @@ class PhaseKeeper {
   void AddTo(Report* report) const;
 
  private:
-  mutable absl::Mutex mutex_;
-  std::vector<Phase> phases_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;
+  std::vector<Phase> phases_;
 };
 
 class LogKeeper final : public goplugin::LogSink {
@@ -37,9 +36,9 @@ class LogKeeper final : public goplugin::LogSink {
   void AddTo(Report* report) const;
 
  private:
-  mutable absl::Mutex mutex_;
-  std::deque<LogEntry> entries_ ABSL_GUARDED_BY(mutex_);
-  std::uint64_t left_out_ ABSL_GUARDED_BY(mutex_) = 0;
+  mutable std::mutex mutex_;
+  std::deque<LogEntry> entries_;
+  std::uint64_t left_out_ = 0;
 };
 
 class StdioKeeper final : public goplugin::StdioSink {
@@ -51,8 +50,8 @@ class StdioKeeper final : public goplugin::StdioSink {
   // The name of a stream, and whether it is the process's own.
   using Stream = std::pair<std::string, bool>;
 
-  mutable absl::Mutex mutex_;
-  std::map<Stream, std::string> texts_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;
+  std::map<Stream, std::string> texts_;
 };
 
 }  // namespace inspect

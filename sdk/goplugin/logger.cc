@@ -23,6 +23,7 @@
 #include "absl/types/span.h"
 #include "absl/types/variant.h"
 #include "goplugin/internal/log/json_text.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin {
 namespace {
@@ -82,7 +83,7 @@ class Logger::Output {
 
   // The lock is for lines that the kernel takes in parts.
   void Write(absl::string_view line) {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     while (!line.empty()) {
       const ssize_t written = write(descriptor_, line.data(), line.size());
       if (written >= 0) {
@@ -153,8 +154,8 @@ bool Logger::AppendFields(absl::Span<const LogField> fields, std::size_t most,
                              kMaxName, line) &&
             whole;
     line += ':';
-    whole =
-        absl::visit(AppendValue{room - kMaxName, line}, field.value_) && whole;
+    // Unqualified: absl::variant is std::variant today, and was not in 2022.
+    whole = visit(AppendValue{room - kMaxName, line}, field.value_) && whole;
   }
   return whole;
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "goplugin/log_sink.h"
 #include "tests/benchmarks/benches.h"
 #include "tests/benchmarks/report.h"
@@ -44,7 +45,7 @@ class Tally final : public LogSink, public StdioSink {
 
   // Until everything has arrived or was dropped.
   absl::Status Wait() {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     const bool done = mutex_.AwaitWithTimeout(
         absl::Condition(this, &Tally::Complete), absl::Minutes(1));
     if (done) return absl::OkStatus();
@@ -70,7 +71,7 @@ class Tally final : public LogSink, public StdioSink {
   void Count(std::int64_t count) {
     if (left_.fetch_sub(count) != count) return;
     // The lock makes a waiting Wait look.
-    const absl::MutexLock lock(&mutex_);
+    const internal::MutexLock lock(mutex_);
   }
 
   bool Complete() const { return left_ == 0; }

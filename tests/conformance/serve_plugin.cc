@@ -24,6 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "examples/proto/kv.grpc.pb.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "goplugin/server.h"
 #include "tests/conformance/streamer.grpc.pb.h"
 
@@ -50,14 +51,14 @@ class KvService final : public proto::KV::Service {
   grpc::Status Put(grpc::ServerContext*, const proto::PutRequest* request,
                    proto::Empty*) override {
     std::printf("storing %s\n", request->key().c_str());
-    absl::MutexLock lock(&mutex_);
+    goplugin::internal::MutexLock lock(mutex_);
     values_[request->key()] = request->value();
     return grpc::Status::OK;
   }
 
   grpc::Status Get(grpc::ServerContext*, const proto::GetRequest* request,
                    proto::GetResponse* response) override {
-    absl::MutexLock lock(&mutex_);
+    goplugin::internal::MutexLock lock(mutex_);
     response->set_value(
         absl::StrCat(values_[request->key()], " from version ", version_));
     return grpc::Status::OK;
@@ -78,7 +79,7 @@ class StreamerService final : public proto::StreamerService::Service {
     if (request->chunk_size() <= 0) {
       return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "chunk_size");
     }
-    absl::MutexLock lock(&mutex_);
+    goplugin::internal::MutexLock lock(mutex_);
     chunk_size_ = static_cast<std::size_t>(request->chunk_size());
     return grpc::Status::OK;
   }
@@ -86,7 +87,7 @@ class StreamerService final : public proto::StreamerService::Service {
   grpc::Status Read(
       grpc::ServerContext*, const proto::StreamerReadRequest*,
       grpc::ServerWriter<proto::StreamerReadChunk>* writer) override {
-    absl::MutexLock lock(&mutex_);
+    goplugin::internal::MutexLock lock(mutex_);
     for (std::size_t at = 0; at < written_.size(); at += chunk_size_) {
       proto::StreamerReadChunk chunk;
       chunk.set_read_bytes(written_.substr(at, chunk_size_));
@@ -101,7 +102,7 @@ class StreamerService final : public proto::StreamerService::Service {
     std::string written;
     proto::StreamerWriteChunk chunk;
     while (reader->Read(&chunk)) written += chunk.bytes_to_write();
-    absl::MutexLock lock(&mutex_);
+    goplugin::internal::MutexLock lock(mutex_);
     written_ = written;
     return grpc::Status::OK;
   }

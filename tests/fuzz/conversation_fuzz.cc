@@ -29,6 +29,7 @@
 #include "absl/types/optional.h"
 #include "goplugin/broker.h"
 #include "goplugin/client.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "goplugin/log_sink.h"
 #include "goplugin/runner.h"
 #include "tests/fuzz/conversation_peer.h"
@@ -64,7 +65,7 @@ class PipesRunner final : public Runner {
   std::string Name() const override { return "pipes"; }
 
   absl::StatusOr<RunnerProcess> Start(const RunnerRequest&) override {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     int out[2];
     int err[2];
     Require(pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0);
@@ -88,16 +89,16 @@ class PipesRunner final : public Runner {
   }
   // What does not fit is lost: a plugin would wait.
   void Print(int which, absl::string_view bytes) {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     if (write_[which] < 0) return;
     if (write(write_[which], bytes.data(), bytes.size()) < 0) return;
   }
   void Close(int which) {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     if (write_[which] >= 0) close(std::exchange(write_[which], -1));
   }
   void Exit() {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     if (exit_ >= 0) eventfd_write(exit_, 1);
   }
 
@@ -105,7 +106,7 @@ class PipesRunner final : public Runner {
   void End() {
     Close(0);
     Close(1);
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     if (exit_ >= 0) close(std::exchange(exit_, -1));
   }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "goplugin/internal/versions/mutex_lock.h"
+
 namespace goplugin::testing {
 namespace {
 
@@ -72,17 +74,17 @@ class PeerStream final : public Reactor {
   }
 
   void OnWriteDone(bool ok) override {
-    absl::MutexLock lock(&peer_->mutex_);
+    internal::MutexLock lock(peer_->mutex_);
     writing_ = false;
     if (ok && peer_->LineOf(stream_).open == this) Pump();
   }
   void OnCancel() override {
-    absl::MutexLock lock(&peer_->mutex_);
+    internal::MutexLock lock(peer_->mutex_);
     End(grpc::Status::CANCELLED);
   }
   void OnDone() override {
     {
-      absl::MutexLock lock(&peer_->mutex_);
+      internal::MutexLock lock(peer_->mutex_);
       if (peer_->LineOf(stream_).open == this) {
         peer_->LineOf(stream_).open = nullptr;
       }
@@ -113,7 +115,7 @@ ConversationPeer::ConversationPeer() {
 }
 
 void ConversationPeer::Reset() {
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   stdio_ = Line();
   broker_ = Line();
   health_.clear();
@@ -121,7 +123,7 @@ void ConversationPeer::Reset() {
 }
 
 void ConversationPeer::Send(Stream stream, absl::string_view message) {
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   Line& line = LineOf(stream);
   if (line.waiting.size() >= kMaxWaiting) return;
   line.waiting.emplace_back(message);
@@ -129,25 +131,25 @@ void ConversationPeer::Send(Stream stream, absl::string_view message) {
 }
 
 void ConversationPeer::End(Stream stream, int code) {
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   Line& line = LineOf(stream);
   if (line.open != nullptr) line.open->End(ToStatus(code));
 }
 
 void ConversationPeer::AddHealth(Answer answer) {
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   health_.push_back(std::move(answer));
 }
 
 void ConversationPeer::SetShutdown(Answer answer) {
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   shutdown_ = std::move(answer);
 }
 
 Reactor* ConversationPeer::CreateReactor(
     grpc::GenericCallbackServerContext* context) {
   const std::string& method = context->method();
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   if (method == "/grpc.health.v1.Health/Check") {
     Answer answer{Answer::Kind::kMessage, kServing, 0};
     if (!health_.empty()) {

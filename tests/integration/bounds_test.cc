@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "goplugin/broker.h"
 #include "goplugin/client.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "tests/integration/live.h"
 #include "tests/support/harness/expect_error.h"
 #include "tests/support/harness/harness_test.h"
@@ -61,7 +62,7 @@ class Growth {
 class CountingStdioSink : public StdioSink {
  public:
   void Write(const StdioChunk& chunk) override {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     if (chunk.raw) return;
     bytes_ += chunk.data.size();
     largest_ = std::max(largest_, chunk.data.size());
@@ -72,17 +73,17 @@ class CountingStdioSink : public StdioSink {
       mutex_.AssertReaderHeld();
       return bytes_ >= bytes;
     };
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(&there), kPatience);
     EXPECT_EQ(bytes_, bytes);
     return bytes_ == bytes;
   }
   size_t largest() {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return largest_;
   }
   char last() {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return last_;
   }
 

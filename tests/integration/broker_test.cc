@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "tests/support/broker/adder.h"
 #include "tests/support/broker/broker_client.h"
 #include "tests/support/harness/expect_error.h"
@@ -116,7 +117,7 @@ TEST_P(WiredBrokerTest, SixtyFourAtOnce) {
       const broker::Outcome dialled = PluginDials(
           *client_, {static_cast<std::uint32_t>(i + 1)}, i, 2, 30000);
       EXPECT_EQ(dialled.sums_size(), 1) << dialled.message();
-      absl::MutexLock lock(&mutex);
+      internal::MutexLock lock(mutex);
       channels.push_back(*channel);
     });
   }

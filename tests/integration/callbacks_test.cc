@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/client.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "tests/integration/live.h"
 #include "tests/support/harness/expect_error.h"
 #include "tests/support/harness/harness_test.h"
@@ -135,11 +136,11 @@ class Diary : public LogSink {
  public:
   void Log(const LogEntry& entry) override { Add(entry.message); }
   void Add(std::string what) {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     lines_.push_back(std::move(what));
   }
   std::vector<std::string> lines() const {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return lines_;
   }
 

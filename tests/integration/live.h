@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/client.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "tests/support/harness/plugins.h"
 #include "tests/support/harness/recording_sinks.h"
 
@@ -90,13 +91,13 @@ template <typename T>
 class Mailbox {
  public:
   void Put(T value) {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     EXPECT_FALSE(value_.has_value()) << "called twice";
     value_ = std::move(value);
   }
 
   bool Has() const {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return value_.has_value();
   }
 
@@ -106,7 +107,7 @@ class Mailbox {
       mutex_.AssertReaderHeld();
       return value_.has_value();
     };
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(&arrived), kPatience);
     return std::move(value_);
   }

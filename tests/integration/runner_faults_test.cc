@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "examples/runner/child.h"
 #include "goplugin/client.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "goplugin/runner.h"
 #include "gtest/gtest.h"
 #include "tests/integration/live.h"
@@ -76,12 +77,12 @@ class TestRunner final : public Runner {
 
   absl::StatusOr<ExitStatus> Wait() override {
     if (!mischief_.wait.ok()) return mischief_.wait;
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return WaitForChild(std::exchange(pid_, -1));
   }
 
   absl::Status Kill() override {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     ++kills_;
     if (!mischief_.kill.ok()) return mischief_.kill;
     if (mischief_.kill_without_effect) return absl::OkStatus();
@@ -98,13 +99,13 @@ class TestRunner final : public Runner {
   }
 
   int kills() const {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return kills_;
   }
 
   // What a runner that fails has left.
   void Clean() {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     if (pidfd_ < 0) return;
     KillProcess(pidfd_).IgnoreError();
     if (pid_ > 0) WaitForChild(pid_).IgnoreError();

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "tests/plugins/server_floods.h"
 #include "tests/plugins/server_mischief.h"
 
@@ -104,13 +105,13 @@ class StdioStream final : public Reactor {
   }
 
   void OnWriteDone(bool ok) override {
-    absl::MutexLock lock(&services_->mutex_);
+    goplugin::internal::MutexLock lock(services_->mutex_);
     writing_ = false;
     if (ok) Pump();
   }
 
   void OnCancel() override {
-    absl::MutexLock lock(&services_->mutex_);
+    goplugin::internal::MutexLock lock(services_->mutex_);
     if (finished_) return;
     finished_ = true;
     Finish(Status::CANCELLED);
@@ -118,7 +119,7 @@ class StdioStream final : public Reactor {
 
   void OnDone() override {
     {
-      absl::MutexLock lock(&services_->mutex_);
+      goplugin::internal::MutexLock lock(services_->mutex_);
       if (services_->stream_ == this) services_->stream_ = nullptr;
     }
     delete this;
@@ -191,7 +192,7 @@ Reactor* PluginServices::Stdio(grpc::GenericCallbackServerContext* context) {
                      /*compressed=*/true, /*ends=*/false);
   }
   auto* stream = new StdioStream(this);
-  absl::MutexLock lock(&mutex_);
+  goplugin::internal::MutexLock lock(mutex_);
   stream_ = stream;
   stream_->Pump();
   return stream;
@@ -227,7 +228,7 @@ Reactor* PluginServices::Broker(grpc::GenericCallbackServerContext* context) {
 void PluginServices::PushStdio(int descriptor, const std::string& data) {
   // StdioData{channel, data}.
   const std::string head = {'\x08', static_cast<char>(descriptor), '\x12'};
-  absl::MutexLock lock(&mutex_);
+  goplugin::internal::MutexLock lock(mutex_);
   pending_.push_back(head + Varint(data.size()) + data);
   if (stream_ != nullptr) stream_->Pump();
 }

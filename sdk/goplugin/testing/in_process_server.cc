@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::testing {
 namespace {
@@ -33,7 +34,7 @@ InProcessServer::InProcessServer(InProcessPluginOptions options)
       }) {}
 
 bool InProcessServer::Claim() {
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   return !std::exchange(claimed_, true);
 }
 
@@ -61,7 +62,7 @@ absl::Status InProcessServer::Start(const std::string& directory) {
   server_ = *std::move(server);
   MakeBroker(warn);
   {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     started_ = true;
   }
   thread_ = std::thread([this] { RunToEnd(); });
@@ -87,25 +88,25 @@ void InProcessServer::MakeBroker(std::function<void(std::string)> warn) {
 }
 
 void InProcessServer::Watch(absl::optional<Watcher> watcher) {
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   watcher_ = std::move(watcher);
   if (ended_) TellExit();
 }
 
 void InProcessServer::WriteStderr(absl::string_view text) {
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   if (watcher_.has_value() && !ended_) watcher_->on_stderr(std::string(text));
 }
 
 void InProcessServer::End(ExitStatus status, absl::Duration grace) {
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   if (!started_ || end_.has_value()) return;
   end_ = status;
   grace_ = grace;
 }
 
 void InProcessServer::WaitForEnd() {
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   mutex_.Await(absl::Condition(this, &InProcessServer::HasNoCalls));
 }
 
@@ -118,7 +119,7 @@ void InProcessServer::EndAndWait() {
 void InProcessServer::RunToEnd() {
   absl::Duration grace;
   {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     mutex_.Await(absl::Condition(this, &InProcessServer::EndIsAsked));
     grace = grace_;
   }
@@ -133,7 +134,7 @@ void InProcessServer::RunToEnd() {
   directories_->Remove();
   threads_.reset();
   {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     ended_ = true;
     TellExit();
   }

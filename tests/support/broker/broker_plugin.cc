@@ -24,6 +24,7 @@
 #include "goplugin/broker.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/serve/service_methods.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "goplugin/server.h"
 #include "tests/support/broker/adder.h"
 #include "tests/support/broker/bulk.h"
@@ -134,7 +135,7 @@ class ControlService final : public broker::Control::Service {
       if (!status.ok()) Report(status, outcome);
       outcome->add_ids(id);
     }
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     if (!servers_.empty()) {
       outcome->set_endpoint(servers_.back()->endpoint().ToString());
     }
@@ -144,7 +145,7 @@ class ControlService final : public broker::Control::Service {
   grpc::Status Stop(grpc::ServerContext*, const broker::StopRequest*,
                     broker::Outcome*) override {
     std::vector<std::unique_ptr<BrokerServer>> servers;
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     servers.swap(servers_);
     servers.clear();
     own_adders_.clear();
@@ -219,7 +220,7 @@ class ControlService final : public broker::Control::Service {
   }
 
   absl::Status Serve(std::uint32_t id, bool own, std::int64_t number) {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     AdderService* adder = &adder_;
     if (own) {
       own_adders_.push_back(std::make_unique<AdderService>(number));
@@ -232,7 +233,7 @@ class ControlService final : public broker::Control::Service {
   }
 
   absl::Status AnnounceOnLast(std::uint32_t id) {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     if (servers_.empty()) return absl::OkStatus();  // the first has failed
     return servers_.back()->Announce(id);
   }

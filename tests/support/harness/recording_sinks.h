@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "goplugin/log_sink.h"
 
 namespace goplugin::testing {
@@ -19,12 +20,12 @@ inline constexpr absl::Duration kPatience = absl::Seconds(20);
 class RecordingLogSink : public LogSink {
  public:
   void Log(const LogEntry& entry) override {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     entries_.push_back(entry);
   }
 
   std::vector<LogEntry> entries() const {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return entries_;
   }
 
@@ -37,7 +38,7 @@ class RecordingLogSink : public LogSink {
       }
       return false;
     };
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return mutex_.AwaitWithTimeout(absl::Condition(&found), kPatience);
   }
 
@@ -57,17 +58,17 @@ class RecordingLogSink : public LogSink {
 class RecordingStdioSink : public StdioSink {
  public:
   void Write(const StdioChunk& chunk) override {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     (chunk.raw ? raw_ : piped_).append(chunk.data.data(), chunk.data.size());
   }
 
   std::string raw() const {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return raw_;
   }
   // What came over GRPCStdio.
   std::string piped() const {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return piped_;
   }
 
@@ -81,7 +82,7 @@ class RecordingStdioSink : public StdioSink {
  private:
   bool WaitForPart(const std::string& text, const std::string& part) const {
     const auto found = [&] { return text.find(part) != std::string::npos; };
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return mutex_.AwaitWithTimeout(absl::Condition(&found), kPatience);
   }
 

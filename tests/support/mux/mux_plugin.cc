@@ -26,7 +26,6 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -43,6 +42,8 @@
 #include "goplugin/internal/mux/multiplexer.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/serve/service_methods.h"
+#include "goplugin/internal/text/hex.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "tests/plugins/lifetime.h"
 
 namespace goplugin::testing {
@@ -68,16 +69,16 @@ class Mouth final : public grpc::Service {
   }
 
   void Say(const wire::ConnInfo& info) {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     mutex_.Await(absl::Condition(this, &Mouth::IsOpen));
     stream_->Write(info);
   }
   void set_answer(absl::string_view how) {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     answer_ = std::string(how);
   }
   std::string heard() const {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return absl::StrJoin(heard_, "\n");
   }
 
@@ -85,18 +86,19 @@ class Mouth final : public grpc::Service {
   bool IsOpen() const { return stream_ != nullptr; }
 
   grpc::Status Listen(Stream* stream) {
-    absl::MutexLock lock(&mutex_);
-    stream_ = stream;
+    SetStream(stream);
     wire::ConnInfo info;
-    while (true) {
-      mutex_.Unlock();
-      const bool more = stream->Read(&info);
-      mutex_.Lock();
-      if (!more) break;
+    while (stream->Read(&info)) {
+      internal::MutexLock lock(mutex_);
       Hear(info);
     }
-    stream_ = nullptr;
+    SetStream(nullptr);
     return grpc::Status::OK;
+  }
+
+  void SetStream(Stream* stream) {
+    internal::MutexLock lock(mutex_);
+    stream_ = stream;
   }
 
   void Hear(const wire::ConnInfo& info) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -124,7 +126,7 @@ class Mischief final : public proto::KV::Service {
                    proto::GetResponse* response) override {
     absl::string_view key = request->key();
     if (absl::ConsumePrefix(&key, "frames:")) {
-      const std::string bytes = absl::HexStringToBytes(key);
+      const std::string bytes = internal::DecodeHex(key);
       if (write(connection_, bytes.data(), bytes.size()) < 0) abort();
     } else if (absl::ConsumePrefix(&key, "answer:")) {
       mouth_.set_answer(key);

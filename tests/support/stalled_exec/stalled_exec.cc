@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "gtest/gtest.h"
 
 namespace goplugin::testing {
@@ -43,7 +44,7 @@ StalledExec::~StalledExec() {
   if (stop_read_ >= 0) close(stop_read_);
   // What came last is allowed by this.
   if (group_ >= 0) close(group_);
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   for (const int file : waiting_) close(file);
 }
 
@@ -51,14 +52,14 @@ bool StalledExec::WaitFor(size_t count) const {
   const auto enough = [this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return seen_ >= count;
   };
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   return mutex_.AwaitWithTimeout(absl::Condition(&enough), kPatience);
 }
 
 void StalledExec::Release(bool for_good) {
   std::vector<int> files;
   {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     released_ = released_ || for_good;
     files.swap(waiting_);
   }
@@ -86,13 +87,13 @@ void StalledExec::Read() {
     const auto* event = reinterpret_cast<fanotify_event_metadata*>(buffer);
     for (ssize_t left = size; left > 0 && FAN_EVENT_OK(event, left);
          event = FAN_EVENT_NEXT(event, left)) {
-      absl::MutexLock lock(&mutex_);
+      internal::MutexLock lock(mutex_);
       waiting_.push_back(event->fd);
       ++seen_;
     }
     bool released = false;
     {
-      absl::MutexLock lock(&mutex_);
+      internal::MutexLock lock(mutex_);
       released = released_;
     }
     if (released) Release();

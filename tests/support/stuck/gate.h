@@ -4,6 +4,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::testing {
 
@@ -12,13 +13,13 @@ class Gate {
  public:
   // Returns once the gate is open.
   void Pass() {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     ++came_;
     mutex_.Await(absl::Condition(&open_));
   }
 
   void Open() {
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     open_ = true;
   }
 
@@ -28,7 +29,7 @@ class Gate {
       mutex_.AssertReaderHeld();
       return came_ >= count;
     };
-    absl::MutexLock lock(&mutex_);
+    internal::MutexLock lock(mutex_);
     return mutex_.AwaitWithTimeout(absl::Condition(&here), timeout);
   }
 

@@ -5,12 +5,13 @@
 #include <utility>
 
 #include "examples/runner/child.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "tests/support/harness/plugins.h"
 
 namespace goplugin::testing {
 
 StuckRunner::~StuckRunner() {
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   if (pidfd_ < 0) return;
   KillProcess(pidfd_).IgnoreError();
   if (pid_ > 0) WaitForChild(pid_).IgnoreError();
@@ -24,7 +25,7 @@ absl::StatusOr<RunnerProcess> StuckRunner::Start(const RunnerRequest& request) {
   absl::StatusOr<Child> child = StartChild(
       ArgumentsOf(command_), EnvironmentOf(command_, request.environment));
   if (!child.ok()) return child.status();
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   pid_ = child->pid;
   pidfd_ = dup(child->pidfd);
   return RunnerProcess{child->stdout_fd, child->stderr_fd, child->pidfd,
@@ -32,13 +33,13 @@ absl::StatusOr<RunnerProcess> StuckRunner::Start(const RunnerRequest& request) {
 }
 
 absl::StatusOr<ExitStatus> StuckRunner::Wait() {
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   return WaitForChild(std::exchange(pid_, -1));
 }
 
 absl::Status StuckRunner::Kill() {
   if (gates_.kill != nullptr) gates_.kill->Pass();
-  absl::MutexLock lock(&mutex_);
+  internal::MutexLock lock(mutex_);
   return pidfd_ < 0 ? absl::OkStatus() : KillProcess(pidfd_);
 }
 

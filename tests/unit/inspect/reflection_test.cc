@@ -49,7 +49,7 @@ class Stream final : public grpc::ServerGenericBidiReactor {
   void OnReadDone(bool ok) override {
     if (!ok) return Finish(grpc::Status::OK);
     ReflectionRequest request;
-    request.ParseFromString(ToString(buffer_));
+    EXPECT_TRUE(request.ParseFromString(ToString(buffer_)));
     const grpc::Slice slice(answer_(request));
     buffer_ = grpc::ByteBuffer(&slice, 1);
     StartWrite(&buffer_);

@@ -33,6 +33,7 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/process/unique_fd.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "tests/unit/mux/sockets.h"
 
 namespace goplugin::internal {
@@ -150,7 +151,7 @@ class MultiplexerTest : public ::testing::Test {
     options.main_server = std::move(main_server);
     options.make_door = DoorsIn(directory_);
     options.warn = [this](std::string text) {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       absl::StrAppend(&warnings_, text, "\n");
     };
     return Multiplexer::Create(loop_, std::move(options));
@@ -220,7 +221,7 @@ class MultiplexerTest : public ::testing::Test {
   }
 
   std::string warnings() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     return warnings_;
   }
 

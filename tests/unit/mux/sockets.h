@@ -16,6 +16,7 @@
 #include "goplugin/internal/mux/multiplexer.h"
 #include "goplugin/internal/net/open_connection.h"
 #include "goplugin/internal/process/unique_fd.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 
@@ -24,13 +25,13 @@ class Server {
  public:
   Multiplexer::Take take() {
     return [queue = queue_](UniqueFd connection) {
-      absl::MutexLock lock(&queue->mutex);
+      MutexLock lock(queue->mutex);
       queue->connections.push_back(std::move(connection));
     };
   }
   // The next one; invalid when none comes.
   UniqueFd Accept() {
-    absl::MutexLock lock(&queue_->mutex);
+    MutexLock lock(queue_->mutex);
     const auto has_come = [this] {
       queue_->mutex.AssertReaderHeld();
       return !queue_->connections.empty();

@@ -28,6 +28,7 @@
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/worker.h"
 #include "goplugin/internal/process/unique_fd.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -43,7 +44,7 @@ class AcceptorsTest : public ::testing::Test {
               worker_.Post(std::move(task));
             },
             [this](const std::string& text) {
-              absl::MutexLock lock(&mutex_);
+              MutexLock lock(mutex_);
               warnings_.push_back(text);
             })) {
     listener_.reset(
@@ -72,7 +73,7 @@ class AcceptorsTest : public ::testing::Test {
   void Accept(GuestList guests) {
     accepting_ = acceptors_->Accept(std::move(listener_), std::move(guests),
                                     [this](UniqueFd connection) {
-                                      absl::MutexLock lock(&mutex_);
+                                      MutexLock lock(mutex_);
                                       mutex_.Await(absl::Condition(&may_take_));
                                       taken_.push_back(std::move(connection));
                                     });
@@ -85,7 +86,7 @@ class AcceptorsTest : public ::testing::Test {
     return connection;
   }
   bool Comes(const std::function<bool()>& condition) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     return mutex_.AwaitWithTimeout(absl::Condition(&condition), kPatience);
   }
   bool TakesInAll(size_t count) {
@@ -101,7 +102,7 @@ class AcceptorsTest : public ::testing::Test {
     turn.WaitForNotification();
   }
   void SetMayTake(bool may) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     may_take_ = may;
   }
 
@@ -164,7 +165,7 @@ TEST_F(AcceptorsTest, StrangersAreTurnedAwayAndTold) {
   EXPECT_EQ(status, 0);
   const UniqueFd guest = Connect();
   EXPECT_TRUE(TakesInAll(1));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   // The first, second, fourth and eighth.
   ASSERT_EQ(warnings_.size(), 4u);
   EXPECT_TRUE(absl::StrContains(warnings_[0], "of user 65534")) << warnings_[0];
@@ -213,7 +214,7 @@ TEST_F(AcceptorsTest, WithoutDescriptorsItWaitsAndDoesNotGoAway) {
   }));
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_TRUE(TakesInAll(1));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   EXPECT_TRUE(absl::StrContains(warnings_[0], "Too many open files"))
       << warnings_[0];
   EXPECT_LT(warnings_.size(), 5u) << "it spins";

@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "gmock/gmock.h"
+#include "goplugin/internal/text/hex.h"
 #include "gtest/gtest.h"
 #include "tests/unit/process/process_test_support.h"
 
@@ -91,15 +92,15 @@ TEST_F(ChecksumTest, EndsWhenNobodyWaits) {
 }
 
 TEST_F(ChecksumTest, ExpectedAsBytesOrDigits) {
-  const std::string bytes = absl::HexStringToBytes(kAbc256);
+  const std::string bytes = DecodeHex(kAbc256);
   EXPECT_EQ(*ExpectedDigest({kAbc256, Hash::kSha256}), bytes);
   EXPECT_EQ(*ExpectedDigest({absl::AsciiStrToUpper(kAbc256), Hash::kSha256}),
             bytes);
   EXPECT_EQ(*ExpectedDigest({bytes, Hash::kSha256}), bytes);
   EXPECT_EQ(*ExpectedDigest({kAbc384, Hash::kSha384}),
-            absl::HexStringToBytes(kAbc384));
+            DecodeHex(kAbc384));
   EXPECT_EQ(*ExpectedDigest({kAbc512, Hash::kSha512}),
-            absl::HexStringToBytes(kAbc512));
+            DecodeHex(kAbc512));
   // 64 bytes, whatever they look like.
   EXPECT_EQ(*ExpectedDigest({kAbc256, Hash::kSha512}), kAbc256);
 }

@@ -30,6 +30,7 @@
 #include "gmock/gmock.h"
 #include "goplugin/internal/process/exit.h"
 #include "goplugin/internal/process/left_children.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "gtest/gtest.h"
 #include "tests/support/failing_calls/failing_calls.h"
 #include "tests/support/stalled_exec/stalled_exec.h"
@@ -80,7 +81,7 @@ class Asked {
     EXPECT_TRUE(prepared.ok()) << prepared.status();
     prepared_ = *prepared;
     ticket_ = spawners.Spawn(prepared_, [answer = answer_](SpawnResult result) {
-      absl::MutexLock lock(&answer->mutex);
+      MutexLock lock(answer->mutex);
       answer->result.emplace(std::move(result));
     });
   }
@@ -88,11 +89,11 @@ class Asked {
   absl::Status status() const { return ticket_.status(); }
   void Abandon() { (*ticket_)->Abandon(); }
   bool answered() const {
-    absl::MutexLock lock(&answer_->mutex);
+    MutexLock lock(answer_->mutex);
     return answer_->result.has_value();
   }
   bool WaitForAnswer() const {
-    absl::MutexLock lock(&answer_->mutex);
+    MutexLock lock(answer_->mutex);
     return answer_->mutex.AwaitWithTimeout(
         absl::Condition(
             +[](Answer* a) ABSL_EXCLUSIVE_LOCKS_REQUIRED(a->mutex) {
@@ -104,11 +105,11 @@ class Asked {
   absl::StatusOr<ChildProcess> Finish() {
     if (!ticket_.ok()) return ticket_.status();
     if (!WaitForAnswer()) return absl::DeadlineExceededError("no answer");
-    absl::MutexLock lock(&answer_->mutex);
+    MutexLock lock(answer_->mutex);
     return FinishSpawn(prepared_, *std::move(answer_->result));
   }
   void DropAnswer() {
-    absl::MutexLock lock(&answer_->mutex);
+    MutexLock lock(answer_->mutex);
     answer_->result.reset();
   }
 

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "gtest/gtest.h"
 
 namespace goplugin::internal {
@@ -89,7 +90,7 @@ class Gatherer final : public CallQueue::Tag {
  public:
   Gatherer(char name, std::string* pauses) : name_(name), pauses_(pauses) {}
   void Bind(CallQueue& queue) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     queue_ = &queue;
   }
   void Set(CallQueue& queue) {
@@ -113,7 +114,7 @@ class Gatherer final : public CallQueue::Tag {
 
  private:
   CallQueue& bound() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     return *queue_;
   }
 

@@ -16,6 +16,7 @@
 #include "goplugin/internal/broker/conn_info.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/serve/service_methods.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "gtest/gtest.h"
 
 namespace goplugin::internal {
@@ -157,10 +158,10 @@ TEST_F(BrokerServiceTest, AHostThatDoesNotReadIsNotRead) {
   bool stopped = false;
   std::thread flood([&] {
     while (host.stream->Write(KnockAt(1))) {
-      absl::MutexLock lock(&mutex);
+      MutexLock lock(mutex);
       ++written;
     }
-    absl::MutexLock lock(&mutex);
+    MutexLock lock(mutex);
     stopped = true;
   });
   // Until nothing moves any more.
@@ -170,7 +171,7 @@ TEST_F(BrokerServiceTest, AHostThatDoesNotReadIsNotRead) {
     return written != before || stopped;
   };
   while (true) {
-    absl::MutexLock lock(&mutex);
+    MutexLock lock(mutex);
     if (!mutex.AwaitWithTimeout(absl::Condition(&moved), absl::Seconds(1))) {
       break;
     }

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "absl/synchronization/mutex.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "gtest/gtest.h"
 
 namespace goplugin::internal {
@@ -20,12 +21,12 @@ class Captured {
  public:
   std::function<void(absl::string_view)> Sink() {
     return [this](absl::string_view data) {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       text_.append(data.data(), data.size());
     };
   }
   std::string text() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     return text_;
   }
 

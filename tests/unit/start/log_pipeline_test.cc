@@ -14,6 +14,7 @@
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/start/plugin_output.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "goplugin/log_sink.h"
 #include "gtest/gtest.h"
 
@@ -26,17 +27,17 @@ constexpr size_t kMaxThreads = 4;
 class HeldSink : public LogSink {
  public:
   void Log(const LogEntry& entry) override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     mutex_.Await(absl::Condition(
         +[](bool* held) { return !*held; }, &held_));
     messages_.push_back(entry.message);
   }
   void Hold(bool held) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     held_ = held;
   }
   std::vector<std::string> messages() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     return messages_;
   }
 

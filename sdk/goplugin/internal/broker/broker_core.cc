@@ -14,6 +14,7 @@
 #include "goplugin/internal/broker/conn_info.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/loop/sdk_thread.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -67,7 +68,7 @@ BrokerCore::BrokerCore(BrokerSetup setup)
 
 void BrokerCore::Open(Send send) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (!end_.ok()) return;
     link_ = Link::kOpen;
     send_ = std::move(send);
@@ -92,7 +93,7 @@ Multiplexer::Messages BrokerCore::KnockMessages() {
 absl::Status BrokerCore::Knock(std::uint32_t id) {
   Send send;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (!end_.ok()) return end_;
     send = send_;
   }
@@ -103,14 +104,14 @@ absl::Status BrokerCore::Knock(std::uint32_t id) {
       return NotSent(absl::StrCat("the knock for brokered connection ", id));
     }
   }
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return LinkError(setup_.peer, link_status_);
 }
 
 void BrokerCore::Answer(std::uint32_t id, const std::string& error) {
   Send send;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     send = send_;
   }
   if (send == nullptr) return;
@@ -153,7 +154,7 @@ void BrokerCore::Receive(const wire::ConnInfo& info) {
   if (IsKnock(info)) return OnKnock(info);
   std::string warning;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (!end_.ok()) return;
     warning = Keep(info.service_id(), AnnouncedEndpoint(info));
   }
@@ -180,7 +181,7 @@ std::string BrokerCore::Keep(std::uint32_t id, Announcement announcement) {
 void BrokerCore::Close(const grpc::Status& status) {
   Send send;  // destroyed after the lock
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (!end_.ok()) return;
     link_ = Link::kClosed;
     link_status_ = status;
@@ -194,7 +195,7 @@ void BrokerCore::Close(const grpc::Status& status) {
 void BrokerCore::End(const absl::Status& reason) {
   Send send;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (!end_.ok()) return;
     end_ = reason;
     link_ = Link::kClosed;
@@ -219,7 +220,7 @@ absl::StatusOr<Endpoint> BrokerCore::Await(std::uint32_t id,
 
 absl::StatusOr<std::shared_ptr<Door>> BrokerCore::OpenDoor(std::uint32_t id) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (!end_.ok()) return end_;
   }
   return setup_.multiplexer->OpenDoor(id);
@@ -228,7 +229,7 @@ absl::StatusOr<std::shared_ptr<Door>> BrokerCore::OpenDoor(std::uint32_t id) {
 absl::StatusOr<Endpoint> BrokerCore::AwaitAnnounced(std::uint32_t id,
                                                     absl::Duration timeout) {
   const Stopwatch waited;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (!end_.ok()) return end_;
   if (auto found = pending_.Take(id, clock_.Elapsed())) return *found;
   Waiter waiter;
@@ -280,7 +281,7 @@ absl::Status BrokerCore::NobodyAnnounced(std::uint32_t id,
 }
 
 absl::Status BrokerCore::Reserve(std::uint32_t id) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (!end_.ok()) return end_;
   if (served_.insert(id).second) return absl::OkStatus();
   return MakeError(
@@ -316,7 +317,7 @@ absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
   if (!announceable.ok()) return announceable;
   Send send;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(this, &BrokerCore::MaySend),
                             kStreamWait);
     if (!end_.ok()) return end_;
@@ -338,19 +339,19 @@ absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
     return NotSent(
         absl::StrCat("the announcement of brokered connection ", id));
   }
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return Broken();
 }
 
 void BrokerCore::Withdraw(std::uint32_t id) {
   if (multiplexed()) setup_.multiplexer->Withdraw(id);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   served_.erase(id);
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>>
 BrokerCore::ServerCredentials() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (server_credentials_ == nullptr) {
     absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> made =
         setup_.security.server_credentials();
@@ -361,7 +362,7 @@ BrokerCore::ServerCredentials() {
 }
 
 absl::Status BrokerCore::ExplainFailure(const absl::Status& failure) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   const auto news = [this] {
     mutex_.AssertReaderHeld();
     return !end_.ok() || link_ == Link::kClosed;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 
@@ -26,7 +27,7 @@ absl::StatusOr<std::unique_ptr<BrokerPlace>> BrokerPlace::Create(
 
 BrokerPlace::~BrokerPlace() {
   Close();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   for (std::uint32_t id : ids_) core_->Withdraw(id);
 }
 
@@ -41,7 +42,7 @@ void BrokerPlace::AddTo(
 }
 
 void BrokerPlace::Close() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   accepting_.reset();
   if (intake_ != nullptr) intake_->Close();
 }
@@ -74,7 +75,7 @@ absl::Status BrokerPlace::Announce(std::uint32_t id) {
         "call BrokerListener::AddTo, then BuildAndStart, and Announce when "
         "that gave a server");
   }
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   BeginToAccept();
   absl::Status status = Deliver(id);
   if (status.ok()) ids_.push_back(id);

@@ -13,6 +13,7 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/files/bound_socket.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -35,7 +36,7 @@ absl::Status NoPlace(const std::string& where, std::string evidence,
 
 absl::StatusOr<std::unique_ptr<BrokerSocket>> BrokerSockets::Listen() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (closed_) {
       return MakeError(Reason::kShutDown, "the broker has ended",
                        "accept connections while host and plugin run");
@@ -68,7 +69,7 @@ absl::StatusOr<std::unique_ptr<BrokerSocket>> BrokerSockets::Listen() {
 }
 
 void BrokerSockets::Close() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   closed_ = true;
 }
 

@@ -1,11 +1,13 @@
 #include "goplugin/internal/broker/channel_pool.h"
 
+#include "goplugin/internal/versions/mutex_lock.h"
+
 namespace goplugin::internal {
 
 std::shared_ptr<grpc::Channel> ChannelPool::Find(const Endpoint& endpoint) {
   if (endpoint.network != Endpoint::Network::kUnix) return nullptr;
   std::shared_ptr<grpc::Channel> channel;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   auto found = channels_.find(endpoint.address);
   if (found == channels_.end()) return nullptr;
   channel = found->second.lock();
@@ -20,7 +22,7 @@ std::shared_ptr<grpc::Channel> ChannelPool::Find(const Endpoint& endpoint) {
 void ChannelPool::Add(const Endpoint& endpoint,
                       const std::shared_ptr<grpc::Channel>& channel) {
   if (endpoint.network != Endpoint::Network::kUnix) return;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   for (auto entry = channels_.begin(); entry != channels_.end();) {
     entry = entry->second.expired() ? channels_.erase(entry) : std::next(entry);
   }

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -21,6 +20,7 @@
 #include "absl/strings/strip.h"
 #include "absl/types/optional.h"
 #include "goplugin/endpoint.h"
+#include "goplugin/internal/text/hex.h"
 
 namespace goplugin::internal {
 namespace {
@@ -85,7 +85,7 @@ std::string PercentDecode(absl::string_view text) {
                         absl::ascii_isxdigit(text[i + 1]) &&
                         absl::ascii_isxdigit(text[i + 2]);
     if (escape) {
-      decoded += absl::HexStringToBytes(text.substr(i + 1, 2));
+      decoded += DecodeHex(text.substr(i + 1, 2));
       i += 2;
     } else {
       decoded.push_back(text[i]);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "goplugin/internal/channel/channel.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -50,7 +51,7 @@ class ConnectionIntake::Plugin final : public grpc::ServerBuilderPlugin {
   std::string name() override { return "goplugin.connection_intake"; }
   void InitServer(grpc::ServerInitializer* /*initializer*/) override {}
   void Finish(grpc::ServerInitializer* /*initializer*/) override {
-    absl::MutexLock lock(&server_->mutex);
+    MutexLock lock(server_->mutex);
     server_->started = true;
   }
   void ChangeArguments(const std::string& /*name*/, void* /*value*/) override {}
@@ -68,7 +69,7 @@ class ConnectionIntake::Option final : public grpc::ServerBuilderOption {
   void UpdateArguments(grpc::ChannelArguments* arguments) override {
     auto alive = std::make_shared<int>(0);
     KeepAlive(alive, *arguments);
-    absl::MutexLock lock(&server_->mutex);
+    MutexLock lock(server_->mutex);
     server_->alive = alive;
   }
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>*
@@ -85,7 +86,7 @@ std::shared_ptr<ConnectionIntake> ConnectionIntake::AddTo(
     const std::shared_ptr<grpc::ServerCredentials>& credentials) {
   auto server = std::make_shared<Server>();
   {
-    absl::MutexLock lock(&server->mutex);
+    MutexLock lock(server->mutex);
     server->acceptor = AddAcceptor(builder, credentials);
   }
   builder.SetOption(std::make_unique<Option>(server));
@@ -96,12 +97,12 @@ std::shared_ptr<ConnectionIntake> ConnectionIntake::AddTo(
 ConnectionIntake::~ConnectionIntake() { Close(); }
 
 bool ConnectionIntake::serving() const {
-  absl::MutexLock lock(&server_->mutex);
+  MutexLock lock(server_->mutex);
   return server_->Serving();
 }
 
 void ConnectionIntake::Take(UniqueFd connection) {
-  absl::MutexLock lock(&server_->mutex);
+  MutexLock lock(server_->mutex);
   if (!server_->Serving()) return;
   Acceptor::NewConnectionParameters parameters;
   parameters.fd = connection.release();
@@ -109,7 +110,7 @@ void ConnectionIntake::Take(UniqueFd connection) {
 }
 
 void ConnectionIntake::Close() {
-  absl::MutexLock lock(&server_->mutex);
+  MutexLock lock(server_->mutex);
   server_->closed = true;
 }
 

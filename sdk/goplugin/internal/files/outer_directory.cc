@@ -22,6 +22,7 @@
 #include "goplugin/internal/files/directory_reader.h"
 #include "goplugin/internal/files/file_error.h"
 #include "goplugin/internal/files/file_identity.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -33,16 +34,16 @@ constexpr int kMaxTries = 100;
 class OwnInodes {
  public:
   void Add(std::uint64_t inode) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     inodes_.insert(inode);
   }
   void Remove(std::uint64_t inode) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     const auto found = inodes_.find(inode);
     if (found != inodes_.end()) inodes_.erase(found);
   }
   bool Has(std::uint64_t inode) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     return inodes_.count(inode) > 0;
   }
 

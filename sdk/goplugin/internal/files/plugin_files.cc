@@ -18,6 +18,7 @@
 #include "goplugin/internal/files/find_group.h"
 #include "goplugin/internal/files/mark.h"
 #include "goplugin/internal/process/held_process.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -79,7 +80,7 @@ PluginFiles::PluginFiles(FilesRequest request)
 
 PluginFiles::~PluginFiles() {
   // The outer directories remove themselves.
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   RemoveAnnounced();
 }
 
@@ -92,7 +93,7 @@ std::shared_ptr<PluginFiles> PluginFiles::Adopt(const std::string& socket,
   std::shared_ptr<PluginFiles> files = Create(std::move(request));
   {
     // The plugin is older than this.
-    absl::MutexLock lock(&files->mutex_);
+    MutexLock lock(files->mutex_);
     files->since_ns_ = absl::nullopt;
   }
   const LentPath path = Split(socket);
@@ -104,7 +105,7 @@ std::shared_ptr<PluginFiles> PluginFiles::Adopt(const std::string& socket,
     outer->Keep();
     return files;
   }
-  absl::MutexLock lock(&files->mutex_);
+  MutexLock lock(files->mutex_);
   files->sharing_ = SharingOf(*lent);
   files->lent_ = std::make_shared<const Directory>(*std::move(lent));
   files->is_lent_used_ = true;
@@ -138,7 +139,7 @@ absl::StatusOr<Sharing> PluginFiles::FindSharing() {
 }
 
 absl::StatusOr<std::shared_ptr<const Directory>> PluginFiles::Lend() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return LendLocked();
 }
 
@@ -182,7 +183,7 @@ absl::StatusOr<std::shared_ptr<const Directory>> PluginFiles::MakePlace(
 }
 
 absl::StatusOr<SocketPlace> PluginFiles::Doors() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (is_over_) return OverError();
   if (doors_ == nullptr || !doors_->IsAtItsPath()) {
     absl::StatusOr<std::shared_ptr<const Directory>> made = MakePlace(kDoors);
@@ -193,7 +194,7 @@ absl::StatusOr<SocketPlace> PluginFiles::Doors() {
 }
 
 absl::StatusOr<SocketPlace> PluginFiles::Brokered() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (is_over_) return OverError();
   absl::StatusOr<Sharing> sharing = FindSharing();
   if (!sharing.ok()) return sharing.status();
@@ -213,21 +214,21 @@ absl::StatusOr<SocketPlace> PluginFiles::Brokered() {
 
 absl::StatusOr<OutputFiles> PluginFiles::OpenOutput(
     const std::string& stderr_path) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   absl::StatusOr<const OuterDirectory*> outer = Outer();
   if (!outer.ok()) return outer.status();
   return OpenOutputFiles((*outer)->directory(), stderr_path);
 }
 
 absl::Status PluginFiles::MarkOutliving(pid_t plugin) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   absl::StatusOr<const OuterDirectory*> outer = Outer();
   if (!outer.ok()) return outer.status();
   return WriteMark((*outer)->directory(), MarkOf(plugin));
 }
 
 void PluginFiles::Remember(const Endpoint& endpoint) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (endpoint.network != Endpoint::Network::kUnix || is_lent_used_ ||
       announced_.has_value()) {
     return;
@@ -241,7 +242,7 @@ void PluginFiles::Remember(const Endpoint& endpoint) {
 }
 
 void PluginFiles::Keep(pid_t plugin) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   is_over_ = true;
   announced_.reset();
   // Without a socket nothing leads to the directory any more.
@@ -257,7 +258,7 @@ void PluginFiles::Keep(pid_t plugin) {
 
 Removal PluginFiles::RemoveSome(absl::Time deadline) {
   if (getpid() != owner_) return Removal::kDone;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   is_over_ = true;
   RemoveAnnounced();
   Removal result = Removal::kDone;
@@ -281,18 +282,18 @@ void PluginFiles::RemoveAnnounced() {
 }
 
 std::string PluginFiles::lent_path() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return lent_ == nullptr ? "" : lent_->path();
 }
 
 absl::optional<gid_t> PluginFiles::guests() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (sharing_.has_value()) return sharing_->BrokeredGroup();
   return Sharing{absl::nullopt, request_.place.user}.BrokeredGroup();
 }
 
 std::string PluginFiles::leftover() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return leftover_;
 }
 

@@ -24,6 +24,7 @@
 #include "goplugin/internal/files/file_identity.h"
 #include "goplugin/internal/files/mark.h"
 #include "goplugin/internal/files/outer_directory.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -162,7 +163,7 @@ class Turns {
   // Whether it is `path`'s turn, which it has then had.
   bool Take(const std::string& path) {
     const absl::Time now = absl::Now();
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     for (auto at = swept_.begin(); at != swept_.end();) {
       const absl::Duration ago = now - at->second;
       const bool matters = ago >= absl::ZeroDuration() && ago < kSweepPause;
@@ -171,7 +172,7 @@ class Turns {
     return swept_.emplace(path, now).second;
   }
   void GiveBack(const std::string& path) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     swept_.erase(path);
   }
 

@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "goplugin/internal/lifecycle/session.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -27,7 +28,7 @@ Registry& TheRegistry() {
 
 void LiveSessions::Add(const std::shared_ptr<Session>& session) {
   Registry& registry = TheRegistry();
-  absl::MutexLock lock(&registry.mutex);
+  MutexLock lock(registry.mutex);
   registry.sessions.remove_if(
       [](const std::weak_ptr<Session>& other) { return other.expired(); });
   registry.sessions.push_back(session);
@@ -36,7 +37,7 @@ void LiveSessions::Add(const std::shared_ptr<Session>& session) {
 std::vector<std::shared_ptr<Session>> LiveSessions::All() {
   std::vector<std::shared_ptr<Session>> live;
   Registry& registry = TheRegistry();
-  absl::MutexLock lock(&registry.mutex);
+  MutexLock lock(registry.mutex);
   for (const std::weak_ptr<Session>& weak : registry.sessions) {
     std::shared_ptr<Session> session = weak.lock();
     if (session == nullptr) continue;

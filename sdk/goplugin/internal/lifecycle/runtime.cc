@@ -20,6 +20,7 @@
 #include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/process/free_descriptors.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -76,7 +77,7 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Acquire() {
   const absl::Status usable = CheckProcess();
   if (!usable.ok()) return usable;
   Registry& registry = TheRegistry();
-  absl::MutexLock lock(&registry.mutex);
+  MutexLock lock(registry.mutex);
   registry.reapers.remove_if([](Reaper& reaper) {
     if (!reaper.finished) return false;
     reaper.thread.Join();
@@ -120,7 +121,7 @@ absl::Status Runtime::status() const {
 }
 
 absl::Status Runtime::MakeCalls() {
-  absl::MutexLock lock(&calls_mutex_);
+  MutexLock lock(calls_mutex_);
   if (calls_.has_value()) return absl::OkStatus();
   calls_.emplace();
   absl::Status status = calls_->status();
@@ -147,7 +148,7 @@ bool Runtime::Settle(absl::Duration timeout) {
 
 std::shared_ptr<Runtime> Runtime::Current() {
   Registry& registry = TheRegistry();
-  absl::MutexLock lock(&registry.mutex);
+  MutexLock lock(registry.mutex);
   return registry.current.lock();
 }
 
@@ -161,7 +162,7 @@ void Runtime::HaltCallbacks() {
 void Runtime::HaltAll(bool with_calls) {
   {
     Registry& registry = TheRegistry();
-    absl::MutexLock lock(&registry.mutex);
+    MutexLock lock(registry.mutex);
     registry.mutex.AwaitWithTimeout(
         absl::Condition(&registry, &Registry::NobodyReaps), kGrace);
   }
@@ -171,7 +172,7 @@ void Runtime::HaltAll(bool with_calls) {
   const bool idle = runtime->work_.WaitUntilIdle(kGrace);
   if (!idle || !with_calls) return;
   // Nobody uses gRPC any more.
-  absl::MutexLock lock(&runtime->calls_mutex_);
+  MutexLock lock(runtime->calls_mutex_);
   runtime->calls_.reset();
 }
 
@@ -179,7 +180,7 @@ void Runtime::Release(Runtime* runtime) {
   if (ExitHasBegun()) {
     // gRPC may be gone already.
     Registry& registry = TheRegistry();
-    absl::MutexLock lock(&registry.mutex);
+    MutexLock lock(registry.mutex);
     registry.kept.push_back(runtime);
     return;
   }
@@ -194,25 +195,25 @@ void Runtime::Release(Runtime* runtime) {
   if (RunApart(end)) return;
   // No thread can be had that may wait. It is let go, with all it owns.
   Registry& registry = TheRegistry();
-  absl::MutexLock lock(&registry.mutex);
+  MutexLock lock(registry.mutex);
   registry.kept.push_back(runtime);
 }
 
 bool Runtime::RunApart(absl::AnyInvocable<void() &&>& task) {
   Registry& registry = TheRegistry();
-  absl::MutexLock lock(&registry.mutex);
+  MutexLock lock(registry.mutex);
   Reaper& reaper = registry.reapers.emplace_back();
   absl::StatusOr<SdkThread> thread =
       StartSdkThread("goplugin-reap", [&reaper, &registry] {
         absl::AnyInvocable<void() &&> mine;
         {
           // Not before the other side has let go of it.
-          absl::MutexLock lock(&registry.mutex);
+          MutexLock lock(registry.mutex);
           mine = std::move(reaper.task);
         }
         std::move(mine)();
         // Whoever joins holds the lock: the last that is done under it.
-        absl::MutexLock lock(&registry.mutex);
+        MutexLock lock(registry.mutex);
         --registry.reaping;
         reaper.finished = true;
       });

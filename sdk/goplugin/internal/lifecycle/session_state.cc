@@ -10,50 +10,51 @@
 #include "absl/types/optional.h"
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/loop/pool.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 
 std::shared_ptr<grpc::Channel> SessionState::channel() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return channel_;
 }
 
 void SessionState::set_channel(std::shared_ptr<grpc::Channel> channel) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   // Swapped, so that the old one is destroyed by the caller's argument, after
   // the lock.
   channel_.swap(channel);
 }
 
 absl::Status SessionState::lost() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return lost_;
 }
 
 void SessionState::set_lost(absl::Status why) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   lost_ = std::move(why);
 }
 
 void SessionState::SetExited(ExitStatus status) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   exit_status_ = status;
 }
 
 absl::optional<ExitStatus> SessionState::exit_status() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return exit_status_;
 }
 
 bool SessionState::WaitForExit(absl::Duration timeout) const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   mutex_.AwaitWithTimeout(absl::Condition(this, &SessionState::ExitIsDecided),
                           timeout);
   return exit_status_.has_value();
 }
 
 void SessionState::SetEnd(End end) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   end_ = std::move(end);
 }
 
@@ -61,7 +62,7 @@ void SessionState::CallBack() {
   std::vector<ExitCallback> exits;
   std::vector<EndCallback> ends;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     called_back_ = true;
     exits.swap(exit_callbacks_);
     ends.swap(end_callbacks_);
@@ -75,27 +76,27 @@ void SessionState::CallBack() {
 }
 
 void SessionState::NotifyEnded() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   ended_ = true;
 }
 
 absl::optional<SessionState::End> SessionState::end() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return end_;
 }
 
 bool SessionState::ended() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return ended_;
 }
 
 bool SessionState::WaitForEnd(absl::Duration timeout) const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return mutex_.AwaitWithTimeout(absl::Condition(&ended_), timeout);
 }
 
 void SessionState::OnExit(ExitCallback callback, Lane& lane) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (!called_back_) return exit_callbacks_.push_back(std::move(callback));
   lane.Post([callback = std::move(callback), end = *end_]() mutable {
     std::move(callback)(end.exit_status, end.exit_error);
@@ -103,7 +104,7 @@ void SessionState::OnExit(ExitCallback callback, Lane& lane) {
 }
 
 void SessionState::OnEnd(EndCallback callback, Lane& lane) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (!called_back_) return end_callbacks_.push_back(std::move(callback));
   lane.Post([callback = std::move(callback), end = *end_]() mutable {
     std::move(callback)(end.result);
@@ -111,12 +112,12 @@ void SessionState::OnEnd(EndCallback callback, Lane& lane) {
 }
 
 void SessionState::NotifyTold() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   told_ = true;
 }
 
 void SessionState::WaitUntilTold() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   mutex_.Await(absl::Condition(&told_));
 }
 

@@ -14,6 +14,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -37,19 +38,19 @@ Pool::Pool(EventLoop& loop, const char* thread_name, size_t max_threads)
       thread_name_(thread_name),
       max_threads_(max_threads),
       progress_timer_(std::make_shared<Timer>(loop)) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   status_ = StartWorker(/*permanent=*/true);
 }
 
 absl::Status Pool::status() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return status_;
 }
 
 Pool::~Pool() {
   std::vector<SdkThread> threads;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     stopping_ = true;
     threads = std::move(threads_);
     threads_.clear();
@@ -63,24 +64,24 @@ Pool::~Pool() {
     timer_gone.Notify();
   });
   timer_gone.WaitForNotification();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   for (SdkThread& thread : finished_) thread.Join();
 }
 
 bool Pool::WaitUntilIdle(absl::Duration timeout) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return mutex_.AwaitWithTimeout(absl::Condition(this, &Pool::Idle), timeout);
 }
 
 void Pool::Halt() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   halted_ = true;
 }
 
 void Pool::KeepThisThread() { this_thread_stays = true; }
 
 void Pool::Schedule(std::shared_ptr<Lane> lane) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   ready_.push_back(std::move(lane));
   WatchIfCrowded();
 }
@@ -95,7 +96,7 @@ void Pool::WatchIfCrowded() {
 
 void Pool::WatchProgress(std::uint64_t turns_before, int stuck_for) {
   progress_timer_->Start(kStuckAfter, [this, turns_before, stuck_for] {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     watching_ = !ready_.empty() && !stopping_;
     if (!watching_) return;
     const int now_for = turns_ == turns_before ? stuck_for + 1 : 0;
@@ -137,7 +138,7 @@ void Pool::RunWorker() {
   while (true) {
     std::shared_ptr<Lane> lane;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       mutex_.AwaitWithTimeout(
           absl::Condition(this, &Pool::WorkerMayMove),
           this_thread_stays ? absl::InfiniteDuration() : kLinger);
@@ -152,7 +153,7 @@ void Pool::RunWorker() {
     const bool more = lane->RunSome();
     // What a finished lane held may end a client: not under the lock.
     if (!more) lane.reset();
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     --busy_;
     ++turns_;
     if (!more) continue;
@@ -172,7 +173,7 @@ void Lane::PostDroppable(size_t entries, size_t bytes,
 
 void Lane::Push(Item item) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     droppable_bytes_ += item.bytes;
     items_.push_back(std::move(item));
     while (droppable_bytes_ > kMaxDroppableBytes) DropOldest();
@@ -196,7 +197,7 @@ bool Lane::RunSome() {
     Item item;
     size_t dropped = 0;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       if (items_.empty()) {
         scheduled_ = false;
         return false;

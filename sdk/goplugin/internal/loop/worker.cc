@@ -4,6 +4,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 
@@ -12,14 +13,14 @@ Worker::Worker(const char* thread_name)
 
 Worker::~Worker() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     stopping_ = true;
   }
   thread_.Join();
 }
 
 void Worker::Post(absl::AnyInvocable<void()> task) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   tasks_.push_back(std::move(task));
 }
 
@@ -27,7 +28,7 @@ void Worker::Run() {
   while (true) {
     absl::AnyInvocable<void()> task;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       mutex_.Await(absl::Condition(this, &Worker::HasWork));
       if (tasks_.empty()) return;
       task = std::move(tasks_.front());

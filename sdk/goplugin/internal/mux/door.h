@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/process/unique_fd.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 
@@ -46,11 +47,11 @@ class Door {
   // Why the newest connection got no stream (yet); OK when it did.
   // kBrokerTimeout: it may work another time.
   absl::Status trouble() const {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     return trouble_;
   }
   void set_trouble(absl::Status trouble) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     trouble_ = std::move(trouble);
   }
 

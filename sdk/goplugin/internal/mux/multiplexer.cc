@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "goplugin/internal/mux/multiplexer_state.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 
@@ -25,7 +26,7 @@ Multiplexer::Multiplexer(EventLoop& loop, MakeDoorSocket make_door)
 Multiplexer::~Multiplexer() = default;
 
 absl::Status Multiplexer::Post(absl::AnyInvocable<void(State&)> task) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (loop_ == nullptr) return end_;
   loop_->Post([self = shared_from_this(), task = std::move(task)]() mutable {
     if (self->state_ != nullptr) task(*self->state_);
@@ -41,7 +42,7 @@ void Multiplexer::Start(UniqueFd connection) {
 
 void Multiplexer::End(const absl::Status& reason) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (loop_ == nullptr) return;
     loop_ = nullptr;
     end_ = reason;
@@ -116,13 +117,13 @@ void Multiplexer::OnAnswer(ServiceId id, std::string error) {
 }
 
 void Multiplexer::PostMessage(absl::AnyInvocable<void(State&)> task) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   mutex_.Await(absl::Condition(this, &Multiplexer::TakesMessages));
   if (loop_ == nullptr) return;
   ++messages_;
   loop_->Post([self = shared_from_this(), task = std::move(task)]() mutable {
     {
-      absl::MutexLock lock(&self->mutex_);
+      MutexLock lock(self->mutex_);
       --self->messages_;
     }
     if (self->state_ != nullptr) task(*self->state_);

@@ -11,6 +11,7 @@
 #include "absl/numeric/bits.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -139,7 +140,7 @@ Acceptors::Acceptors(EventLoop& loop, Run run, Warn warn)
 Acceptors::~Acceptors() = default;
 
 bool Acceptors::Post(absl::AnyInvocable<void(State&)> task) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (loop_ == nullptr) return false;
   loop_->Post([self = shared_from_this(), task = std::move(task)]() mutable {
     if (State* state = self->StateOnLoop()) task(*state);
@@ -150,7 +151,7 @@ bool Acceptors::Post(absl::AnyInvocable<void(State&)> task) {
 // Made by whichever task runs first: those of the loop's own thread may be
 // overtaken by others'.
 Acceptors::State* Acceptors::StateOnLoop() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (loop_ != nullptr && state_ == nullptr) {
     state_ = std::make_unique<State>(*loop_, *this, warn_);
   }
@@ -187,7 +188,7 @@ void Acceptors::HandOver(UniqueFd connection, const Take& take) {
 
 void Acceptors::End() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (loop_ == nullptr) return;
     loop_ = nullptr;
   }

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/text/hex.h"
 
 namespace goplugin::internal {
 namespace {
@@ -66,7 +66,7 @@ absl::StatusOr<std::string> ExpectedDigest(const SecureConfig& config) {
       std::all_of(checksum.begin(), checksum.end(), [](char c) {
         return absl::ascii_isxdigit(static_cast<unsigned char>(c));
       })) {
-    return absl::HexStringToBytes(checksum);
+    return DecodeHex(checksum);
   }
   ErrorDetails details;
   details.reason = Reason::kOptions;

@@ -9,6 +9,7 @@
 #include <csignal>
 
 #include "goplugin/internal/process/exit.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define GOPLUGIN_THREAD_SANITIZER 1
@@ -119,7 +120,7 @@ CloneResult CloneAttempt::Run(const ChildPlan& plan) {
   result.error_number = result.pid < 0 ? errno : arguments->error_number;
   result.step = result.pid < 0 ? SpawnStep::kClone : arguments->step;
   result.item = arguments->item;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   __atomic_store_n(&arguments->runs, 0, __ATOMIC_SEQ_CST);
   // What a call that has failed has left there is nobody's.
   if (result.pid > 0) result.pidfd.reset(pidfd_);
@@ -148,7 +149,7 @@ pid_t CloneAttempt::Clone(const ChildPlan& plan) {
 void CloneAttempt::GiveUp() {
   if (stack_->error_number() != 0) return;
   ChildArguments* arguments = stack_->arguments();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   __atomic_store_n(&arguments->given_up, 1, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&arguments->runs, __ATOMIC_SEQ_CST) == 0) return;
   ChildProcess child;

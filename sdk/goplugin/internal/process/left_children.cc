@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "goplugin/internal/process/exit.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -53,7 +54,7 @@ void Keep(LeftChild child) {
   child.process.stderr_pipe.reset();
   LeftChildren& left = TheLeftChildren();
   if (getpid() != left.owner) return;
-  absl::MutexLock lock(&left.mutex);
+  MutexLock lock(left.mutex);
   for (const int epoll : left.watches) Watch(epoll, child);
   left.children.push_back(std::move(child));
 }
@@ -72,7 +73,7 @@ void EndChild(ChildProcess child) {
 size_t ReapLeftChildren() {
   LeftChildren& left = TheLeftChildren();
   if (getpid() != left.owner) return 0;
-  absl::MutexLock lock(&left.mutex);
+  MutexLock lock(left.mutex);
   size_t killed = 0;
   for (auto child = left.children.begin(); child != left.children.end();) {
     if (!TryReap(child->process).has_value()) {
@@ -91,7 +92,7 @@ LeftChildrenWatch::LeftChildrenWatch() {
   if (getpid() != left.owner) return;
   epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_.valid()) return;
-  absl::MutexLock lock(&left.mutex);
+  MutexLock lock(left.mutex);
   left.watches.push_back(epoll_.get());
   for (const LeftChild& child : left.children) Watch(epoll_.get(), child);
 }
@@ -99,7 +100,7 @@ LeftChildrenWatch::LeftChildrenWatch() {
 LeftChildrenWatch::~LeftChildrenWatch() {
   LeftChildren& left = TheLeftChildren();
   if (getpid() != left.owner) return;
-  absl::MutexLock lock(&left.mutex);
+  MutexLock lock(left.mutex);
   auto& watches = left.watches;
   watches.erase(std::remove(watches.begin(), watches.end(), epoll_.get()),
                 watches.end());

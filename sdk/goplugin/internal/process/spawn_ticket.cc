@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "goplugin/internal/process/prepared_spawn.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -27,7 +28,7 @@ void SpawnTicket::Abandon() {
   Done done;
   absl::AnyInvocable<void(const SpawnTicket*)> on_abandoned;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (phase_ == Phase::kOver) return;
     if (phase_ == Phase::kCloning) attempt_.GiveUp();
     phase_ = Phase::kOver;
@@ -50,14 +51,14 @@ bool SpawnTicket::TryOnce(absl::FunctionRef<void()> cloned) {
 }
 
 std::shared_ptr<PreparedSpawn> SpawnTicket::Begin() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (phase_ != Phase::kWaiting) return nullptr;
   phase_ = Phase::kCloning;
   return prepared_;
 }
 
 bool SpawnTicket::Settle(const SpawnResult& result, Done& done) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (phase_ == Phase::kOver) return false;
   if (result.error_number() == ETXTBSY && retries_ < kBusyRetries) {
     ++retries_;

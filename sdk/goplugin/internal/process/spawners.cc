@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "goplugin/internal/loop/sdk_thread.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -82,7 +83,7 @@ class Spawners::Crew : public std::enable_shared_from_this<Crew> {
 };
 
 absl::Status Spawners::Crew::Add(std::shared_ptr<SpawnTicket> ticket) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (members_.empty()) {
     absl::Status first = AddMember(/*in_reserve=*/false);
     if (!first.ok()) return first;
@@ -96,7 +97,7 @@ absl::Status Spawners::Crew::Add(std::shared_ptr<SpawnTicket> ticket) {
 void Spawners::Crew::Remove(const SpawnTicket* ticket) {
   // Destroyed after the lock is let go.
   std::list<Request> removed;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   const auto found = std::find_if(
       requests_.begin(), requests_.end(),
       [ticket](const Request& r) { return r.ticket.get() == ticket; });
@@ -140,12 +141,12 @@ void Spawners::Crew::WatchIfCrowded() {
 void Spawners::Crew::Run(Member& self) {
   while (std::shared_ptr<SpawnTicket> ticket = Take(self)) {
     const bool again = ticket->TryOnce([&] {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       self.ticket.reset();
       held_up_ = false;
     });
     if (!again) continue;
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (stopping_) continue;
     requests_.push_back({std::move(ticket), Clock::now() + kBusyPause});
     changed_.SignalAll();
@@ -153,7 +154,7 @@ void Spawners::Crew::Run(Member& self) {
 }
 
 std::shared_ptr<SpawnTicket> Spawners::Crew::Take(Member& self) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   self.ticket.reset();
   while (!stopping_ && (requests_.empty() || Clock::now() < TimeToTake(self))) {
     if (!WaitForWork(self)) break;
@@ -208,7 +209,7 @@ void Spawners::Crew::JoinFinished() {
 
 std::vector<std::shared_ptr<SpawnTicket>> Spawners::Crew::Disband() {
   std::vector<std::shared_ptr<SpawnTicket>> tickets;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   stopping_ = true;
   for (Request& request : requests_) {
     tickets.push_back(std::move(request.ticket));
@@ -229,7 +230,7 @@ bool Spawners::Crew::AllFinished() const {
 
 size_t Spawners::Crew::Stop(absl::Duration patience) {
   for (const auto& ticket : Disband()) ticket->Abandon();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   mutex_.AwaitWithTimeout(absl::Condition(this, &Crew::AllFinished), patience);
   size_t let_go = 0;
   JoinFinished();

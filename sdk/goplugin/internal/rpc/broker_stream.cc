@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "goplugin/internal/rpc/message_bounds.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -21,7 +22,7 @@ std::shared_ptr<BrokerStream> BrokerStream::Create(
 
 void BrokerStream::Start(CallQueue& queue) {
   self_ = shared_from_this();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   queue_ = &queue;
   starting_ = true;
   SetHurry();
@@ -31,7 +32,7 @@ void BrokerStream::Start(CallQueue& queue) {
 }
 
 absl::Status BrokerStream::Send(const wire::ConnInfo& info) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (ended_) return absl::UnavailableError("the stream has ended");
   if (outgoing_.size() >= kMaxMessages ||
       (IsAnswer(info) && answers_ >= kMaxAnswers)) {
@@ -44,7 +45,7 @@ absl::Status BrokerStream::Send(const wire::ConnInfo& info) {
 }
 
 void BrokerStream::Cancel() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   // Once it is over, the channel can be let go.
   cancelled_ = true;
   if (self_ != nullptr) SetHurry();
@@ -60,7 +61,7 @@ void BrokerStream::SetHurry() {
 }
 
 void BrokerStream::OnStarted(bool ok) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   starting_ = false;
   SetHurry();
   if (!ok) {
@@ -77,7 +78,7 @@ void BrokerStream::OnHeaders(bool ok) {
   const grpc::Status readable =
       ok ? CheckNotCompressed(context_) : grpc::Status::OK;
   if (!readable.ok()) return Refuse(readable);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   ReadNext();
 }
 
@@ -88,7 +89,7 @@ void BrokerStream::OnRead(bool ok) {
     if (!status.ok()) return Refuse(status);
     callbacks_.on_info(info);
   }
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (ok) return ReadNext();
   ended_ = true;
   FinishIfIdle();
@@ -102,13 +103,13 @@ void BrokerStream::ReadNext() {
 void BrokerStream::Refuse(const grpc::Status& why) {
   refusal_ = why;
   context_.TryCancel();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   ended_ = true;
   FinishIfIdle();
 }
 
 void BrokerStream::OnWritten(bool ok) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   writing_ = false;
   SetHurry();
   // A failed write means the end, which the read will see.
@@ -135,7 +136,7 @@ void BrokerStream::FinishIfIdle() {
 void BrokerStream::OnFinished(bool /*ok*/) {
   callbacks_.on_end(refusal_.ok() ? status_ : refusal_);
   std::shared_ptr<BrokerStream> last;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   last = std::move(self_);
   cancelled_ = false;
   SetHurry();

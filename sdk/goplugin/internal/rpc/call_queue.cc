@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -38,12 +39,12 @@ void LookAround() {
 }  // namespace
 
 CallQueue::Hurry::Hurry(CallQueue& queue) : queue_(queue) {
-  absl::MutexLock lock(&queue_.mutex_);
+  MutexLock lock(queue_.mutex_);
   ++queue_.hurries_;
 }
 
 CallQueue::Hurry::~Hurry() {
-  absl::MutexLock lock(&queue_.mutex_);
+  MutexLock lock(queue_.mutex_);
   --queue_.hurries_;
 }
 
@@ -58,7 +59,7 @@ CallQueue::~CallQueue() {
   {
     // A cancelled stream is in a hurry until its last step is done. gRPC aborts
     // the process when a step begins after Shutdown.
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     mutex_.Await(absl::Condition(this, &CallQueue::unhurried));
   }
   const Hurry hurry(*this);
@@ -106,7 +107,7 @@ void CallQueue::ForgetPause(const Tag* tag) {
 }
 
 bool CallQueue::WaitForHurry() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return mutex_.AwaitWithTimeout(absl::Condition(this, &CallQueue::hurried),
                                  absl::FromChrono(kBetweenLooks));
 }

@@ -3,11 +3,13 @@
 #include <chrono>
 #include <memory>
 
+#include "goplugin/internal/versions/mutex_lock.h"
+
 namespace goplugin::internal {
 
 std::shared_ptr<void> StdioWindow::Add(size_t bytes) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     bytes_ += bytes;
   }
   // Not a pointer to anything that is looked at: its deleter is the point.
@@ -16,7 +18,7 @@ std::shared_ptr<void> StdioWindow::Add(size_t bytes) {
 }
 
 void StdioWindow::Remove(size_t bytes) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   bytes_ -= bytes;
   if (bytes_ > kRoom) return;
   patient_ = true;
@@ -24,7 +26,7 @@ void StdioWindow::Remove(size_t bytes) {
 }
 
 bool StdioWindow::Wait(CallQueue& queue, CallQueue::Tag& tag) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (bytes_ < kSize || !patient_ || cancelled_) return false;
   bytes_before_ = bytes_;
   wait_.emplace();
@@ -36,13 +38,13 @@ bool StdioWindow::Wait(CallQueue& queue, CallQueue::Tag& tag) {
 }
 
 void StdioWindow::OnWaited(bool timed_out) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   wait_.reset();
   if (timed_out && bytes_ >= bytes_before_) patient_ = false;
 }
 
 void StdioWindow::Cancel() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   cancelled_ = true;
   if (wait_.has_value()) wait_->Cancel();
 }

@@ -19,6 +19,7 @@
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/message_bounds.h"
 #include "goplugin/internal/rpc/proto_serialization.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 
@@ -94,7 +95,7 @@ CallHandle StartUnaryCall(
         : stub(channel) {}
     void Begin(const char* method, const Request& request,
                grpc::CompletionQueue* queue) {
-      const absl::MutexLock lock(&beginning);
+      const MutexLock lock(beginning);
       reader = stub.PrepareUnaryCall(context.get(), method, request, queue);
       reader->StartCall();
       reader->ReadInitialMetadata(tag());
@@ -108,7 +109,7 @@ CallHandle StartUnaryCall(
     void OnHeaders() {
       {
         // The reader is in use until then.
-        const absl::MutexLock begun(&beginning);
+        const MutexLock begun(beginning);
       }
       has_headers = true;
       const grpc::Status readable = CheckNotCompressed(*context);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/serve/service_methods.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -35,12 +36,12 @@ BrokerService::BrokerService() {
 }
 
 void BrokerService::Attach(std::shared_ptr<BrokerCore> core) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   core_ = std::move(core);
 }
 
 void BrokerService::Close() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   closed_ = true;
   if (context_ != nullptr) context_->TryCancel();
 }
@@ -50,7 +51,7 @@ std::shared_ptr<BrokerCore> BrokerService::Begin(grpc::ServerContext* context) {
     mutex_.AssertReaderHeld();
     return closed_ || core_ != nullptr;
   };
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   mutex_.AwaitWithTimeout(absl::Condition(&settled), kAttachTimeout);
   if (closed_ || core_ == nullptr) return nullptr;
   if (context_ != nullptr) context_->TryCancel();
@@ -59,7 +60,7 @@ std::shared_ptr<BrokerCore> BrokerService::Begin(grpc::ServerContext* context) {
 }
 
 bool BrokerService::Finish(grpc::ServerContext* context) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (context_ != context) return false;
   context_ = nullptr;
   return true;

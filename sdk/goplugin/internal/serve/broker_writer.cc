@@ -1,5 +1,7 @@
 #include "goplugin/internal/serve/broker_writer.h"
 
+#include "goplugin/internal/versions/mutex_lock.h"
+
 namespace goplugin::internal {
 namespace {
 
@@ -8,7 +10,7 @@ bool IsAnswer(const wire::ConnInfo& info) { return info.knock().ack(); }
 }  // namespace
 
 absl::Status BrokerWriter::Write(const wire::ConnInfo& info) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (!open_) return absl::UnavailableError("the stream has ended");
   if (waiting_ >= kMaxMessages || (IsAnswer(info) && answers_ >= kMaxAnswers)) {
     return absl::ResourceExhaustedError("the host does not read them");
@@ -21,12 +23,12 @@ absl::Status BrokerWriter::Write(const wire::ConnInfo& info) {
 
 void BrokerWriter::WriteNow(const wire::ConnInfo& info) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (!open_) return;
     writing_ = true;
   }
   const bool written = stream_->Write(info);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   writing_ = false;
   --waiting_;
   if (IsAnswer(info)) --answers_;
@@ -34,12 +36,12 @@ void BrokerWriter::WriteNow(const wire::ConnInfo& info) {
 }
 
 void BrokerWriter::WaitForAnswers() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   mutex_.Await(absl::Condition(this, &BrokerWriter::MayRead));
 }
 
 void BrokerWriter::Detach() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   open_ = false;
   mutex_.Await(absl::Condition(this, &BrokerWriter::Idle));
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "goplugin/internal/serve/service_methods.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -49,7 +50,7 @@ class HealthService::Watcher
   }
 
   void OnWriteDone(bool ok) override {
-    absl::MutexLock lock(&service_->mutex_);
+    MutexLock lock(service_->mutex_);
     writing_ = false;
     if (ended_) {
       Finish(end_status_);
@@ -59,13 +60,13 @@ class HealthService::Watcher
   }
 
   void OnCancel() override {
-    absl::MutexLock lock(&service_->mutex_);
+    MutexLock lock(service_->mutex_);
     End(grpc::Status::CANCELLED);
   }
 
   void OnDone() override {
     {
-      absl::MutexLock lock(&service_->mutex_);
+      MutexLock lock(service_->mutex_);
       service_->watchers_.erase(this);
     }
     delete this;
@@ -99,7 +100,7 @@ HealthService::HealthService() {
 }
 
 void HealthService::Close() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   closed_ = true;
   for (Watcher* watcher : watchers_) {
     watcher->End(
@@ -112,7 +113,7 @@ grpc::Status HealthService::Check(const HealthCheckRequest& request,
   if (!IsKnown(request.service())) {
     return grpc::Status(grpc::StatusCode::NOT_FOUND, "unknown service");
   }
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   response.set_status(closed_ ? HealthCheckResponse::NOT_SERVING
                               : HealthCheckResponse::SERVING);
   return grpc::Status::OK;
@@ -121,7 +122,7 @@ grpc::Status HealthService::Check(const HealthCheckRequest& request,
 grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(
     const HealthCheckRequest& request) {
   auto* watcher = new Watcher(this);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   watchers_.insert(watcher);
   if (closed_) {
     watcher->End(

@@ -11,6 +11,7 @@
 #include "goplugin/internal/files/caller_places.h"
 #include "goplugin/internal/files/find_group.h"
 #include "goplugin/internal/files/places.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -75,7 +76,7 @@ absl::StatusOr<std::shared_ptr<const Directory>> PluginDirectories::Own() {
 }
 
 absl::StatusOr<PluginDirectories::Place> PluginDirectories::Main() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (removed_) return Removed();
   absl::StatusOr<absl::optional<gid_t>> group = Group();
   if (!group.ok()) return group.status();
@@ -110,7 +111,7 @@ absl::StatusOr<std::shared_ptr<const Directory>> PluginDirectories::MakeInner(
 }
 
 absl::StatusOr<BrokerDirectory> PluginDirectories::Brokered() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   absl::StatusOr<absl::optional<gid_t>> group = Group();
   if (!group.ok()) return group.status();
   absl::StatusOr<std::shared_ptr<const Directory>> directory =
@@ -122,7 +123,7 @@ absl::StatusOr<BrokerDirectory> PluginDirectories::Brokered() {
 }
 
 absl::StatusOr<std::shared_ptr<const Directory>> PluginDirectories::Doors() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return MakeInner(doors_, "d", absl::nullopt);
 }
 
@@ -134,7 +135,7 @@ void PluginDirectories::RemoveInner(Inner& inner) {
 }
 
 void PluginDirectories::Remove() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   removed_ = true;
   RemoveInner(brokered_);
   RemoveInner(doors_);

@@ -6,6 +6,7 @@
 
 #include "absl/time/clock.h"
 #include "goplugin/internal/serve/service_methods.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "goplugin/wire/controller.pb.h"
 
 namespace goplugin::internal {
@@ -56,7 +57,7 @@ class StdioService::Stream : public grpc::ServerWriteReactor<wire::StdioData> {
   }
 
   void OnWriteDone(bool ok) override {
-    absl::MutexLock lock(&service_->mutex_);
+    MutexLock lock(service_->mutex_);
     writing_ = false;
     if (!ok) service_->buffer_.PutBack(message_.data());
     if (ended_) {
@@ -69,7 +70,7 @@ class StdioService::Stream : public grpc::ServerWriteReactor<wire::StdioData> {
   }
 
   void OnCancel() override {
-    absl::MutexLock lock(&service_->mutex_);
+    MutexLock lock(service_->mutex_);
     Abandon();
   }
 
@@ -101,14 +102,14 @@ StdioService::StdioService(std::size_t buffer_bytes) : buffer_(buffer_bytes) {
 }
 
 void StdioService::Append(absl::string_view data) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   buffer_.Append(data);
   Advance();
 }
 
 bool StdioService::Flush(absl::Duration timeout) {
   const absl::Time deadline = absl::Now() + timeout;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (first_reader_awaited_ && !buffer_.empty()) {
     mutex_.AwaitWithTimeout(
         absl::Condition(
@@ -121,7 +122,7 @@ bool StdioService::Flush(absl::Duration timeout) {
 }
 
 void StdioService::Close() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   closed_ = true;
   Advance();
 }
@@ -129,7 +130,7 @@ void StdioService::Close() {
 grpc::ServerWriteReactor<wire::StdioData>* StdioService::Open(
     grpc::CallbackServerContext* context) {
   auto* stream = new Stream(this, context);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   first_reader_awaited_ = false;
   if (reader_ != nullptr) reader_->Yield();
   reader_ = stream;

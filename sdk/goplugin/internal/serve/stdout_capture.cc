@@ -12,6 +12,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -107,7 +108,7 @@ void StdoutCapture::Pump() {
 }
 
 bool StdoutCapture::ReadAvailable() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   char bytes[16384];
   for (ssize_t total = 0; total < pipe_capacity_;) {
     const ssize_t n = read(pipe_read_.get(), bytes, sizeof bytes);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "goplugin/internal/versions/mutex_lock.h"
+
 namespace goplugin::internal {
 namespace {
 
@@ -44,7 +46,7 @@ LogPipeline::LogPipeline(EventLoop& loop, Pool& pool,
 
 void LogPipeline::Add(LineBatch batch) {
   {
-    absl::MutexLock lock(&room_mutex_);
+    MutexLock lock(room_mutex_);
     waiting_ += batch.text.size() + batch.lines.size();
   }
   parsing_->Post(
@@ -58,7 +60,7 @@ void LogPipeline::Parse(LineBatch batch) {
   std::vector<LogEntry> entries = spare_entries_.Take();
   absl::string_view rest = batch.text;
   {
-    absl::MutexLock lock(&parser_mutex_);
+    MutexLock lock(parser_mutex_);
     for (const LineBatch::Line& line : batch.lines) {
       LogEntry entry = parser_.Parse(rest.substr(0, line.size), line.piece);
       rest.remove_prefix(line.size);
@@ -91,14 +93,14 @@ void LogPipeline::HandOn(std::vector<LogEntry> entries, size_t bytes) {
 }
 
 void LogPipeline::Release(size_t bytes) {
-  absl::MutexLock lock(&room_mutex_);
+  MutexLock lock(room_mutex_);
   waiting_ -= bytes;
   if (resume_ == nullptr || waiting_ > kMaxWaiting / 2) return;
   loop_.Post(std::exchange(resume_, nullptr));
 }
 
 bool LogPipeline::HasRoom(absl::AnyInvocable<void()> resume) {
-  absl::MutexLock lock(&room_mutex_);
+  MutexLock lock(room_mutex_);
   if (waiting_ < kMaxWaiting) return true;
   resume_ = std::move(resume);
   return false;
@@ -115,7 +117,7 @@ void LogPipeline::Finish(absl::AnyInvocable<void()> done) {
 }
 
 std::string LogPipeline::panic() const {
-  absl::MutexLock lock(&parser_mutex_);
+  MutexLock lock(parser_mutex_);
   return parser_.panic();
 }
 

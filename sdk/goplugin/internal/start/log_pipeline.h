@@ -15,6 +15,7 @@
 #include "goplugin/internal/log/log_parser.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/pool.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "goplugin/log_sink.h"
 
 namespace goplugin::internal {
@@ -27,13 +28,13 @@ class Spare {
  public:
   T Take() {
     T buffer;
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     std::swap(buffer, buffer_);
     return buffer;
   }
   void Give(T buffer) {
     // What was there before is freed outside of the lock.
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     std::swap(buffer, buffer_);
   }
 

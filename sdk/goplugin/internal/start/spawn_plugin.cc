@@ -25,6 +25,7 @@
 #include "goplugin/internal/process/spawners.h"
 #include "goplugin/internal/start/child_plugin_process.h"
 #include "goplugin/internal/start/options_check.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -35,12 +36,26 @@ using Caller = std::shared_ptr<const CallerContext>;
 constexpr absl::Duration kAbandonedPoll = absl::Milliseconds(10);
 
 // What the spawner's thread brings.
-struct Answer {
-  absl::Mutex mutex;
-  absl::optional<SpawnResult> result ABSL_GUARDED_BY(mutex);
-  bool known() const ABSL_SHARED_LOCKS_REQUIRED(mutex) {
-    return result.has_value();
+class Answer {
+ public:
+  void Put(SpawnResult result) {
+    const MutexLock lock(mutex_);
+    result_.emplace(std::move(result));
   }
+  // Nothing, if it does not come in time.
+  absl::optional<SpawnResult> Take(absl::Duration timeout) {
+    const MutexLock lock(mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(this, &Answer::known), timeout);
+    return std::exchange(result_, absl::nullopt);
+  }
+
+ private:
+  bool known() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return result_.has_value();
+  }
+
+  absl::Mutex mutex_;
+  absl::optional<SpawnResult> result_ ABSL_GUARDED_BY(mutex_);
 };
 
 absl::StatusOr<ChildProcess> SpawnAndWait(SpawnRequest request,
@@ -50,20 +65,17 @@ absl::StatusOr<ChildProcess> SpawnAndWait(SpawnRequest request,
   if (!prepared.ok()) return prepared.status();
   auto answer = std::make_shared<Answer>();
   auto ticket = context.spawners.Spawn(*prepared, [answer](SpawnResult result) {
-    absl::MutexLock lock(&answer->mutex);
-    answer->result.emplace(std::move(result));
+    answer->Put(std::move(result));
   });
   if (!ticket.ok()) return ticket.status();
-  absl::ReleasableMutexLock lock(&answer->mutex);
-  while (!answer->mutex.AwaitWithTimeout(
-      absl::Condition(answer.get(), &Answer::known), kAbandonedPoll)) {
+  while (true) {
+    absl::optional<SpawnResult> result = answer->Take(kAbandonedPoll);
+    if (result.has_value()) return FinishSpawn(*prepared, *std::move(result));
     if (!*context.abandoned) continue;
-    lock.Release();
     (*ticket)->Abandon();
     return MakeError(Reason::kCancelled, "the start was given up",
                      "the launch had ended before it");
   }
-  return FinishSpawn(*prepared, *std::move(answer->result));
 }
 
 absl::StatusOr<ChildProcess> SpawnChild(const Command& command,

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/tls/certificate.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -41,7 +42,7 @@ bool Usable(const Stock& stock) ABSL_SHARED_LOCKS_REQUIRED(stock.mutex) {
 absl::StatusOr<KeyPair> KeyPairStock::Take() {
   Stock& stock = TheStock();
   {
-    absl::MutexLock lock(&stock.mutex);
+    MutexLock lock(stock.mutex);
     stock.wanted = true;
     if (Usable(stock)) return *std::exchange(stock.next, absl::nullopt);
   }
@@ -51,13 +52,13 @@ absl::StatusOr<KeyPair> KeyPairStock::Take() {
 void KeyPairStock::Refill() {
   Stock& stock = TheStock();
   {
-    absl::MutexLock lock(&stock.mutex);
+    MutexLock lock(stock.mutex);
     if (!stock.wanted || Usable(stock)) return;
   }
   absl::StatusOr<KeyPair> made = GenerateOneTimeCertificate();
   // Then Take fails as well, and tells.
   if (!made.ok()) return;
-  absl::MutexLock lock(&stock.mutex);
+  MutexLock lock(stock.mutex);
   stock.next = *std::move(made);
   stock.made = absl::Now();
   stock.process = getpid();
