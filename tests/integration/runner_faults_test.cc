@@ -1,11 +1,15 @@
 // Runners that fail, at each step.
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,6 +30,7 @@
 #include "tests/support/harness/expect_error.h"
 #include "tests/support/harness/harness_test.h"
 #include "tests/support/harness/plugins.h"
+#include "tests/support/harness/recording_sinks.h"
 
 namespace goplugin::testing {
 namespace {
@@ -209,6 +214,40 @@ TEST_F(RunnerFaultTest, OneDescriptorForBothOutputs) {
   };
   ExpectFault(ServerPlugin({}), mischief,
               {Reason::kSpawn, "no stderr_fd", "RunnerProcess"});
+}
+
+// As with "docker run -t": lines end in CR LF, and its end is an error (EIO).
+TEST_F(RunnerFaultTest, ATerminalInPlaceOfAPipe) {
+  std::thread relay;
+  Mischief mischief;
+  mischief.started = [&relay](RunnerProcess& process) {
+    const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ASSERT_EQ(unlockpt(terminal), 0);
+    const int plugins = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ASSERT_GE(plugins, 0) << strerror(errno);
+    relay = std::thread([plugins, output = process.stdout_fd] {
+      char bytes[4096];
+      ssize_t count = 0;
+      while ((count = read(output, bytes, sizeof bytes)) > 0) {
+        EXPECT_EQ(write(plugins, bytes, static_cast<size_t>(count)), count);
+      }
+      close(output);
+      close(plugins);
+    });
+    process.stdout_fd = terminal;
+  };
+  auto log = std::make_shared<RecordingLogSink>();
+  ClientOptions options = ShortLadder();
+  options.log_sink = log;
+  auto client = MustRun(ServerPlugin({}), mischief, options);
+  ASSERT_NE(client, nullptr);
+  EXPECT_EQ(client->Ping(kPatience), absl::OkStatus());
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
+  client.reset();
+  relay.join();
+  for (const LogEntry& entry : log->entries()) {
+    EXPECT_LT(entry.level, LogLevel::kWarn) << entry.message;
+  }
 }
 
 TEST_F(RunnerFaultTest, NothingThatTellsOfTheExit) {

@@ -25,7 +25,7 @@
   TEST_PACKAGES="$BUILD_PACKAGES $PYTHON_PACKAGES bubblewrap libbenchmark-dev
     libgmock-dev libgtest-dev strace"
   # Checking style, and fuzzing.
-  CHECK_PACKAGES="clang clang-format clang-tidy libclang-rt-14-dev"
+  CHECK_PACKAGES="clang clang-format clang-tidy libclang-rt-dev"
 }
 
 _install_fail() {

@@ -118,7 +118,6 @@ world_packages() {
   for package in $TEST_PACKAGES $CHECK_PACKAGES git golang-go file; do
     case $package in
       libgrpc* | protobuf-compiler* | libprotobuf-dev | libprotoc-dev) ;;
-      libclang-rt-*) ;;
       *) echo "$package" ;;
     esac
   done

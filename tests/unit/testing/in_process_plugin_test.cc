@@ -164,8 +164,9 @@ TEST_F(InProcessPluginTest, BothSidesCanUseTheBroker) {
   ASSERT_NE(client, nullptr);
   ASSERT_NE(plugins, nullptr);
   Broker& hosts = client->broker();
-  for (const auto& [server, dialler] :
-       {std::make_pair(plugins, &hosts), std::make_pair(&hosts, plugins)}) {
+  const std::pair<Broker*, Broker*> ways[] = {{plugins, &hosts},
+                                              {&hosts, plugins}};
+  for (const auto& [server, dialler] : ways) {
     const std::uint32_t id = server->NextId();
     const absl::StatusOr<std::unique_ptr<BrokerServer>> serving =
         server->AcceptAndServe(id, {&echo_});

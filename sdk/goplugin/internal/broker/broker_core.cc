@@ -86,7 +86,7 @@ Multiplexer::Messages BrokerCore::KnockMessages() {
                                               const std::string& error) {
     if (const auto core = weak.lock()) core->Answer(id, error);
   };
-  messages.hurry = setup_.hurry;
+  messages.expect = setup_.expect;
   return messages;
 }
 
@@ -237,7 +237,8 @@ absl::StatusOr<Endpoint> BrokerCore::AwaitAnnounced(std::uint32_t id,
     mutex_.AssertReaderHeld();
     return Told(waiter);
   };
-  const std::shared_ptr<void> hurry = setup_.hurry ? setup_.hurry() : nullptr;
+  const std::shared_ptr<void> expected =
+      setup_.expect ? setup_.expect() : nullptr;
   const auto place = waiters_.emplace(id, &waiter);
   mutex_.AwaitWithTimeout(absl::Condition(&told), timeout);
   waiters_.erase(place);

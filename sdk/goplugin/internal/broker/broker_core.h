@@ -63,7 +63,7 @@ struct BrokerSetup {
   std::function<void(std::string)> warn;
   // What it gives is held while somebody waits for the stream; null: it needs
   // no telling.
-  std::function<std::shared_ptr<void>()> hurry = nullptr;
+  std::function<std::shared_ptr<void>()> expect = nullptr;
   // What carries all connections; null: each has a socket of its own.
   std::shared_ptr<Multiplexer> multiplexer = nullptr;
   // What accepts at this side's sockets. May be null where the network is tcp

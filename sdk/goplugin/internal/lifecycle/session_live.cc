@@ -81,7 +81,7 @@ void Session::MakeBroker() {
     output->Note(LogLevel::kWarn, std::move(text));
   };
   // Whoever dials holds the client, and so the lane.
-  setup.hurry = [&calls = runtime_->calls()] {
+  setup.expect = [&calls = runtime_->calls()] {
     return std::make_shared<CallQueue::Hurry>(calls);
   };
   if (keeper_->mux() != nullptr) {

@@ -222,7 +222,9 @@ struct PipeReader::Impl : std::enable_shared_from_this<PipeReader::Impl> {
       return static_cast<size_t>(count);
     }
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return 0;
-    End(count == 0 ? 0 : errno);
+    // Where nobody has a terminal's other side any more.
+    const bool over = count == 0 || (errno == EIO && isatty(descriptor) == 1);
+    End(over ? 0 : errno);
     return 0;
   }
 

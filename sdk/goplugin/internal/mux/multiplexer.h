@@ -63,7 +63,7 @@ class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
     // Acknowledges a knock, or refuses it with an error.
     std::function<void(ServiceId, const std::string& error)> answer;
     // What it gives is held while a message is waited for; may be null.
-    std::function<std::shared_ptr<void>()> hurry;
+    std::function<std::shared_ptr<void>()> expect;
   };
 
   static std::shared_ptr<Multiplexer> Create(EventLoop& loop, Options options);

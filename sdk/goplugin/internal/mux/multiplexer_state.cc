@@ -188,7 +188,7 @@ void Multiplexer::State::Knock(const OutgoingKnocks::Step& step) {
     return TurnAway(step.request, sent);
   }
   SetTrouble(visitors_.at(step.request).door, Unanswered(id));
-  knock_hurry_ = Hurry();
+  expects_answer_ = Expect();
   knock_timer_.Start(kKnockTimeout, [this] { OnKnockTimeout(); });
 }
 
@@ -301,7 +301,7 @@ void Multiplexer::State::SetTrouble(std::uint64_t door,
 
 void Multiplexer::State::StopWaiting() {
   knock_timer_.Cancel();
-  knock_hurry_.reset();
+  expects_answer_.reset();
 }
 
 void Multiplexer::State::SetMessages(Messages messages) {
@@ -388,21 +388,21 @@ UniqueFd Multiplexer::State::OnStream() {
 
 void Multiplexer::State::BeEager(ServiceId id) {
   eager_.insert(id);
-  if (eager_hurry_ == nullptr) eager_hurry_ = Hurry();
-  eager_timer_.Start(kHurryTime, [this] {
+  if (expects_knock_ == nullptr) expects_knock_ = Expect();
+  eager_timer_.Start(kEagerTime, [this] {
     eager_.clear();
-    eager_hurry_.reset();
+    expects_knock_.reset();
   });
 }
 
 void Multiplexer::State::BeCalm(ServiceId id) {
   if (eager_.erase(id) == 0 || !eager_.empty()) return;
   eager_timer_.Cancel();
-  eager_hurry_.reset();
+  expects_knock_.reset();
 }
 
-std::shared_ptr<void> Multiplexer::State::Hurry() {
-  return messages_.hurry ? messages_.hurry() : nullptr;
+std::shared_ptr<void> Multiplexer::State::Expect() {
+  return messages_.expect ? messages_.expect() : nullptr;
 }
 
 void Multiplexer::State::Warn(Seldom& kind, const std::string& text) {

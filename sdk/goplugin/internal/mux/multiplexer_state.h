@@ -34,7 +34,7 @@ class Multiplexer::State {
   static constexpr absl::Duration kRetryDelay = absl::Milliseconds(100);
   // An id is usually dialled right after it was told. For so long the messages
   // about it are waited for.
-  static constexpr absl::Duration kHurryTime = absl::Seconds(1);
+  static constexpr absl::Duration kEagerTime = absl::Seconds(1);
 
   State(EventLoop& loop, Options options);
 
@@ -98,7 +98,7 @@ class Multiplexer::State {
   void OnConnectionEnd(const absl::Status& status);
   // A remark on what the other side can cause as often as it likes.
   void Warn(Seldom& kind, const std::string& text);
-  std::shared_ptr<void> Hurry();
+  std::shared_ptr<void> Expect();
 
   EventLoop& loop_;
   Options options_;
@@ -111,7 +111,7 @@ class Multiplexer::State {
   OutgoingKnocks outgoing_;
   Timer knock_timer_;
   Timer opening_timer_;
-  std::shared_ptr<void> knock_hurry_;
+  std::shared_ptr<void> expects_answer_;
 
   IncomingKnocks incoming_;
   std::map<ServiceId, Take> servers_;
@@ -119,7 +119,7 @@ class Multiplexer::State {
   // Ids that were told, and not knocked at yet.
   std::set<ServiceId> eager_;
   Timer eager_timer_;
-  std::shared_ptr<void> eager_hurry_;
+  std::shared_ptr<void> expects_knock_;
 
   Timer drain_timer_;
   absl::AnyInvocable<void()> on_drained_;

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/versions/grpc_polling.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
@@ -16,6 +17,7 @@ namespace {
 constexpr auto kBetweenLooks = std::chrono::milliseconds(20);
 // After a piece of a stream that gathers them.
 constexpr auto kHurryAfterPiece = std::chrono::milliseconds(50);
+constexpr auto kForEver = std::chrono::system_clock::time_point::max();
 // Even a deadline that is just over would wait for a millisecond.
 constexpr std::chrono::system_clock::time_point kNoWait;
 // One look handles one event. Enough for all the plugins that end last.
@@ -65,20 +67,24 @@ CallQueue::~CallQueue() {
   const Hurry hurry(*this);
   queue_.Shutdown();
   if (thread_.joinable()) thread_.Join();
-  LookAround();
+  if (kWaitingThreadPollsForAll) LookAround();
+}
+
+std::chrono::system_clock::time_point CallQueue::UntilWhen() {
+  const auto now = std::chrono::system_clock::now();
+  // For what else comes at once.
+  if (gathers_ != nullptr) return now;
+  if (!kWaitingThreadPollsForAll) return kForEver;
+  const bool waits =
+      std::chrono::steady_clock::now() < hurry_until_ || WaitForHurry();
+  return waits ? now + kBetweenLooks : now;
 }
 
 void CallQueue::Run() {
-  using std::chrono::steady_clock;
-  using std::chrono::system_clock;
   while (true) {
-    const bool waits = gathers_ == nullptr &&
-                       (steady_clock::now() < hurry_until_ || WaitForHurry());
-    auto deadline = system_clock::now();
-    if (waits) deadline += kBetweenLooks;
     void* tag = nullptr;
     bool ok = false;
-    switch (queue_.AsyncNext(&tag, &ok, deadline)) {
+    switch (queue_.AsyncNext(&tag, &ok, UntilWhen())) {
       case grpc::CompletionQueue::SHUTDOWN:
         return;
       case grpc::CompletionQueue::TIMEOUT:

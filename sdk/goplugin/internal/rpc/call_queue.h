@@ -16,12 +16,13 @@ namespace goplugin::internal {
 // callback threads: those belong to the user as well, and a few user callbacks
 // that sleep would stop the SDK.
 //
-// A thread that waits in gRPC polls for the whole process: the answers to the
-// user's calls would reach this thread first, which would wake theirs. That is
-// three thread switches and a quarter of the processor time of a small call. So
-// this thread waits in gRPC only while somebody is in a hurry, and looks in
-// every 20 ms otherwise. A stream that gathers is in a hurry for 50 ms after
-// each piece.
+// Where a thread that waits in gRPC polls for the whole process
+// (versions/grpc_polling.h), it would get the answers to the user's calls
+// first: three thread switches and a quarter of the processor time of a small
+// call. So there this thread waits in gRPC only while somebody is in a hurry,
+// and looks in every 20 ms otherwise. A stream that gathers is in a hurry for
+// 50 ms after each piece. With today's gRPC it just waits, and hurry is
+// nothing.
 class CallQueue {
  public:
   // What is given to gRPC as a tag. Destroyed by whoever made it.
@@ -72,6 +73,8 @@ class CallQueue {
 
  private:
   void Run();
+  // How long the thread may wait in gRPC; waits for a hurry first.
+  std::chrono::system_clock::time_point UntilWhen();
   void Pause();
   // Whether anybody is in a hurry, now or within the time between two looks.
   bool WaitForHurry();

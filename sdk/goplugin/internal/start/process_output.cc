@@ -1,6 +1,7 @@
 #include "goplugin/internal/start/process_output.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <memory>
 #include <utility>
@@ -15,8 +16,8 @@ namespace {
 // ordinary users; more can only come from somebody who still writes.
 constexpr size_t kLastWords = size_t{1024} * 1024;
 
-// A plugin that may outlive its host writes to files. nullptr for what is not
-// there.
+// A plugin that may outlive its host writes to files (or to /dev/null), which
+// can't be waited for; a terminal can. nullptr for what is not there.
 std::unique_ptr<OutputReader> MakeReader(EventLoop& loop,
                                          const std::shared_ptr<Lane>& reads,
                                          UniqueFd output,
@@ -24,7 +25,8 @@ std::unique_ptr<OutputReader> MakeReader(EventLoop& loop,
   if (!output.valid()) return nullptr;
   struct stat file = {};
   fstat(output.get(), &file);
-  if (S_ISREG(file.st_mode) || S_ISCHR(file.st_mode)) {
+  const bool is_device = S_ISCHR(file.st_mode) && isatty(output.get()) == 0;
+  if (S_ISREG(file.st_mode) || is_device) {
     return std::make_unique<FileTail>(loop, reads, output.release(),
                                       std::move(callbacks));
   }

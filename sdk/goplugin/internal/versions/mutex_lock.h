@@ -19,9 +19,9 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   MutexLock& operator=(const MutexLock&) = delete;
 
  private:
-  using Argument = std::conditional_t<
-      std::is_constructible_v<absl::MutexLock, absl::Mutex&>, absl::Mutex&,
-      absl::Mutex*>;
+  using Argument =
+      std::conditional_t<std::is_constructible_v<absl::MutexLock, absl::Mutex&>,
+                         absl::Mutex&, absl::Mutex*>;
 
   template <typename Type>
   static Type As(absl::Mutex& mutex) {
