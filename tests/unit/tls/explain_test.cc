@@ -199,6 +199,13 @@ TEST(ExplainTlsFailure, UnderstandsTextsThatThisBuildDoesNotSay) {
        "CERTIFICATE_VERIFY_FAILED: self signed certificate",
        Reason::kServerCertificate, "could not be verified",
        "tls.root_certificates"},
+      {"error:1D800100:Provider routines::provider signature failure: "
+       "certificate signature failure",
+       Reason::kServerCertificate, "could not be verified",
+       "tls.root_certificates"},
+      {"error:068000DD:asn1 encoding routines::invalid length",
+       Reason::kServerCertificate, "could not be verified",
+       "tls.root_certificates"},
       {"error:100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER",
        Reason::kTls, "serves without TLS", "TlsMode::kInsecure"},
       {"Custom verification check failed with error: UNAUTHENTICATED: "

@@ -105,6 +105,8 @@ void ConnectionIntake::Take(UniqueFd connection) {
   MutexLock lock(server_->mutex);
   if (!server_->Serving()) return;
   Acceptor::NewConnectionParameters parameters;
+  // Newer releases refuse an invalid number here, and use none for anything.
+  parameters.listener_fd = connection.get();
   parameters.fd = connection.release();
   server_->acceptor->HandleNewConnection(&parameters);
 }

@@ -24,19 +24,11 @@ namespace {
 constexpr absl::Duration kRetryDelay = absl::Milliseconds(20);
 // What it grows to while the server itself says that it is not ready.
 constexpr absl::Duration kLongestDelay = absl::Milliseconds(250);
-// A server that takes connections and drops them is looked at after this time:
-// long enough for one that is only just starting.
-constexpr absl::Duration kProbeAfter = absl::Milliseconds(250);
 constexpr absl::Duration kProbeTimeout = absl::Milliseconds(500);
 // Some mismatches end in no error at all, only in silence (a client without TLS
 // at a Go server with it). A first check that is silent for so long is followed
 // by a probe.
 constexpr absl::Duration kFirstCheck = absl::Seconds(2);
-
-bool NobodyListens(const grpc::Status& status) {
-  return absl::StrContains(status.error_message(), "Connection refused") ||
-         absl::StrContains(status.error_message(), "No such file");
-}
 
 }  // namespace
 
@@ -104,8 +96,7 @@ void Connector::OnUnavailable() {
   } else if (stopwatch_.Elapsed() >=
              std::min(last_answer_ + kPatience, timeout_)) {
     Finish(ConnectError(), Serving());
-  } else if (!probed_ && !NobodyListens(last_) &&
-             stopwatch_.Elapsed() >= kProbeAfter) {
+  } else if (!probed_ && stopwatch_.Elapsed() >= next_probe_) {
     Probe();
   } else {
     retry_.Start(kRetryDelay, [this] { Check(); });
@@ -138,7 +129,13 @@ void Connector::Probe() {
 
 void Connector::OnProbed(absl::StatusOr<WireKind> probed) {
   if (over_) return;
-  if (probed.ok()) wire_kind_ = *std::move(probed);
+  if (probed.ok()) {
+    wire_kind_ = *std::move(probed);
+  } else {
+    // Nobody listens there, so far.
+    probed_ = false;
+    next_probe_ = stopwatch_.Elapsed() + kProbeAfter;
+  }
   OnUnavailable();
 }
 

@@ -107,7 +107,12 @@ class Connector : public std::enable_shared_from_this<Connector> {
   // When the last such answer came.
   absl::Duration last_answer_;
   bool over_ = false;
+  // Whether a probe has met a server, and when to send the next one. A server
+  // that takes connections and drops them is looked at after this time: long
+  // enough for one that is only just starting.
+  static constexpr absl::Duration kProbeAfter = absl::Milliseconds(250);
   bool probed_ = false;
+  absl::Duration next_probe_ = kProbeAfter;
   absl::optional<WireKind> wire_kind_;
 };
 

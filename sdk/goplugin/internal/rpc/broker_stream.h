@@ -18,7 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/rpc/call_queue.h"
-#include "goplugin/internal/rpc/proto_serialization.h"
+#include "goplugin/internal/versions/grpc_proto_utils.h"
 #include "goplugin/wire/broker.pb.h"
 
 namespace goplugin::internal {

@@ -7,7 +7,7 @@
 
 #include <cstddef>
 
-#include "goplugin/internal/rpc/proto_serialization.h"
+#include "goplugin/internal/versions/grpc_proto_utils.h"
 
 namespace goplugin::internal {
 

@@ -18,7 +18,7 @@
 #include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/message_bounds.h"
-#include "goplugin/internal/rpc/proto_serialization.h"
+#include "goplugin/internal/versions/grpc_proto_utils.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {

@@ -48,7 +48,8 @@ constexpr Clue kClues[] = {
     {"http request", Cause::kServerIsPlain},
     {"certificate verify failed", Cause::kVerifyFailed},
     // The first error that OpenSSL has for a root with the issuer's name and
-    // another key: of the signature, ECDSA or RSA.
+    // another key: of the signature, ECDSA or RSA, to 3.5 and from 3.6 on.
+    {"certificate signature failure", Cause::kVerifyFailed},
     {"asn1 encoding routines", Cause::kVerifyFailed},
     {"rsa routines", Cause::kVerifyFailed},
     {"is not in peer certificate", Cause::kWrongName},
