@@ -80,6 +80,16 @@ run_plain() {
   check "examples/inspect" inspect "$bin"
   check "consumer workspace" tests/consumer/run.sh \
     "$bin/examples/plugin_cpp/plugin_cpp"
+  run_installed "$bin/examples/plugin_cpp/plugin_cpp"
+}
+
+# Users without Bazel; $1: the plugin that they call.
+run_installed() {
+  local prefix=$out/installed kind
+  check "install" tests/consumer/install.sh "$prefix"
+  for kind in pkg-config cmake module; do
+    check "consumer $kind" tests/consumer/installed.sh "$kind" "$prefix" "$1"
+  done
 }
 
 # The plugin keeps its values in the working directory.
