@@ -119,7 +119,7 @@ def _release_impl(settings, _attr):
     return {
         "//command_line_option:compilation_mode": "opt",
         # For a user's own shared library, which exports nothing of this: two
-        # in one process, of whatever versions, must not see each other.
+        # in one process must not see each other.
         "//command_line_option:copt": settings["//command_line_option:copt"] + ["-fvisibility=hidden"],
         "//command_line_option:force_pic": True,
     }

@@ -67,10 +67,11 @@ module() {
   done
 }
 
-# Of the SDK's own symbols, what embeds it exports none, whatever its flags are.
+# Of the SDK's own symbols, and of its Asio's, what embeds it exports none,
+# whatever its flags are.
 keeps_to_itself() {
   ! nm -DC --defined-only module-default.so host-exports |
-    grep -E ' [TDBR] goplugin::' || exit 1
+    grep -E ' [TDBR] goplugin::|goplugin_asio::' || exit 1
 }
 
 no_plugin_left() {
