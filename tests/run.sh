@@ -83,6 +83,20 @@ run_plain() {
   check "examples/inspect" inspect "$bin"
   check "consumer workspace" tests/consumer/run.sh \
     "$bin/examples/plugin_cpp/plugin_cpp"
+  run_installed "$bin/examples/plugin_cpp/plugin_cpp"
+}
+
+# Users without Bazel; $1: the plugin that they call.
+run_installed() {
+  local prefix=$out/installed kind
+  if [ "$(bazel_major)" -ge 8 ]; then
+    echo "No installation with the Central Registry's libraries: not tested"
+    return
+  fi
+  check "install" tests/consumer/install.sh "$prefix"
+  for kind in pkg-config cmake module; do
+    check "consumer $kind" tests/consumer/installed.sh "$kind" "$prefix" "$1"
+  done
 }
 
 # The plugin keeps its values in the working directory.

@@ -22,8 +22,8 @@
   # Python's plugin; Go itself, where Debian's is too old (see toolchains.sh).
   PYTHON_PACKAGES="ca-certificates python3 python3-venv"
   # Building and running the tests and benchmarks.
-  TEST_PACKAGES="$BUILD_PACKAGES $PYTHON_PACKAGES bubblewrap libbenchmark-dev
-    libgmock-dev libgtest-dev strace"
+  TEST_PACKAGES="$BUILD_PACKAGES $PYTHON_PACKAGES bubblewrap cmake
+    libbenchmark-dev libgmock-dev libgtest-dev make strace"
   # Checking style, and fuzzing.
   CHECK_PACKAGES="clang clang-format clang-tidy libclang-rt-dev"
 }

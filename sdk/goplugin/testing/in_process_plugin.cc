@@ -22,7 +22,7 @@
 #include "goplugin/internal/start/options_check.h"
 #include "goplugin/internal/start/plugin_process.h"
 #include "goplugin/internal/start/plugin_start.h"
-#include "goplugin/testing/in_process_server.h"
+#include "goplugin/testing/internal/in_process_server.h"
 
 namespace goplugin::testing {
 namespace {

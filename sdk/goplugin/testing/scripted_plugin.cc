@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "goplugin/testing/script_arguments.h"
+#include "goplugin/testing/internal/script_arguments.h"
 
 namespace goplugin::testing {
 

@@ -18,7 +18,7 @@
 #include "absl/types/span.h"
 #include "goplugin/logger.h"
 #include "goplugin/server.h"
-#include "goplugin/testing/script_arguments.h"
+#include "goplugin/testing/internal/script_arguments.h"
 
 namespace goplugin::testing {
 namespace {

@@ -16,7 +16,7 @@
 #include "examples/proto/kv.grpc.pb.h"
 #include "gmock/gmock.h"
 #include "goplugin/client.h"
-#include "goplugin/testing/script_arguments.h"
+#include "goplugin/testing/internal/script_arguments.h"
 #include "goplugin/testing/status_matchers.h"
 #include "gtest/gtest.h"
 #include "tests/support/harness/harness_test.h"

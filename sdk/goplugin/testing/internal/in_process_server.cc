@@ -1,4 +1,4 @@
-#include "goplugin/testing/in_process_server.h"
+#include "goplugin/testing/internal/in_process_server.h"
 
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>

@@ -1,5 +1,5 @@
-#ifndef GOPLUGIN_TESTING_SCRIPT_ARGUMENTS_H_
-#define GOPLUGIN_TESTING_SCRIPT_ARGUMENTS_H_
+#ifndef GOPLUGIN_TESTING_INTERNAL_SCRIPT_ARGUMENTS_H_
+#define GOPLUGIN_TESTING_INTERNAL_SCRIPT_ARGUMENTS_H_
 
 #include <string>
 #include <vector>
@@ -19,4 +19,4 @@ absl::optional<ScriptedPlugin> ReadScript(
 
 }  // namespace goplugin::testing
 
-#endif  // GOPLUGIN_TESTING_SCRIPT_ARGUMENTS_H_
+#endif  // GOPLUGIN_TESTING_INTERNAL_SCRIPT_ARGUMENTS_H_

@@ -1,4 +1,4 @@
-#include "goplugin/testing/script_arguments.h"
+#include "goplugin/testing/internal/script_arguments.h"
 
 #include <cstddef>
 #include <cstdint>

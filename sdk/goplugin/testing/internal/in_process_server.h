@@ -1,5 +1,5 @@
-#ifndef GOPLUGIN_TESTING_IN_PROCESS_SERVER_H_
-#define GOPLUGIN_TESTING_IN_PROCESS_SERVER_H_
+#ifndef GOPLUGIN_TESTING_INTERNAL_IN_PROCESS_SERVER_H_
+#define GOPLUGIN_TESTING_INTERNAL_IN_PROCESS_SERVER_H_
 
 #include <functional>
 #include <memory>
@@ -108,4 +108,4 @@ class InProcessServer : public std::enable_shared_from_this<InProcessServer> {
 
 }  // namespace goplugin::testing
 
-#endif  // GOPLUGIN_TESTING_IN_PROCESS_SERVER_H_
+#endif  // GOPLUGIN_TESTING_INTERNAL_IN_PROCESS_SERVER_H_
