@@ -129,6 +129,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
   target.uses_tls =
       options.credentials != nullptr || !security.server_name.empty();
   target.peer = core_->setup().peer;
+  target.ended = [this] { return core_->end(); };
   auto channel =
       internal::ConnectBrokered(target, stopwatch.Remaining(options.timeout));
   if (!channel.ok()) return core_->ExplainFailure(channel.status());

@@ -18,6 +18,7 @@
 #include "goplugin/internal/lifecycle/live_sessions.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/session.h"
+#include "goplugin/internal/lifecycle/told.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/start/find_plugin.h"
 #include "goplugin/internal/start/run_plugin.h"
@@ -61,20 +62,6 @@ absl::Status EndAll(const std::vector<std::shared_ptr<Session>>& sessions,
   return first;
 }
 
-// Wakes who waits for a launch that was cancelled, when its callback returns.
-class Told {
- public:
-  explicit Told(const std::weak_ptr<Session>& session) : session_(session) {}
-  ~Told() {
-    if (const auto session = session_.lock()) session->NotifyTold();
-  }
-  Told(const Told&) = delete;
-  Told& operator=(const Told&) = delete;
-
- private:
-  const std::weak_ptr<Session> session_;
-};
-
 }  // namespace
 
 void LaunchOperation::Cancel() {
@@ -89,8 +76,8 @@ absl::Status LaunchOperation::CancelAndWait() {
   if (!status.ok()) return status;
   if (std::shared_ptr<Session> session = session_.lock()) {
     session->CancelStart();
-    session->WaitUntilTold();
   }
+  if (told_ != nullptr) told_->Wait();
   return absl::OkStatus();
 }
 
@@ -117,34 +104,37 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Start(
 
 LaunchOperation Client::StartAsync(
     absl::StatusOr<std::shared_ptr<Session>> created, LaunchCallback done) {
+  auto told = std::make_shared<internal::Told>();
   if (!created.ok()) {
-    absl::AnyInvocable<void()&&> tell = [done = std::move(done),
+    absl::AnyInvocable<void()&&> tell = [done = std::move(done), told,
                                          status = created.status()]() mutable {
       std::move(done)(std::move(status));
+      told->Notify();
     };
     // Better here than never.
     if (!internal::Runtime::RunApart(tell)) std::move(tell)();
-    return LaunchOperation();
+    return LaunchOperation(std::weak_ptr<Session>(), std::move(told));
   }
   std::shared_ptr<Session> session = *std::move(created);
   std::weak_ptr<Session> weak = session;
   Session* raw = session.get();
-  raw->Start([session = std::move(session),
-              done = std::move(done)](absl::Status status) mutable {
+  raw->Start([session = std::move(session), done = std::move(done),
+              told](absl::Status status) mutable {
     Session* poster = session.get();
     poster->PostCompletion([session = std::move(session),
-                            done = std::move(done),
+                            done = std::move(done), told = std::move(told),
                             status = std::move(status)]() mutable {
-      const Told told(session);
-      if (!status.ok()) {
+      if (status.ok()) {
+        std::move(done)(
+            std::unique_ptr<Client>(new Client(std::move(session))));
+      } else {
         session.reset();
         std::move(done)(std::move(status));
-        return;
       }
-      std::move(done)(std::unique_ptr<Client>(new Client(std::move(session))));
+      told->Notify();
     });
   });
-  return LaunchOperation(std::move(weak));
+  return LaunchOperation(std::move(weak), std::move(told));
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Launch(Command command,

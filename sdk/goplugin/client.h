@@ -32,6 +32,7 @@ namespace goplugin {
 
 namespace internal {
 class Session;
+class Told;
 }  // namespace internal
 namespace testing {
 class InProcessPlugin;
@@ -50,17 +51,20 @@ class LaunchOperation {
 
   // The same, and waits until nothing of the launch is left and its callback
   // has returned; for one that is over, until that. At most
-  // options.shutdown.kill_timeout and 4 s, and what the callback takes.
-  // Errors: kWrongThread in a callback of this library, where the launch is not
+  // options.shutdown.kill_timeout and 4 s, and what the callback takes; a
+  // second once the process exits, when callbacks are begun no more. Errors:
+  // kWrongThread in a callback of this library, where the launch is not
   // cancelled; kForked.
   absl::Status CancelAndWait();
 
  private:
   friend class Client;
-  explicit LaunchOperation(std::weak_ptr<internal::Session> session)
-      : session_(std::move(session)) {}
+  LaunchOperation(std::weak_ptr<internal::Session> session,
+                  std::shared_ptr<internal::Told> told)
+      : session_(std::move(session)), told_(std::move(told)) {}
 
   std::weak_ptr<internal::Session> session_;
+  std::shared_ptr<internal::Told> told_;
 };
 
 // A running plugin: its process, its channel, its logs, and its orderly end.
@@ -191,7 +195,7 @@ class Client {
       ClientOptions options, LaunchCallback done);
 
   // Runs Shutdown if that was not done, and waits for it: at most
-  // options.shutdown.Total() + 1 s, or 4 s more where a file system or an
+  // options.shutdown.Total() + 3 s, or 4 s more where a file system or an
   // interceptor is stuck. On a callback thread it only starts it.
   ~Client();
   Client(const Client&) = delete;
@@ -280,8 +284,9 @@ class Client {
   // `callback` is called exactly once on a callback thread, after the last log
   // entry; also when the process has ended already. The status is OK after a
   // Shutdown or Kill of this client, kNoProcessControl when the client ended
-  // and the plugin may live on, else an error of Reason::kCrashed with panic
-  // text and stderr tail. In a forked child it is called at once, with kForked.
+  // and the plugin may live on (let go, or given up after SIGKILL), else an
+  // error of Reason::kCrashed with panic text and stderr tail. In a forked
+  // child it is called at once, with kForked.
   void OnExit(absl::AnyInvocable<void(ExitStatus, absl::Status) &&> callback);
 
   // Says why a call failed: waits up to a second for the plugin's exit, and

@@ -97,10 +97,8 @@ TEST_F(ChecksumTest, ExpectedAsBytesOrDigits) {
   EXPECT_EQ(*ExpectedDigest({absl::AsciiStrToUpper(kAbc256), Hash::kSha256}),
             bytes);
   EXPECT_EQ(*ExpectedDigest({bytes, Hash::kSha256}), bytes);
-  EXPECT_EQ(*ExpectedDigest({kAbc384, Hash::kSha384}),
-            DecodeHex(kAbc384));
-  EXPECT_EQ(*ExpectedDigest({kAbc512, Hash::kSha512}),
-            DecodeHex(kAbc512));
+  EXPECT_EQ(*ExpectedDigest({kAbc384, Hash::kSha384}), DecodeHex(kAbc384));
+  EXPECT_EQ(*ExpectedDigest({kAbc512, Hash::kSha512}), DecodeHex(kAbc512));
   // 64 bytes, whatever they look like.
   EXPECT_EQ(*ExpectedDigest({kAbc256, Hash::kSha512}), kAbc256);
 }

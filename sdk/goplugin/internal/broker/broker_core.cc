@@ -375,6 +375,11 @@ absl::Status BrokerCore::ExplainFailure(const absl::Status& failure) {
   return end_.ok() ? failure : broken;
 }
 
+absl::Status BrokerCore::end() const {
+  MutexLock lock(mutex_);
+  return end_;
+}
+
 absl::Status BrokerCore::CheckMayBlock() const {
   if (getpid() != owner_) {
     return MakeError(Reason::kForked,

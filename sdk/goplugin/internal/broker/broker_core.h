@@ -121,6 +121,8 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
 
   // kWrongThread on the SDK's own threads, kForked in a forked child.
   absl::Status CheckMayBlock() const;
+  // Why the broker has ended; OK while it has not.
+  absl::Status end() const;
 
   const BrokerSetup& setup() const { return setup_; }
   bool multiplexed() const { return setup_.multiplexer != nullptr; }
@@ -170,7 +172,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   Seldom refused_;     // refusals of knocks that were never sent
   Seldom unanswered_;  // knocks, for want of room
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   Link link_ ABSL_GUARDED_BY(mutex_) = Link::kNotYet;
   Send send_ ABSL_GUARDED_BY(mutex_);
   grpc::Status link_status_ ABSL_GUARDED_BY(mutex_);

@@ -67,6 +67,8 @@ void BrokerPlace::BeginToAccept() {
 }
 
 absl::Status BrokerPlace::Announce(std::uint32_t id) {
+  absl::Status may_block = core_->CheckMayBlock();
+  if (!may_block.ok()) return may_block;
   if (!serving()) {
     return MakeError(
         Reason::kOptions,

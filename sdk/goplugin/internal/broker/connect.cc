@@ -3,6 +3,7 @@
 #include <grpc/grpc.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -132,6 +133,9 @@ absl::StatusOr<std::string> Prepare(const BrokerTarget& target,
   return found.ok() ? way.status() : found;
 }
 
+// How often it is looked whether the broker has ended.
+constexpr auto kBetweenLooks = std::chrono::milliseconds(100);
+
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
     const BrokerTarget& target, absl::Duration timeout) {
   const Stopwatch stopwatch;
@@ -148,12 +152,16 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
   while (state != GRPC_CHANNEL_READY) {
     const absl::Status trouble = TroubleOf(target);
     if (!MayPass(trouble)) return trouble;
+    if (target.ended != nullptr && !target.ended().ok()) return target.ended();
     if (state == GRPC_CHANNEL_TRANSIENT_FAILURE && trouble.ok() && !diagnosed) {
       diagnosed = true;
       absl::Status found = Diagnose(target, stopwatch.Elapsed());
       if (!found.ok()) return found;
     }
-    if (!channel->WaitForStateChange(state, deadline)) {
+    const auto look =
+        std::min(deadline, std::chrono::system_clock::now() + kBetweenLooks);
+    if (!channel->WaitForStateChange(state, look)) {
+      if (look < deadline) continue;
       const absl::Status why = TroubleOf(target);
       return why.ok() ? NoAnswer(target, stopwatch.Elapsed())
                       : WithTime(why, stopwatch.Elapsed());

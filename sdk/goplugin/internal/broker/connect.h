@@ -5,6 +5,7 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,8 @@ struct BrokerTarget {
   std::string peer;
   // Whose the endpoint is, on a multiplexed connection. The channel keeps it.
   std::shared_ptr<Door> door = nullptr;
+  // Not OK once the broker has ended: then nobody is waited for any more.
+  std::function<absl::Status()> ended = nullptr;
 };
 
 // A channel whose connection stands, after at most `timeout`. kConnect when

@@ -62,8 +62,9 @@ void Join::Begin() {
                   [this] { OnDeadline(); });
   TakeStep(
       context_.steps, context_.runtime.loop(), weak_from_this(),
-      [search = search_, options = context_.options,
+      [search = search_, options = context_.options, begun = begun_,
        &runtime = context_.runtime]() -> absl::StatusOr<Found> {
+        *begun = true;
         const absl::Status usable = runtime.MakeCalls();
         if (!usable.ok()) return usable;
         return Search(search, options, runtime.work());
@@ -89,6 +90,14 @@ void Join::Cancel() {
 }
 
 void Join::OnDeadline() {
+  if (state_ == State::kConnecting) {
+    return Fail(MakeError(
+        Reason::kConnect,
+        "the plugin's health was not checked within the start timeout",
+        "the host's interceptors must return soon, and the file system must "
+        "answer"));
+  }
+  if (!*begun_) return Fail(NoFreeThread());
   Fail(MakeError(Reason::kReattachNotFound,
                  "the plugin was not found within the start timeout",
                  "raise start_timeout; a runner's Attach and the host's "

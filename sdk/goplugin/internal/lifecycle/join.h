@@ -1,6 +1,7 @@
 #ifndef GOPLUGIN_INTERNAL_LIFECYCLE_JOIN_H_
 #define GOPLUGIN_INTERNAL_LIFECYCLE_JOIN_H_
 
+#include <atomic>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -50,6 +51,9 @@ class Join final : public PluginSource,
 
   const SourceContext context_;
   const PluginSearch search_;
+  // Whether a thread has taken the search up.
+  const std::shared_ptr<std::atomic<bool>> begun_ =
+      std::make_shared<std::atomic<bool>>(false);
   Done done_;
   State state_ = State::kSearching;
   Timer deadline_;

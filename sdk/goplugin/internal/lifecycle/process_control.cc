@@ -95,6 +95,12 @@ absl::StatusOr<ReattachConfig> ReattachConfigOf(const ReadyPlugin& plugin,
   return config;
 }
 
+absl::Status GivenUpError(const absl::Status& result) {
+  ErrorDetails details = GetErrorDetails(result).value_or(ErrorDetails());
+  details.reason = Reason::kNoProcessControl;
+  return MakeError(details);
+}
+
 absl::Status ReleasedError() {
   return MakeError(Reason::kNoProcessControl,
                    "this client let go of the plugin, and no longer sees it",

@@ -26,6 +26,8 @@ absl::Status CheckMayDetach(const ReadyPlugin& plugin,
 absl::StatusOr<ReattachConfig> ReattachConfigOf(const ReadyPlugin& plugin,
                                                 const PluginProcess& process);
 
+// What is told in place of an exit when a plugin did not end, as `result` says.
+absl::Status GivenUpError(const absl::Status& result);
 // What is told in place of an exit when a client let go of its plugin.
 absl::Status ReleasedError();
 

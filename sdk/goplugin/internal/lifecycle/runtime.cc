@@ -171,8 +171,13 @@ void Runtime::HaltAll(bool with_calls) {
   runtime->work_.Halt();
   const bool idle = runtime->work_.WaitUntilIdle(kGrace);
   if (!idle || !with_calls) return;
-  // Nobody uses gRPC any more.
   MutexLock lock(runtime->calls_mutex_);
+  // A Ping of a plugin that stands still has no end. Then gRPC is left as it
+  // is.
+  if (!runtime->calls_.has_value() || !runtime->calls_->WaitUntilCalm(kGrace)) {
+    return;
+  }
+  // Nobody uses gRPC any more.
   runtime->calls_.reset();
 }
 

@@ -20,7 +20,7 @@ namespace goplugin::internal {
 namespace {
 
 // What an end may take beyond the times of the options.
-constexpr absl::Duration kEndOverhead = absl::Seconds(1);
+constexpr absl::Duration kEndOverhead = absl::Seconds(3);
 
 OutputSinks SinksOf(const ClientOptions& options) {
   OutputSinks sinks;
@@ -169,6 +169,8 @@ SessionState::End Session::Summary() const {
     end.result = end.exit_error;
   } else {
     end.result = ladder->result();
+    const bool exited = process.exit_status().has_value();
+    if (!exited && !end.result.ok()) end.exit_error = GivenUpError(end.result);
   }
   return end;
 }

@@ -51,10 +51,6 @@ class Session : public std::enable_shared_from_this<Session> {
   // plugin is ready, else once nothing of it is left.
   void Start(absl::AnyInvocable<void(absl::Status) &&> ready);
   void CancelStart();
-  // The caller of Start knows how it went, and what it called has returned.
-  void NotifyTold() { state_->NotifyTold(); }
-  void WaitUntilTold() const { state_->WaitUntilTold(); }
-
   // Runs `callback` on the pool for completions.
   void PostCompletion(absl::AnyInvocable<void()> callback);
 

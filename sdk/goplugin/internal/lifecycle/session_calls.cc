@@ -109,9 +109,11 @@ absl::Status Session::Ping(absl::Duration timeout) {
               });
   // gRPC ends the call at its deadline.
   answer.arrived.WaitForNotification();
-  if (MayMeanExit(answer.status) && state_->sees_exit) {
-    state_->WaitForEnd(kExplainWait);
-    if (state_->end().has_value()) return Explain(answer.status);
+  if (MayMeanExit(answer.status)) {
+    if (state_->sees_exit) state_->WaitForEnd(kExplainWait);
+    if (state_->end().has_value() || !state_->exit_error().ok()) {
+      return Explain(answer.status);
+    }
   }
   return HealthError(answer.status, answer.serving);
 }
@@ -123,6 +125,9 @@ absl::Status Session::Explain(const grpc::Status& call) const {
   if (MayMeanExit(call) && state_->sees_exit) state_->WaitForEnd(kExplainWait);
   const absl::optional<SessionState::End> end = state_->end();
   if (!end.has_value()) {
+    // The end may wait for what the plugin has left.
+    const absl::Status exit = state_->exit_error();
+    if (MayMeanExit(call) && !exit.ok()) return WithCall(exit, call);
     const absl::Status lost = state_->lost();
     return MayMeanExit(call) && !lost.ok() ? WithCall(lost, call)
                                            : CallError(call, state_->sees_exit);

@@ -161,8 +161,12 @@ void Session::OnMuxEnd(const absl::Status& status) {
 }
 
 void Session::OnProcessExit(ExitStatus status) {
-  state_->SetExited(status);
-  broker_->End(CrashError(plugin_.name, *keeper_->process(), status, *output_));
+  const absl::Status crash =
+      CrashError(plugin_.name, *keeper_->process(), status, *output_);
+  const ShutdownLadder* ladder = keeper_->ladder();
+  const bool wanted = ladder != nullptr && !ladder->CameTooLate(status);
+  state_->SetExited(status, wanted ? ShutDownError() : crash);
+  broker_->End(crash);
 }
 
 void Session::OnClosing() {

@@ -36,9 +36,15 @@ void SessionState::set_lost(absl::Status why) {
   lost_ = std::move(why);
 }
 
-void SessionState::SetExited(ExitStatus status) {
+void SessionState::SetExited(ExitStatus status, absl::Status why) {
   MutexLock lock(mutex_);
   exit_status_ = status;
+  exit_error_ = std::move(why);
+}
+
+absl::Status SessionState::exit_error() const {
+  MutexLock lock(mutex_);
+  return exit_error_;
 }
 
 absl::optional<ExitStatus> SessionState::exit_status() const {
@@ -109,16 +115,6 @@ void SessionState::OnEnd(EndCallback callback, Lane& lane) {
   lane.Post([callback = std::move(callback), end = *end_]() mutable {
     std::move(callback)(end.result);
   });
-}
-
-void SessionState::NotifyTold() {
-  MutexLock lock(mutex_);
-  told_ = true;
-}
-
-void SessionState::WaitUntilTold() const {
-  MutexLock lock(mutex_);
-  mutex_.Await(absl::Condition(&told_));
 }
 
 }  // namespace goplugin::internal

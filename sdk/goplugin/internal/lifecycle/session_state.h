@@ -63,7 +63,10 @@ class SessionState {
   absl::Status lost() const;
   void set_lost(absl::Status why);
 
-  void SetExited(ExitStatus status);
+  // `why`: what to say of calls that failed from then on.
+  void SetExited(ExitStatus status, absl::Status why);
+  // OK before SetExited.
+  absl::Status exit_error() const;
   absl::optional<ExitStatus> exit_status() const;
   // False when the time is over, or the session ended without an exit.
   bool WaitForExit(absl::Duration timeout) const;
@@ -82,10 +85,6 @@ class SessionState {
   void OnExit(ExitCallback callback, Lane& lane);
   void OnEnd(EndCallback callback, Lane& lane);
 
-  // Whoever started the session has been told how that went.
-  void NotifyTold();
-  void WaitUntilTold() const;
-
  private:
   bool ExitIsDecided() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return exit_status_.has_value() || ended_;
@@ -95,10 +94,10 @@ class SessionState {
   std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
   absl::Status lost_ ABSL_GUARDED_BY(mutex_);
   absl::optional<ExitStatus> exit_status_ ABSL_GUARDED_BY(mutex_);
+  absl::Status exit_error_ ABSL_GUARDED_BY(mutex_);
   absl::optional<End> end_ ABSL_GUARDED_BY(mutex_);
   bool called_back_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
-  bool told_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<ExitCallback> exit_callbacks_ ABSL_GUARDED_BY(mutex_);
   std::vector<EndCallback> end_callbacks_ ABSL_GUARDED_BY(mutex_);
 };

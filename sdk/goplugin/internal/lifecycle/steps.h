@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/pool.h"
 
@@ -31,6 +32,9 @@ void TakeStep(std::shared_ptr<Lane> lane, EventLoop& loop,
     });
   });
 }
+
+// What is told when none was begun in time.
+absl::Status NoFreeThread();
 
 }  // namespace goplugin::internal
 

@@ -80,6 +80,12 @@ std::chrono::system_clock::time_point CallQueue::UntilWhen() {
   return waits ? now + kBetweenLooks : now;
 }
 
+bool CallQueue::WaitUntilCalm(absl::Duration timeout) {
+  MutexLock lock(mutex_);
+  return mutex_.AwaitWithTimeout(absl::Condition(this, &CallQueue::unhurried),
+                                 timeout);
+}
+
 void CallQueue::Run() {
   while (true) {
     void* tag = nullptr;

@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "goplugin/internal/loop/sdk_thread.h"
 
 namespace goplugin::internal {
@@ -60,6 +61,10 @@ class CallQueue {
 
   // kResources where the system gave no thread: no call may be made.
   const absl::Status& status() const { return status_; }
+
+  // Whether nobody is in a hurry, after at most `timeout`: no call is under
+  // way.
+  bool WaitUntilCalm(absl::Duration timeout);
 
   grpc::CompletionQueue* completion_queue() { return &queue_; }
 

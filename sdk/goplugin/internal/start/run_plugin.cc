@@ -287,6 +287,8 @@ absl::StatusOr<RunnerPlugin> AttachByRunner(
     Pool& pool, const std::shared_ptr<Runner>& runner,
     const ReattachConfig& config) {
   if (runner == nullptr) return NullRunner();
+  // As for Start.
+  Pool::KeepThisThread();
   absl::StatusOr<RunnerProcess> process = runner->Attach(config);
   if (!process.ok()) return AttachFailed(*runner, process.status());
   Descriptors descriptors = TakeDescriptors(*process);

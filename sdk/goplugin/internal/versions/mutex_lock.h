@@ -14,7 +14,7 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
  public:
   explicit MutexLock(absl::Mutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex)
       : lock_(As<Argument>(mutex)) {}
-  ~MutexLock() ABSL_UNLOCK_FUNCTION() {}
+  ~MutexLock() ABSL_UNLOCK_FUNCTION() = default;
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
 
