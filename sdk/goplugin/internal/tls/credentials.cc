@@ -19,10 +19,11 @@
 #include "grpcpp/security/server_credentials.h"
 
 // BoringSSL never offers the signature scheme that a P-521 key needs in
-// TLS 1.3. In TLS 1.2 the scheme does not name the curve, and it works; but
-// only TlsCredentials can set the version, and only from gRPC 1.83 on does a
-// P-521 certificate get through there. OpenSSL is the other way round (TLS 1.3
-// works, TLS 1.2 says "wrong curve"): never limit the version there.
+// TLS 1.3. In TLS 1.2 the scheme does not name the curve, and it works where
+// the client names the curve among its groups, which gRPC does from 1.83 on
+// (before: "BAD_ECC_CERT"). Only TlsCredentials can set the version. OpenSSL is
+// the other way round (TLS 1.3 works, TLS 1.2 says "wrong curve"): never limit
+// the version there.
 #if !defined(OPENSSL_IS_BORINGSSL)
 #define GOPLUGIN_P521_ALWAYS_WORKS 1
 #elif GRPC_CPP_VERSION_MAJOR > 1 || GRPC_CPP_VERSION_MINOR >= 83
