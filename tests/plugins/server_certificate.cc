@@ -64,11 +64,13 @@ void Fill(X509* certificate, const CertificateSpec& spec) {
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), getpid());
   X509_gmtime_adj(X509_getm_notBefore(certificate), spec.not_before);
   X509_gmtime_adj(X509_getm_notAfter(certificate), spec.not_after);
-  X509_NAME* name = X509_get_subject_name(certificate);
+  X509_NAME* name = X509_NAME_new();
   X509_NAME_add_entry_by_txt(
       name, "CN", MBSTRING_ASC,
       reinterpret_cast<const unsigned char*>(spec.name.c_str()), -1, -1, 0);
+  X509_set_subject_name(certificate, name);
   X509_set_issuer_name(certificate, name);
+  X509_NAME_free(name);
   // As go-plugin makes them.
   AddExtension(certificate, NID_basic_constraints, "critical,CA:TRUE");
   AddExtension(certificate, NID_key_usage,

@@ -55,13 +55,14 @@ void AddExtension(X509* certificate, int nid, const std::string& value) {
 }
 
 void SetNames(X509* certificate, const CertificateSpec& spec) {
-  X509_NAME* name = X509_get_subject_name(certificate);
+  const OpensslPtr<X509_NAME> name(X509_NAME_new());
   Require(X509_NAME_add_entry_by_NID(
-              name, NID_commonName, MBSTRING_UTF8,
+              name.get(), NID_commonName, MBSTRING_UTF8,
               reinterpret_cast<const unsigned char*>(spec.common_name.data()),
               static_cast<int>(spec.common_name.size()), -1, 0) == 1,
           "common name");
-  Require(X509_set_issuer_name(certificate, name) == 1, "issuer");
+  Require(X509_set_subject_name(certificate, name.get()) == 1, "subject");
+  Require(X509_set_issuer_name(certificate, name.get()) == 1, "issuer");
 }
 
 void SetTimes(X509* certificate, const CertificateSpec& spec) {

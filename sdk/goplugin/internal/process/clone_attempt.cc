@@ -1,5 +1,6 @@
 #include "goplugin/internal/process/clone_attempt.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -7,6 +8,8 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
 
 #include "goplugin/internal/process/exit.h"
 #include "goplugin/internal/versions/mutex_lock.h"
@@ -58,6 +61,27 @@ class SignalBlock {
  private:
   KernelSignalSet before_ = {};
 };
+
+// Whether the child lives and has not executed anything yet. The kernel says so
+// in the flags of /proc/PID/stat; false where that can't be read.
+bool IsOnItsWay(pid_t pid) {
+  constexpr unsigned kForkedButNoExec = 0x40;  // PF_FORKNOEXEC
+  char text[512];
+  std::snprintf(text, sizeof(text), "/proc/%d/stat", static_cast<int>(pid));
+  const UniqueFd file(open(text, O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return false;
+  const ssize_t count = read(file.get(), text, sizeof(text) - 1);
+  text[count > 0 ? count : 0] = '\0';
+  // What is before may hold anything: the program's name in brackets.
+  const char* fields = std::strrchr(text, ')');
+  char state = 'X';
+  unsigned flags = 0;
+  if (fields == nullptr || std::sscanf(fields + 1, " %c %*d %*d %*d %*d %*d %u",
+                                       &state, &flags) != 2) {
+    return false;
+  }
+  return state != 'Z' && state != 'X' && (flags & kForkedButNoExec) != 0;
+}
 
 }  // namespace
 
@@ -142,6 +166,9 @@ pid_t CloneAttempt::Clone(const ChildPlan& plan) {
     pidfd_ = -1;
     pid = GoPluginClone(ChildMain, stack_->top(), flags | CLONE_PARENT_SETTID,
                         arguments, &pid_, nullptr, nullptr);
+    // What gives no pidfd may give no vfork either (qemu-user forks), and what
+    // the child has to say would come too late.
+    while (pid > 0 && IsOnItsWay(pid)) usleep(1000);
   }
   return pid;
 }

@@ -47,16 +47,18 @@ bool SetSerial(X509* certificate) {
              nullptr;
 }
 
+// By a name of its own: the certificate's is const from OpenSSL 4.0 on.
 bool SetName(X509* certificate) {
-  X509_NAME* name = X509_get_subject_name(certificate);
-  const auto add = [name](int nid, const char* text) {
+  const OpensslPtr<X509_NAME> name(X509_NAME_new());
+  const auto add = [&name](int nid, const char* text) {
     return X509_NAME_add_entry_by_NID(
-               name, nid, MBSTRING_ASC,
+               name.get(), nid, MBSTRING_ASC,
                reinterpret_cast<const unsigned char*>(text), -1, -1, 0) == 1;
   };
-  return add(NID_organizationName, "go-plugin-cpp") &&
+  return name != nullptr && add(NID_organizationName, "go-plugin-cpp") &&
          add(NID_commonName, kServerName) &&
-         X509_set_issuer_name(certificate, name) == 1;
+         X509_set_subject_name(certificate, name.get()) == 1 &&
+         X509_set_issuer_name(certificate, name.get()) == 1;
 }
 
 bool SetValidity(X509* certificate) {

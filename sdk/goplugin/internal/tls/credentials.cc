@@ -19,10 +19,11 @@
 #include "grpcpp/security/server_credentials.h"
 
 // BoringSSL never offers the signature scheme that a P-521 key needs in
-// TLS 1.3. In TLS 1.2 the scheme does not name the curve, and it works; but
-// only TlsCredentials can set the version, and only from gRPC 1.83 on does a
-// P-521 certificate get through there. OpenSSL is the other way round (TLS 1.3
-// works, TLS 1.2 says "wrong curve"): never limit the version there.
+// TLS 1.3. In TLS 1.2 the scheme does not name the curve, and it works where
+// the client names the curve among its groups, which gRPC does from 1.83 on
+// (before: "BAD_ECC_CERT"). Only TlsCredentials can set the version. OpenSSL is
+// the other way round (TLS 1.3 works, TLS 1.2 says "wrong curve"): never limit
+// the version there.
 #if !defined(OPENSSL_IS_BORINGSSL)
 #define GOPLUGIN_P521_ALWAYS_WORKS 1
 #elif GRPC_CPP_VERSION_MAJOR > 1 || GRPC_CPP_VERSION_MINOR >= 83
@@ -42,33 +43,43 @@ absl::Status CheckP521(bool /*is_p521*/) { return absl::OkStatus(); }
 
 absl::Status CheckP521(bool /*is_p521*/) { return absl::OkStatus(); }
 
-std::shared_ptr<grpc::experimental::StaticDataCertificateProvider> Provider(
-    const KeyPair& ours, const std::string& trusted) {
-  return std::make_shared<grpc::experimental::StaticDataCertificateProvider>(
-      trusted, std::vector<grpc::experimental::IdentityKeyCertPair>{
-                   {ours.private_key_pem, ours.certificate_pem}});
+using Provider = grpc::experimental::InMemoryCertificateProvider;
+
+absl::Status TlsError(const absl::Status& status) {
+  return MakeError(Reason::kTls, std::string(status.message()),
+                   "report this to the authors of go-plugin-cpp");
 }
 
-std::shared_ptr<grpc::ChannelCredentials> Tls12ChannelCredentials(
+absl::StatusOr<std::shared_ptr<Provider>> MakeProvider(
     const KeyPair& ours, const std::string& trusted) {
-  const auto provider = Provider(ours, trusted);
+  auto provider = std::make_shared<Provider>();
+  absl::Status status = provider->UpdateRoot(trusted);
+  status.Update(provider->UpdateIdentityKeyCertPair(
+      std::vector<grpc::experimental::IdentityKeyOrSignerCertPair>{
+          {ours.private_key_pem, ours.certificate_pem}}));
+  if (!status.ok()) return TlsError(status);
+  return provider;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
+Tls12ChannelCredentials(const KeyPair& ours, const std::string& trusted) {
+  const auto provider = MakeProvider(ours, trusted);
+  if (!provider.ok()) return provider.status();
   grpc::experimental::TlsChannelCredentialsOptions options;
-  options.set_root_certificate_provider(provider);
-  options.set_identity_certificate_provider(provider);
+  options.set_root_certificate_provider(*provider);
+  options.set_identity_certificate_provider(*provider);
   options.set_max_tls_version(grpc_tls_version::TLS1_2);
   return grpc::experimental::TlsCredentials(options);
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Tls12ServerCredentials(
     const KeyPair& ours, const std::string& trusted) {
-  const auto provider = Provider(ours, trusted);
+  const auto provider = MakeProvider(ours, trusted);
+  if (!provider.ok()) return provider.status();
   auto options =
-      grpc::experimental::TlsServerCredentialsOptions::Create(provider);
-  if (!options.ok()) {
-    return MakeError(Reason::kTls, std::string(options.status().message()),
-                     "report this to the authors of go-plugin-cpp");
-  }
-  options->set_root_certificate_provider(provider);
+      grpc::experimental::TlsServerCredentialsOptions::Create(*provider);
+  if (!options.ok()) return TlsError(options.status());
+  options->set_root_certificate_provider(*provider);
   options->set_cert_request_type(
       GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   options->set_max_tls_version(grpc_tls_version::TLS1_2);

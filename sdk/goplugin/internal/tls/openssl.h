@@ -29,6 +29,7 @@ struct OpensslDelete {
   void operator()(SSL* value) const { SSL_free(value); }
   void operator()(SSL_CTX* value) const { SSL_CTX_free(value); }
   void operator()(X509* value) const { X509_free(value); }
+  void operator()(X509_NAME* value) const { X509_NAME_free(value); }
   void operator()(X509_EXTENSION* value) const { X509_EXTENSION_free(value); }
 };
 

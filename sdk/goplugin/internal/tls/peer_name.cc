@@ -89,7 +89,7 @@ void ReadAlternatives(X509* certificate, Names* names) {
 }
 
 void ReadCommonName(X509* certificate, Names* names) {
-  X509_NAME* subject = X509_get_subject_name(certificate);
+  const X509_NAME* subject = X509_get_subject_name(certificate);
   const int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
   if (index < 0) return;
   const ASN1_STRING* text =
