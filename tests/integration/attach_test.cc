@@ -201,7 +201,7 @@ TEST_F(AttachFaultTest, NoSuchName) {
 TEST_F(AttachFaultTest, NeverAnswers) {
   int port = 0;
   const int listener = ListenOnLoopback(&port);
-  // A target that can be looked at besides gRPC's way, and one that can't.
+  // By address, and by the one name that needs no name service.
   for (const std::string& target : {absl::StrCat("ipv4:127.0.0.1:", port),
                                     absl::StrCat("dns:///localhost:", port)}) {
     ExpectFault(target, {Reason::kConnect, "tried for 1.", "does not answer"});

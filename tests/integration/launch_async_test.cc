@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -178,6 +179,43 @@ TEST_F(LaunchAsyncTest, CancelAtAnyMoment) {
     if (told->ok()) continue;
     ExpectError(told->status(), {Reason::kCancelled, "cancelled", "Cancel"});
   }
+}
+
+// Whatever has become of the launch: what the callback uses may be freed
+// afterwards.
+TEST_F(LaunchAsyncTest, CancelAndWaitWaitsForACallbackThatRuns) {
+  ClientOptions no_networks = PlainOptions();
+  no_networks.networks = {};
+  const std::pair<Command, ClientOptions> launches[] = {
+      {Misbehave({"exit1"}), PlainOptions()},
+      {ServerPlugin({}), PlainOptions()},
+      {ServerPlugin({}), no_networks}};
+  for (const auto& [command, options] : launches) {
+    Mailbox<bool> called;
+    std::atomic<bool> returned = false;
+    LaunchOperation operation =
+        Client::LaunchAsync(command, options, [&](Launched client) {
+          client = absl::CancelledError("dropped");
+          called.Put(true);
+          absl::SleepFor(absl::Milliseconds(200));
+          returned = true;
+        });
+    ASSERT_TRUE(called.Take().has_value());
+    EXPECT_EQ(operation.CancelAndWait(), absl::OkStatus());
+    EXPECT_TRUE(returned);
+  }
+}
+
+TEST_F(LaunchAsyncTest, CancelAndWaitInACallbackIsRefused) {
+  Mailbox<absl::Status> answer;
+  LaunchOperation silent = Client::LaunchAsync(Misbehave({"silent"}),
+                                               PlainOptions(), [](Launched) {});
+  Client::LaunchAsync(Misbehave({"exit1"}), PlainOptions(),
+                      [&](Launched) { answer.Put(silent.CancelAndWait()); });
+  const absl::optional<absl::Status> told = answer.Take();
+  ASSERT_TRUE(told.has_value());
+  ExpectError(*told, {Reason::kWrongThread, "", ""});
+  EXPECT_EQ(silent.CancelAndWait(), absl::OkStatus());
 }
 
 TEST_F(LaunchAsyncTest, DiesWhileLaunching) {

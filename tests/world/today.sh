@@ -37,17 +37,20 @@ mirror() {
 # within COMMAND...: in the root, with what every process expects to find. The
 # mounts end with the command.
 within() {
+  # A mount point, or "/" would be none there, and couldn't be made private.
   GOPROXY=$(go env GOPROXY 2>/dev/null) \
     unshare --mount --propagation private bash -c '
     root=$1 && shift
+    mount --rbind "$root" "$root" || exit 75
     for place in proc sys dev dev/pts dev/shm; do
       mount --rbind "/$place" "$root/$place" || exit 75
     done
     mount -t tmpfs -o mode=1777 tmpfs "$root/tmp" || exit 75
+    cd "$root" && pivot_root . mnt || exit 75
     exec env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
       PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
       GOPROXY="${GOPROXY:-}" GOPLUGIN_REQUIRE_PEERS="${GOPLUGIN_REQUIRE_PEERS:-}" \
-      chroot "$root" "$@"' _ "$root" "$@"
+      chroot . bash -c "umount -l /mnt && exec \"\$@\"" _ "$@"' _ "$root" "$@"
 }
 
 apt() {

@@ -28,6 +28,20 @@ TEST(ChannelTargetTest, NamesTheEndpoint) {
   EXPECT_EQ(ChannelTarget(Tcp("localhost:10000")), "dns:///localhost:10000");
 }
 
+TEST(EndpointOfTargetTest, KnowsWhatNeedsNoNameService) {
+  const auto address = [](const std::string& target) {
+    const absl::optional<Endpoint> endpoint = EndpointOfTarget(target);
+    return endpoint.has_value() ? endpoint->address : "none";
+  };
+  EXPECT_EQ(address("unix:/run/a%20b"), "/run/a b");
+  EXPECT_EQ(address("unix:///run/kv"), "/run/kv");
+  EXPECT_EQ(address("ipv4:127.0.0.1:80"), "127.0.0.1:80");
+  EXPECT_EQ(address("ipv6:%5B::1%5D:80"), "[::1]:80");
+  EXPECT_EQ(address("dns:///localhost:80"), "localhost:80");
+  EXPECT_EQ(address("dns:///localhost.example.org:80"), "none");
+  EXPECT_EQ(address("ipv4:127.0.0.1:80,127.0.0.2:80"), "none");
+}
+
 // The arguments by name; numbers as text.
 std::map<std::string, std::string> Read(const grpc::ChannelArguments& from) {
   grpc_channel_args arguments;

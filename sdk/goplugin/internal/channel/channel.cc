@@ -130,7 +130,10 @@ absl::optional<Endpoint> EndpointOfTarget(const std::string& target) {
     absl::ConsumePrefix(&rest, "//");
     return Endpoint{Endpoint::Network::kUnix, PercentDecode(rest)};
   }
-  if (!absl::ConsumePrefix(&rest, "ipv4:") &&
+  // The one name that needs no name service.
+  const bool local = absl::StartsWith(rest, "dns:///localhost:") &&
+                     absl::ConsumePrefix(&rest, "dns:///");
+  if (!local && !absl::ConsumePrefix(&rest, "ipv4:") &&
       !absl::ConsumePrefix(&rest, "ipv6:")) {
     return absl::nullopt;
   }
