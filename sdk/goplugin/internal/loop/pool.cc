@@ -100,8 +100,9 @@ void Pool::WatchProgress(std::uint64_t turns_before, int stuck_for) {
     watching_ = !ready_.empty() && !stopping_;
     if (!watching_) return;
     const int now_for = turns_ == turns_before ? stuck_for + 1 : 0;
-    if (now_for > 0)
+    if (now_for > 0) {
       AddWorkers(size_t{1} << std::min(now_for - 1, kMaxDoublings));
+    }
     loop_.Post(
         [this, turns = turns_, now_for] { WatchProgress(turns, now_for); });
   });
