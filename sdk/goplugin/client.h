@@ -144,9 +144,11 @@ class Client {
   // Shutdown, Kill and the destructor end the plugin as a launched one, unless
   // config.test is set: then only the channel is dropped.
   //
-  // Errors: kReattachNotFound (the plugin is gone, or somebody else is there;
-  // nothing was sent to it), kTransport (a file that is no socket), kOptions,
-  // kAppVersion, kConnect, kTls.
+  // Errors: kReattachNotFound (the plugin is gone, or somebody else is there,
+  // or neither was known within start_timeout; nothing was sent to it),
+  // kResources (no thread was free to look within that time), kTransport (a
+  // file that is no socket), kOptions, kAppVersion, kConnect (also when its
+  // health was not checked within start_timeout), kTls.
   static absl::StatusOr<std::unique_ptr<Client>> Reattach(
       ReattachConfig config, ClientOptions options);
   static LaunchOperation ReattachAsync(ReattachConfig config,
@@ -184,7 +186,8 @@ class Client {
   // where that is a path or an address); or `credentials`, any of gRPC's, which
   // then count alone.
   //
-  // Errors: kOptions, kConnect, kTls.
+  // Errors: kOptions, kConnect, kTls, kResources (no free thread within
+  // start_timeout).
   static absl::StatusOr<std::unique_ptr<Client>> Attach(std::string target,
                                                         ClientOptions options);
   static absl::StatusOr<std::unique_ptr<Client>> Attach(

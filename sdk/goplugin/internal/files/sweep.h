@@ -10,6 +10,7 @@ namespace goplugin::internal {
 constexpr int kMaxSwept = 256;
 // The most that it takes.
 constexpr absl::Duration kSweepTime = absl::Seconds(1);
+// Between two of one place, in one process.
 constexpr absl::Duration kSweepPause = absl::Seconds(1);
 
 struct SweepResult {
