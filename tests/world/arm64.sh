@@ -3,8 +3,7 @@
 # compiled with Debian 12's libraries, run under qemu-user. In a root of its own,
 # made in .build/arm64 (ARM64: elsewhere) in about two minutes.
 #
-# The test programs are told where their files are by Bazel; here it is here.
- tests/world/arm64.sh
+#   tests/world/arm64.sh
 #
 # Takes root, debootstrap and a Debian mirror. Exit codes: the tests'; 75 when the
 # root can't be had.
@@ -18,79 +17,47 @@ root=$place/root
 . "$checkout/tests/support/install.sh"
 
 skip() {
- The test programs are told where their files are by Bazel; here it is here.
-echo "tests/world/arm64.sh: no root for arm64: $*" >&2
- The test programs are told where their files are by Bazel; here it is here.
-exit 75
+  echo "tests/world/arm64.sh: no root for arm64: $*" >&2
+  exit 75
 }
 
 # The mounts end with the command.
 within() {
- The test programs are told where their files are by Bazel; here it is here.
-unshare --mount --propagation private bash -c '
- The test programs are told where their files are by Bazel; here it is here.
-  root=$1 && shift
- The test programs are told where their files are by Bazel; here it is here.
-  for place in proc sys dev; do
- The test programs are told where their files are by Bazel; here it is here.
-    mount --rbind "/$place" "$root/$place" || exit 75
- The test programs are told where their files are by Bazel; here it is here.
-  done
- The test programs are told where their files are by Bazel; here it is here.
-  exec env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
- The test programs are told where their files are by Bazel; here it is here.
-    PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" "$@"' _ "$root" "$@"
+  unshare --mount --propagation private bash -c '
+    root=$1 && shift
+    for place in proc sys dev; do
+      mount --rbind "/$place" "$root/$place" || exit 75
+    done
+    exec env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+      PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" "$@"' _ "$root" "$@"
 }
 
 make_root() {
- The test programs are told where their files are by Bazel; here it is here.
-local url
- The test programs are told where their files are by Bazel; here it is here.
-[ "$(id -u)" = 0 ] || skip "only root can make one"
- The test programs are told where their files are by Bazel; here it is here.
-url=$(grep -rhoE '^(URIs:|deb) .*' /etc/apt/sources.list.d/*.sources \
- The test programs are told where their files are by Bazel; here it is here.
-  /etc/apt/sources.list 2>/dev/null | grep -oE 'https?://[^ ]+' | head -n 1)
- The test programs are told where their files are by Bazel; here it is here.
-[ -n "$url" ] || skip "no Debian mirror in /etc/apt"
- The test programs are told where their files are by Bazel; here it is here.
-command -v debootstrap >/dev/null || (install_missing debootstrap) ||
- The test programs are told where their files are by Bazel; here it is here.
-  skip "debootstrap can't be installed"
- The test programs are told where their files are by Bazel; here it is here.
-rm -rf "$root"
- The test programs are told where their files are by Bazel; here it is here.
-mkdir -p "$root" || skip "can't make $root"
- The test programs are told where their files are by Bazel; here it is here.
-debootstrap --variant=minbase --include=ca-certificates bookworm "$root" \
- The test programs are told where their files are by Bazel; here it is here.
-  "$url" >"$place/log" 2>&1 || skip "debootstrap failed, see $place/log"
- The test programs are told where their files are by Bazel; here it is here.
-# How this machine reaches its mirrors.
- The test programs are told where their files are by Bazel; here it is here.
-cp -r /etc/ssl/certs "$root/etc/ssl/"
- The test programs are told where their files are by Bazel; here it is here.
-cp /etc/resolv.conf /etc/hosts "$root/etc/"
- The test programs are told where their files are by Bazel; here it is here.
-cp -a /etc/apt/apt.conf.d/99* "$root/etc/apt/apt.conf.d/" 2>/dev/null
- The test programs are told where their files are by Bazel; here it is here.
-within bash -c 'dpkg --add-architecture arm64 && apt-get -qq update &&
- The test programs are told where their files are by Bazel; here it is here.
-  apt-get -qq install -y --no-install-recommends crossbuild-essential-arm64 \
- The test programs are told where their files are by Bazel; here it is here.
-    qemu-user protobuf-compiler pkg-config libabsl-dev:arm64 \
- The test programs are told where their files are by Bazel; here it is here.
-    libgmock-dev:arm64 libgtest-dev:arm64 libprotobuf-dev:arm64 \
- The test programs are told where their files are by Bazel; here it is here.
-    libsimdjson-dev:arm64 libssl-dev:arm64' >>"$place/log" 2>&1 ||
- The test programs are told where their files are by Bazel; here it is here.
-  skip "the packages can't be installed, see $place/log"
- The test programs are told where their files are by Bazel; here it is here.
-touch "$place/made"
+  local url
+  [ "$(id -u)" = 0 ] || skip "only root can make one"
+  url=$(grep -rhoE '^(URIs:|deb) .*' /etc/apt/sources.list.d/*.sources \
+    /etc/apt/sources.list 2>/dev/null | grep -oE 'https?://[^ ]+' | head -n 1)
+  [ -n "$url" ] || skip "no Debian mirror in /etc/apt"
+  command -v debootstrap >/dev/null || (install_missing debootstrap) ||
+    skip "debootstrap can't be installed"
+  rm -rf "$root"
+  mkdir -p "$root" || skip "can't make $root"
+  debootstrap --variant=minbase --include=ca-certificates bookworm "$root" \
+    "$url" >"$place/log" 2>&1 || skip "debootstrap failed, see $place/log"
+  # How this machine reaches its mirrors.
+  cp -r /etc/ssl/certs "$root/etc/ssl/"
+  cp /etc/resolv.conf /etc/hosts "$root/etc/"
+  cp -a /etc/apt/apt.conf.d/99* "$root/etc/apt/apt.conf.d/" 2>/dev/null
+  within bash -c 'dpkg --add-architecture arm64 && apt-get -qq update &&
+    apt-get -qq install -y --no-install-recommends crossbuild-essential-arm64 \
+      qemu-user protobuf-compiler pkg-config libabsl-dev:arm64 \
+      libgmock-dev:arm64 libgtest-dev:arm64 libprotobuf-dev:arm64 \
+      libsimdjson-dev:arm64 libssl-dev:arm64' >>"$place/log" 2>&1 ||
+    skip "the packages can't be installed, see $place/log"
+  touch "$place/made"
 }
 
-# shellcheck disable=SC2016 The test programs are told where their files are by Bazel; here it is here.
-# the root's own shell
+# shellcheck disable=SC2016  # the root's own shell
 build_and_run='
 set -eu
 cd /project
@@ -100,28 +67,18 @@ protoc -I proto --cpp_out=$out/gen proto/goplugin/wire/error_details.proto
 
 # What these tests stand on: all that needs no gRPC and no event loop.
 sources="sdk/goplugin/endpoint.cc sdk/goplugin/error.cc
- The test programs are told where their files are by Bazel; here it is here.
-sdk/goplugin/exit_status.cc sdk/goplugin/log_sink.cc sdk/goplugin/logger.cc
- The test programs are told where their files are by Bazel; here it is here.
-$(ls sdk/goplugin/internal/{error,handshake,log,net,text,tls}/*.cc |
- The test programs are told where their files are by Bazel; here it is here.
-  grep -v tls/credentials)
- The test programs are told where their files are by Bazel; here it is here.
-$out/gen/goplugin/wire/error_details.pb.cc"
+  sdk/goplugin/exit_status.cc sdk/goplugin/log_sink.cc sdk/goplugin/logger.cc
+  $(ls sdk/goplugin/internal/{error,handshake,log,net,text,tls}/*.cc |
+    grep -v tls/credentials)
+  $out/gen/goplugin/wire/error_details.pb.cc"
 tests="$(ls tests/unit/{error,handshake,log,text}/*_test.cc)
- The test programs are told where their files are by Bazel; here it is here.
-tests/unit/tls/test_certificates.cc
- The test programs are told where their files are by Bazel; here it is here.
-$(ls tests/unit/tls/{certificate,key_pair_stock,manual_tls,peer_certificate}_test.cc)"
+  tests/unit/tls/test_certificates.cc
+  $(ls tests/unit/tls/{certificate,key_pair_stock,manual_tls,peer_certificate}_test.cc)"
 
 object() { echo "$out/$(echo "$1" | tr / _).o"; }
 compile() {
- The test programs are told where their files are by Bazel; here it is here.
-# The test programs are told where their files are by Bazel; here it is here.
- The test programs are told where their files are by Bazel; here it is here.
-aarch64-linux-gnu-g++ -std=c++17 -O0 -Wall -Wextra -Werror -fno-exceptions \
- The test programs are told where their files are by Bazel; here it is here.
-  -Isdk -I. -isystem $out/gen -c "$1" -o "$(object "$1")"
+  aarch64-linux-gnu-g++ -std=c++17 -O0 -Wall -Wextra -Werror -fno-exceptions \
+    -Isdk -I. -isystem $out/gen -c "$1" -o "$(object "$1")"
 }
 export -f object compile
 export out
@@ -131,14 +88,10 @@ rm -f $out/sdk.a
 aarch64-linux-gnu-ar rc $out/sdk.a $(for file in $sources; do object "$file"; done)
 export PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig
 aarch64-linux-gnu-g++ $(for file in $tests; do object "$file"; done) $out/sdk.a \
- The test programs are told where their files are by Bazel; here it is here.
-$(pkg-config --libs gmock_main protobuf libssl libcrypto simdjson \
- The test programs are told where their files are by Bazel; here it is here.
-  absl_bind_front absl_cord absl_flat_hash_map absl_status absl_statusor \
- The test programs are told where their files are by Bazel; here it is here.
-  absl_str_format absl_strings absl_synchronization absl_time) \
- The test programs are told where their files are by Bazel; here it is here.
--o $out/tests
+  $(pkg-config --libs gmock_main protobuf libssl libcrypto simdjson \
+    absl_bind_front absl_cord absl_flat_hash_map absl_status absl_statusor \
+    absl_str_format absl_strings absl_synchronization absl_time) \
+  -o $out/tests
 qemu-aarch64 $out/tests --gtest_brief=1'
 
 mkdir -p "$place"
@@ -146,8 +99,6 @@ mkdir -p "$place"
 rm -rf "$root/project" "$root/out"
 mkdir -p "$root/project"
 (cd "$checkout" && git ls-files -z --cached --others --exclude-standard |
- The test programs are told where their files are by Bazel; here it is here.
-tar --null --no-recursion --ignore-failed-read -T - -cf - 2>/dev/null) |
- The test programs are told where their files are by Bazel; here it is here.
-tar -C "$root/project" -xf -
+  tar --null --no-recursion --ignore-failed-read -T - -cf - 2>/dev/null) |
+  tar -C "$root/project" -xf -
 within bash -c "$build_and_run"
