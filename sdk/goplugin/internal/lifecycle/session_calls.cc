@@ -35,6 +35,8 @@ absl::StatusOr<ReattachConfig> Session::Detach() {
   if (!status.ok()) return status;
   if (!state_->ended()) {
     runtime_->loop().Post([self = shared_from_this()] {
+      // It may have ended since.
+      if (self->at_ != State::kLive) return;
       // Asked to exit, it is past being left running.
       if (self->keeper_->state() == PluginKeeper::State::kHolding) {
         self->keeper_->Release();
