@@ -129,7 +129,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
   target.uses_tls =
       options.credentials != nullptr || !security.server_name.empty();
   target.peer = core_->setup().peer;
-  target.ended = [this] { return core_->end(); };
+  target.ended = [core = core_] { return core->end(); };
+  target.aside = core_->setup().aside;
   auto channel =
       internal::ConnectBrokered(target, stopwatch.Remaining(options.timeout));
   if (!channel.ok()) return core_->ExplainFailure(channel.status());

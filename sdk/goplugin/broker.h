@@ -76,9 +76,10 @@ class BrokerListener {
   // Tells the other side that `id` can be dialled here. The server must have
   // been started. May be called again with further ids: all lead to the same
   // server, and the dials need no new listener, nor, on a unix socket, a new
-  // connection. Errors: kOptions for an id that is served already, or a server
-  // that does not listen; kBrokerTimeout, kBrokerUnsupported, kConnect when the
-  // other side can't be told; kShutDown, kCrashed.
+  // connection. May wait as AcceptAndServe does. Errors: kOptions for an id
+  // that is served already, or a server that does not listen; kBrokerTimeout,
+  // kBrokerUnsupported, kConnect when the other side can't be told; kShutDown,
+  // kCrashed.
   absl::Status Announce(std::uint32_t id);
   // Where it listens; a tcp port is known once the server was started.
   // Multiplexed, it listens nowhere, and the address is empty.
@@ -167,18 +168,21 @@ class Broker {
   // accepted, and the others wait for it.
   //
   // Errors: kBrokerTimeout when the other side announces no such id in time;
-  // kTransport when what it announces is no address; kConnect, kTls when nobody
-  // answers there as they should; kOptions when there are no credentials to
-  // dial with.
+  // kTransport when what it announces is no address, or none this side may
+  // use; kConnect, kTls when nobody answers there as they should; kOptions when
+  // there are no credentials to dial with.
   absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(
       std::uint32_t id, const DialOptions& options = {});
 
   // Serves `services` on a socket of their own, and tells the other side that
   // it is `id`. The services are not owned and must outlive the server;
-  // generated ones work, sync or callback.
+  // generated ones work, sync or callback. Waits for the broker's stream, if
+  // that is not open yet: at most 5 s, and 1 s more for the end that explains
+  // why it broke.
   //
   // Errors: kOptions for an id that is served already, null services, or no
-  // credentials to serve with; kTransport when there is nowhere to listen.
+  // credentials to serve with; kTransport when there is nowhere to listen; and
+  // those of BrokerListener::Announce.
   absl::StatusOr<std::unique_ptr<BrokerServer>> AcceptAndServe(
       std::uint32_t id, const std::vector<grpc::Service*>& services,
       AcceptOptions options = {});

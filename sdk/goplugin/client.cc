@@ -111,8 +111,9 @@ LaunchOperation Client::StartAsync(
       std::move(done)(std::move(status));
       told->Notify();
     };
-    // Better here than never.
-    if (!internal::Runtime::RunApart(tell)) std::move(tell)();
+    // Better here than never. In a forked child not even a lock may be taken.
+    const bool usable = internal::Runtime::CheckProcess().ok();
+    if (!usable || !internal::Runtime::RunApart(tell)) std::move(tell)();
     return LaunchOperation(std::weak_ptr<Session>(), std::move(told));
   }
   std::shared_ptr<Session> session = *std::move(created);
@@ -350,8 +351,9 @@ absl::StatusOr<ExitStatus> Client::WaitForExit(absl::Duration timeout) const {
 
 void Client::OnExit(
     absl::AnyInvocable<void(ExitStatus, absl::Status) &&> callback) {
-  if (OfThisProcess()) return session_->OnExit(std::move(callback));
-  std::move(callback)(ExitStatus(), internal::Runtime::CheckProcess());
+  const absl::Status usable = internal::Runtime::CheckProcess();
+  if (usable.ok()) return session_->OnExit(std::move(callback));
+  std::move(callback)(ExitStatus(), usable);
 }
 
 absl::Status Client::Explain(const grpc::Status& status) const {

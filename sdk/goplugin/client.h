@@ -83,6 +83,11 @@ class LaunchOperation {
 // Lifetime: stubs and channels may outlive the client; their calls fail once
 // the plugin is gone. A launched plugin never outlives the client, nor the
 // process it was launched from (SIGKILL included), unless its command says so.
+// Callbacks: what LaunchAsync and its like, ShutdownAsync and OnExit are given
+// is called on a thread of this library's, of which there are enough that a
+// callback which blocks holds up nobody else's. Only in a forked child, once
+// the process exits, and where the system gives no thread is it called by that
+// method itself, before it returns, with kForked, kShutDown or kResources.
 // Fork: in a child of a process that has used this library, methods fail with
 // Reason::kForked at once, those that launch too, and the destructor does
 // nothing: the plugin belongs to the parent. Exec first.
@@ -108,9 +113,8 @@ class Client {
   static absl::StatusOr<std::unique_ptr<Client>> Launch(Command command,
                                                         ClientOptions options);
 
-  // The same without blocking. `done` is called exactly once, on a callback
-  // thread, also when the operation is cancelled; never before LaunchAsync
-  // returns its operation to a caller on another thread would notice.
+  // The same without blocking. `done` is called exactly once, also when the
+  // operation is cancelled, and maybe before this has returned.
   static LaunchOperation LaunchAsync(Command command, ClientOptions options,
                                      LaunchCallback done);
 
@@ -147,8 +151,8 @@ class Client {
   // Errors: kReattachNotFound (the plugin is gone, or somebody else is there,
   // or neither was known within start_timeout; nothing was sent to it),
   // kResources (no thread was free to look within that time), kTransport (a
-  // file that is no socket), kOptions, kAppVersion, kConnect (also when its
-  // health was not checked within start_timeout), kTls.
+  // file that is no socket), kOptions, kMuxUnsupported, kAppVersion, kConnect
+  // (also when its health was not checked within start_timeout), kTls.
   static absl::StatusOr<std::unique_ptr<Client>> Reattach(
       ReattachConfig config, ClientOptions options);
   static LaunchOperation ReattachAsync(ReattachConfig config,
@@ -186,8 +190,9 @@ class Client {
   // where that is a path or an address); or `credentials`, any of gRPC's, which
   // then count alone.
   //
-  // Errors: kOptions, kConnect, kTls, kResources (no free thread within
-  // start_timeout).
+  // Errors: kOptions, kMuxUnsupported, kConnect, kTls, kResources (no free
+  // thread within start_timeout), kReattachNotFound (its channel was not made
+  // within that time: an interceptor factory is stuck).
   static absl::StatusOr<std::unique_ptr<Client>> Attach(std::string target,
                                                         ClientOptions options);
   static absl::StatusOr<std::unique_ptr<Client>> Attach(
@@ -222,7 +227,7 @@ class Client {
   // Asks the plugin's health service whether it serves. Errors: kTimeout,
   // kConnect (not serving, or no health service: the evidence says which),
   // kCrashed, kShutDown. As with every wait here, InfiniteDuration is no
-  // deadline (until the plugin's end), and a negative one has passed:
+  // deadline (until the plugin's end), and one of 0 or less has passed:
   // kTimeout at once.
   absl::Status Ping(absl::Duration timeout = absl::Seconds(5)) const;
 
@@ -230,10 +235,12 @@ class Client {
   // SIGTERM, SIGKILL, and returns when it is gone and swept up. May be called
   // often: later calls wait for, and return, the result of the first. Errors:
   // kShutdownForced when the plugin did not go by itself (it is gone all the
-  // same).
+  // same, but where the text says that not even SIGKILL helped), kCrashed when
+  // it had ended before, kNoProcessControl when an attached plugin did not take
+  // the call.
   absl::Status Shutdown();
-  // The same without blocking; `done` is called exactly once, on a callback
-  // thread, after every log entry and OnExit callback.
+  // The same without blocking; `done` is called exactly once, after every log
+  // entry and OnExit callback.
   void ShutdownAsync(absl::AnyInvocable<void(absl::Status) &&> done);
   // Shuts all clients down at the same time. Those still running after
   // `deadline`, at once when it is 0 or less, are killed. Returns the first
@@ -248,7 +255,8 @@ class Client {
   static absl::Status ShutdownAll(absl::Duration deadline);
   // SIGKILL at once, and waits until the plugin is gone and swept up. Errors:
   // kNoProcessControl when the process is out of reach or not this client's to
-  // end; then nothing has changed.
+  // end; then nothing has changed. kShutdownForced when it is still there after
+  // shutdown.kill_timeout; kCrashed when it had ended before.
   absl::Status Kill();
 
   // How another client, of this process or another, finds the plugin. For a
@@ -284,12 +292,11 @@ class Client {
   // Waits for the end of the process. With a timeout of 0 or less it only
   // looks. Errors: kTimeout, kNoProcessControl.
   absl::StatusOr<ExitStatus> WaitForExit(absl::Duration timeout) const;
-  // `callback` is called exactly once on a callback thread, after the last log
-  // entry; also when the process has ended already. The status is OK after a
-  // Shutdown or Kill of this client, kNoProcessControl when the client ended
-  // and the plugin may live on (let go, or given up after SIGKILL), else an
-  // error of Reason::kCrashed with panic text and stderr tail. In a forked
-  // child it is called at once, with kForked.
+  // `callback` is called exactly once, after the last log entry; also when the
+  // process has ended already. The status is OK after a Shutdown or Kill of
+  // this client, kNoProcessControl when the client ended and the plugin may
+  // live on (let go, or given up after SIGKILL), else an error of
+  // Reason::kCrashed with panic text and stderr tail.
   void OnExit(absl::AnyInvocable<void(ExitStatus, absl::Status) &&> callback);
 
   // Says why a call failed: waits up to a second for the plugin's exit, and

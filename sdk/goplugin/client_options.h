@@ -73,7 +73,8 @@ enum class Multiplex {
 
 // The deadlines of the shutdown ladder. A step that does not end the plugin in
 // its time is followed by the next; the last one always does. Zero skips the
-// wait, and InfiniteDuration waits without end.
+// step's wait, of rpc_timeout the call itself, and InfiniteDuration waits
+// without end.
 struct ShutdownOptions {
   // For the answer to the plugin's own Shutdown call.
   absl::Duration rpc_timeout = absl::Seconds(2);
@@ -130,8 +131,9 @@ struct ClientOptions {
   HandshakeConfig handshake = {};
   TlsOptions tls = {};
 
-  // From the call of Launch to readiness. Launch fails at this time at the
-  // latest. At least 1 ms; InfiniteDuration: no deadline.
+  // From the call of Launch to readiness. A launch that is not ready by then
+  // has failed, and returns when what it started is gone: see Client::Launch.
+  // At least 1 ms; InfiniteDuration: no deadline.
   absl::Duration start_timeout = absl::Seconds(60);
   // Without a handshake line for this long, the log sink gets an entry that
   // says what is being waited for. InfiniteDuration: never.
@@ -175,7 +177,7 @@ struct ClientOptions {
   std::string socket_group = {};
 
   // Whether all connections to the plugin go over one. Launch only: Reattach
-  // and Attach can't, and fail when it is kRequire.
+  // and Attach can't, and fail with kMuxUnsupported when it is kRequire.
   Multiplex multiplex = Multiplex::kNever;
 
   // How long a brokered connection that the plugin has announced waits to be

@@ -79,6 +79,15 @@ absl::Status BadDirectory(const std::string& directory,
   return internal::MakeError(details);
 }
 
+// Not "..": behind a link it leads elsewhere than the text says.
+std::filesystem::path WithoutDots(const std::filesystem::path& path) {
+  std::filesystem::path result;
+  for (const std::filesystem::path& part : path) {
+    if (!part.empty() && part != ".") result /= part;
+  }
+  return result;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> Discover(
@@ -101,9 +110,10 @@ absl::StatusOr<std::vector<std::string>> Discover(
       error ? "" : std::filesystem::absolute(directory, error);
   if (error) return BadDirectory(directory, error);
 
+  const std::filesystem::path folder = WithoutDots(absolute);
   std::sort(names.begin(), names.end());
   for (std::string& name : names) {
-    name = (absolute / name).lexically_normal().string();
+    name = (folder / name).string();
   }
   return names;
 }

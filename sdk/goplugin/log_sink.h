@@ -74,9 +74,10 @@ struct StdioChunk {
 // Where a plugin's output goes, byte for byte, in pieces of at most 256 KiB.
 // The rules of LogSink hold here too. Output over GRPCStdio waits for a slow
 // sink, and the plugin with it: of messages of up to 64 MiB nothing is dropped.
-// A Write that does not return for 1 s is not waited for any more. Longer
-// messages, and streams that are compressed, are left out, and an entry of
-// source kSdk says so.
+// A sink that returns from nothing for 1 s is not waited for any more, nor is
+// any once the plugin has ended: of what comes then at least 4 MiB are kept.
+// Longer messages, and streams that are compressed, are left out, and an entry
+// of source kSdk says so.
 class StdioSink {
  public:
   virtual ~StdioSink() = default;

@@ -131,6 +131,26 @@ TEST_F(CallbacksTest, WhatAStuckSinkMissesIsCounted) {
   EXPECT_GE(kept + dropped, 320);
 }
 
+// Logs and output share a lane; what may be dropped of the one is no reason to
+// lose of the other.
+TEST_F(CallbacksTest, AFloodOfLogLinesCostsNoOutput) {
+  constexpr int kBytes = 1 << 20;
+  auto stdio = std::make_shared<RecordingStdioSink>();
+  options_.stdio_sink = stdio;
+  std::unique_ptr<Client> client =
+      MustLaunch(ServerPlugin({"--stderr=hello"}), options_);
+  ASSERT_NE(client, nullptr);
+  ASSERT_TRUE(sink_->WaitUntilStuck());
+  Get(*client, absl::StrCat("!stdio:", kBytes));
+  const std::string line(std::size_t{60} << 10, 'x');
+  for (int i = 0; i < 300; ++i)
+    Get(*client, absl::StrCat("!raw-stderr:", line));
+  sink_->Release();
+  EXPECT_TRUE(stdio->WaitForPiped(">"));
+  EXPECT_EQ(stdio->piped().size(), static_cast<std::size_t>(kBytes));
+  EXPECT_TRUE(sink_->recorder().WaitForMessage("were dropped"));
+}
+
 // Keeps the order of everything a client reports.
 class Diary : public LogSink {
  public:

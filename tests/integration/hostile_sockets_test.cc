@@ -3,6 +3,7 @@
 // user.
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -324,6 +325,34 @@ TEST_F(HostileSocketsTest, ABrokersSocketIsSwappedForALink) {
   EXPECT_EQ(info.st_uid, 0u);
   EXPECT_EQ(info.st_gid, 0u);
   EXPECT_EQ(info.st_mode & 07777, 0600u);
+}
+
+// The plugin's socket and another's change places all the time.
+TEST_F(HostileSocketsTest, AReattachUsesTheSocketThatItProved) {
+  auto first = MustLaunch(ServerPlugin({}), Insecure());
+  ASSERT_NE(first, nullptr);
+  auto config = first->reattach_config();
+  ASSERT_TRUE(config.ok()) << config.status();
+  config->test = true;
+  const std::string place = config->endpoint.address;
+  const Victim victim(absl::StrCat(place, ".victim"));
+  std::atomic<bool> stop{false};
+  std::thread swapper([&] {
+    while (!stop) {
+      renameat2(AT_FDCWD, place.c_str(), AT_FDCWD, victim.path().c_str(),
+                RENAME_EXCHANGE);
+    }
+  });
+  ClientOptions options = Insecure();
+  options.start_timeout = absl::Seconds(1);
+  int found = 0;
+  for (int i = 0; i < 200; ++i) {
+    found += Client::Reattach(*config, options).ok() ? 1 : 0;
+  }
+  stop = true;
+  swapper.join();
+  EXPECT_GT(found, 0);
+  EXPECT_EQ(victim.bytes(), 0u);
 }
 
 // ---- Others at the host's sockets -------------------------------------------

@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "tests/support/harness/leftovers.h"
 
 namespace goplugin::testing {
 namespace {
@@ -142,6 +143,7 @@ std::vector<std::string> FilesBelow(const std::string& directory) {
   std::vector<std::string> files;
   std::error_code error;
   for (const auto& entry : fs::recursive_directory_iterator(directory, error)) {
+    if (IsOfASanitizer(entry.path().string())) continue;
     files.push_back(fs::relative(entry.path(), directory, error).string());
   }
   return files;

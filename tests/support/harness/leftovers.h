@@ -11,6 +11,10 @@ namespace goplugin::testing {
 // threads, and the files below `directory`.
 std::vector<std::string> ListHoldings(const std::string& directory);
 
+// ThreadSanitizer's own file, which a process that is killed as it starts
+// leaves.
+bool IsOfASanitizer(const std::string& path);
+
 // Makes this process the parent of orphaned grandchildren, so that they are
 // seen as children. Once per process.
 void AdoptOrphans();

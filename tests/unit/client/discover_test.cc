@@ -85,10 +85,19 @@ TEST_F(DiscoverTest, ARelativeDirectoryGivesAbsolutePaths) {
   const std::filesystem::path before = std::filesystem::current_path();
   std::filesystem::current_path(folder_);
   EXPECT_THAT(Find("kv", "plugins/"), ElementsAre(Path("plugins/kv")));
-  EXPECT_THAT(Find("kv", "./plugins/../plugins"),
-              ElementsAre(Path("plugins/kv")));
+  EXPECT_THAT(Find("kv", ".//./plugins"), ElementsAre(Path("plugins/kv")));
   EXPECT_THAT(Find("*", "."), ElementsAre(Path("plugins")));
   std::filesystem::current_path(before);
+}
+
+// The parent of what the link leads to, as the kernel has it.
+TEST_F(DiscoverTest, AParentBehindALink) {
+  std::filesystem::create_directories(Path("elsewhere/versions"));
+  Make("elsewhere/kv");
+  std::filesystem::create_symlink(Path("elsewhere/versions"), Path("link"));
+  const std::vector<std::string> found = Find("kv", Path("link/.."));
+  ASSERT_THAT(found, ElementsAre(Path("link/../kv")));
+  EXPECT_TRUE(std::filesystem::exists(found[0]));
 }
 
 TEST_F(DiscoverTest, AMalformedGlobSaysWhatIsWrong) {

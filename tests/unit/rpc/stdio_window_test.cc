@@ -1,5 +1,7 @@
 #include "goplugin/internal/rpc/stdio_window.h"
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -43,7 +45,9 @@ class StdioWindowTest : public ::testing::Test {
     for (int i = 0; i < pieces; ++i) held_.push_back(window_->Add(kMiB));
   }
 
-  const std::shared_ptr<StdioWindow> window_ = std::make_shared<StdioWindow>();
+  std::atomic<std::uint64_t> progress_{0};
+  const std::shared_ptr<StdioWindow> window_ =
+      std::make_shared<StdioWindow>([this] { return progress_.load(); });
   std::vector<std::shared_ptr<void>> held_;
 };
 
@@ -77,9 +81,24 @@ TEST_F(StdioWindowTest, ASinkThatDoesNotMoveIsNotWaitedForTwice) {
   EXPECT_TRUE(waiter.TimedOut());
   EXPECT_GE(absl::Now() - start, StdioWindow::kPatience);
   EXPECT_FALSE(window_->Wait(queue, again));
+  EXPECT_TRUE(window_->Overflows());
   // It has caught up.
   held_.clear();
   Fill(4);
+  ASSERT_TRUE(window_->Wait(queue, again));
+  held_.clear();
+  EXPECT_FALSE(again.TimedOut());
+}
+
+TEST_F(StdioWindowTest, ASinkThatIsBusyWithOtherThingsIsWaitedFor) {
+  Waiter waiter(window_);
+  Waiter again(window_);
+  CallQueue queue;
+  Fill(4);
+  ASSERT_TRUE(window_->Wait(queue, waiter));
+  ++progress_;
+  EXPECT_TRUE(waiter.TimedOut());
+  EXPECT_FALSE(window_->Overflows());
   ASSERT_TRUE(window_->Wait(queue, again));
   held_.clear();
   EXPECT_FALSE(again.TimedOut());

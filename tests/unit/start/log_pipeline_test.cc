@@ -84,16 +84,19 @@ class LogPipelineTest : public ::testing::Test {
     return details.panic;
   }
 
-  // Takes every thread that the pool may have, until it is notified.
-  void StickThePool(absl::Notification& release) {
+  // Takes every thread that the pool may have, until what it gives is notified.
+  // Shared: they may still be in their wait when the test goes on.
+  std::shared_ptr<absl::Notification> StickThePool() {
+    auto release = std::make_shared<absl::Notification>();
     for (size_t i = 0; i < kMaxThreads; ++i) {
-      absl::Notification stuck;
-      std::make_shared<Lane>(pool_, [](size_t) {})->Post([&] {
-        stuck.Notify();
-        release.WaitForNotification();
+      const auto stuck = std::make_shared<absl::Notification>();
+      Lane::Create(pool_)->Post([stuck, release] {
+        stuck->Notify();
+        release->WaitForNotification();
       });
-      stuck.WaitForNotification();
+      stuck->WaitForNotification();
     }
+    return release;
   }
 
   EventLoop loop_;
@@ -131,8 +134,7 @@ TEST_F(LogPipelineTest, AStuckSinkHoldsUpNeitherParsingNorTheEnd) {
 }
 
 TEST_F(LogPipelineTest, WhatWaitsForTheParserIsBounded) {
-  absl::Notification release;
-  StickThePool(release);
+  const std::shared_ptr<absl::Notification> release = StickThePool();
   bool room = true;
   absl::Notification resumed;
   size_t fed = 0;
@@ -147,19 +149,18 @@ TEST_F(LogPipelineTest, WhatWaitsForTheParserIsBounded) {
   }
   EXPECT_GE(fed, LogPipeline::kMaxWaiting - piece.size());
   EXPECT_FALSE(resumed.HasBeenNotified());
-  release.Notify();
+  release->Notify();
   resumed.WaitForNotification();
   ASSERT_TRUE(Finish());
 }
 
 TEST_F(LogPipelineTest, AStuckPoolHoldsUpTheEndForASecond) {
-  absl::Notification release;
-  StickThePool(release);
+  const std::shared_ptr<absl::Notification> release = StickThePool();
   Stderr("a line\n");
   absl::Duration took;
   EXPECT_TRUE(Finish(&took));
   EXPECT_GE(took, LogPipeline::kLongestFinish);
-  release.Notify();
+  release->Notify();
   ASSERT_TRUE(Finish());
 }
 

@@ -71,6 +71,9 @@ struct BrokerSetup {
   std::shared_ptr<Acceptors> acceptors = nullptr;
   // Whom this side dials: see net/reach.h.
   PeerRule peers = {};
+  // Where a dial looks at what the other side has named, which may be stuck;
+  // null: on the caller's thread.
+  Acceptors::Run aside = nullptr;
 };
 
 // One broker's state: ids, announcements in both directions, and the stream

@@ -3,11 +3,14 @@
 #include <grpc/grpc.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
@@ -22,26 +25,26 @@ namespace {
 // For the look at an endpoint that does not work.
 constexpr absl::Duration kProbeTimeout = absl::Milliseconds(500);
 
-ErrorDetails Failed(const BrokerTarget& target, Reason reason,
-                    absl::Duration waited) {
+ErrorDetails Failed(const BrokerTarget& target, Reason reason) {
   ErrorDetails details;
   details.reason = reason;
   details.what =
       absl::StrCat("no brokered connection to the ", target.peer, " at ",
                    target.door == nullptr ? target.endpoint.ToString()
                                           : "the multiplexed connection");
-  details.evidence = {absl::StrCat("after ", InMilliseconds(waited))};
+  details.evidence = {
+      absl::StrCat("after ", InMilliseconds(target.since.Elapsed()))};
   return details;
 }
 
 // Whether there is a socket at all.
-absl::Status DiagnoseFile(const BrokerTarget& target, absl::Duration waited) {
+absl::Status DiagnoseFile(const BrokerTarget& target) {
   if (target.endpoint.network != Endpoint::Network::kUnix) {
     return absl::OkStatus();
   }
   const absl::Status socket = CheckUnixSocket(target.endpoint.address);
   if (socket.ok()) return absl::OkStatus();
-  ErrorDetails details = Failed(target, Reason::kConnect, waited);
+  ErrorDetails details = Failed(target, Reason::kConnect);
   details.evidence.emplace_back(GetErrorDetails(socket)->what);
   details.hint = absl::StrCat(
       "the ", target.peer,
@@ -51,12 +54,12 @@ absl::Status DiagnoseFile(const BrokerTarget& target, absl::Duration waited) {
 }
 
 // What the endpoint itself has to say; OK when it looks as it should.
-absl::Status Diagnose(const BrokerTarget& target, absl::Duration waited) {
-  absl::Status file = DiagnoseFile(target, waited);
+absl::Status Diagnose(const BrokerTarget& target) {
+  absl::Status file = DiagnoseFile(target);
   if (!file.ok()) return file;
   absl::StatusOr<WireKind> seen = ProbeEndpoint(target.endpoint, kProbeTimeout);
   if (!seen.ok()) {
-    ErrorDetails details = Failed(target, Reason::kConnect, waited);
+    ErrorDetails details = Failed(target, Reason::kConnect);
     details.evidence.emplace_back(GetErrorDetails(seen.status())->what);
     details.hint = absl::StrCat("the ", target.peer,
                                 " must serve from before it announces the id "
@@ -67,7 +70,7 @@ absl::Status Diagnose(const BrokerTarget& target, absl::Duration waited) {
   const bool sees_plain = seen->kind == WireKind::Kind::kHttp2;
   if (!sees_tls && !sees_plain) return absl::OkStatus();
   if (sees_plain && !target.uses_tls) return absl::OkStatus();
-  ErrorDetails details = Failed(target, Reason::kTls, waited);
+  ErrorDetails details = Failed(target, Reason::kTls);
   details.evidence.push_back(
       absl::StrCat("a TLS ClientHello was answered with ", seen->ToString()));
   details.hint =
@@ -99,8 +102,8 @@ bool MayPass(const absl::Status& trouble) {
          (details.has_value() && details->reason == Reason::kBrokerTimeout);
 }
 
-absl::Status NoAnswer(const BrokerTarget& target, absl::Duration waited) {
-  ErrorDetails details = Failed(target, Reason::kConnect, waited);
+absl::Status NoAnswer(const BrokerTarget& target) {
+  ErrorDetails details = Failed(target, Reason::kConnect);
   details.evidence.emplace_back(
       "something takes connections there, but does not answer as gRPC does");
   details.hint = absl::StrCat(
@@ -110,38 +113,87 @@ absl::Status NoAnswer(const BrokerTarget& target, absl::Duration waited) {
   return MakeError(details);
 }
 
+// How often it is looked whether the broker has ended.
+constexpr absl::Duration kBetweenLooks = absl::Milliseconds(100);
+
+absl::Status Ended(const BrokerTarget& target) {
+  return target.ended == nullptr ? absl::OkStatus() : target.ended();
+}
+
+absl::Status NoLook(const BrokerTarget& target) {
+  ErrorDetails details = Failed(target, Reason::kConnect);
+  details.evidence.emplace_back("a look at the address did not come back");
+  details.hint =
+      "the file system that its socket is on, or the name service, does not "
+      "answer; DialOptions::timeout bounds the wait";
+  return MakeError(details);
+}
+
+// What `look` brings, at most `timeout` later. It runs aside: what it asks may
+// be stuck.
+template <typename Result>
+Result LookAside(const BrokerTarget& target, absl::Duration timeout,
+                 Result (*look)(const BrokerTarget&)) {
+  if (target.aside == nullptr) return look(target);
+  struct Seen {
+    absl::Notification known;
+    absl::optional<Result> result;
+  };
+  const Stopwatch stopwatch;
+  const auto seen = std::make_shared<Seen>();
+  target.aside([seen, target, look] {
+    seen->result = look(target);
+    seen->known.Notify();
+  });
+  while (true) {
+    const absl::Duration left = stopwatch.Remaining(timeout);
+    if (seen->known.WaitForNotificationWithTimeout(
+            std::min(left, kBetweenLooks))) {
+      return *std::move(seen->result);
+    }
+    const absl::Status ended = Ended(target);
+    if (!ended.ok()) return ended;
+    if (left <= kBetweenLooks) return NoLook(target);
+  }
+}
+
+using FoundWay = absl::StatusOr<std::shared_ptr<const Way>>;
+
+FoundWay FindWayTo(const BrokerTarget& target) {
+  const absl::Status status = DiagnoseFile(target);
+  if (!status.ok()) return status;
+  FoundWay way = FindWay(target.endpoint, target.peers);
+  if (way.ok() || !MayStillCome(way.status())) return way;
+  const absl::Status found = Diagnose(target);
+  return found.ok() ? way.status() : found;
+}
+
 // Where gRPC connects to, and what has to live as long as its channel.
 absl::StatusOr<std::string> Prepare(const BrokerTarget& target,
+                                    absl::Duration timeout,
                                     grpc::ChannelArguments& arguments) {
   if (target.door != nullptr) {
     KeepAlive(target.door, arguments);
     return ChannelTarget(target.endpoint);
   }
-  absl::Status status = CheckNamed(target.endpoint, target.peers);
-  if (status.ok() && target.peers.user.has_value()) {
-    status = DiagnoseFile(target, absl::ZeroDuration());
-  }
+  const absl::Status status = CheckNamed(target.endpoint, target.peers);
   if (!status.ok()) return status;
-  absl::StatusOr<std::shared_ptr<const Way>> way =
-      FindWay(target.endpoint, target.peers);
-  if (way.ok()) {
-    KeepAlive(*way, arguments);
-    return ChannelTarget((*way)->endpoint());
+  if (target.endpoint.network != Endpoint::Network::kUnix ||
+      !target.peers.user.has_value()) {
+    return ChannelTarget(target.endpoint);
   }
-  if (!MayStillCome(way.status())) return way.status();
-  const absl::Status found = Diagnose(target, absl::ZeroDuration());
-  return found.ok() ? way.status() : found;
+  const FoundWay way = LookAside<FoundWay>(target, timeout, &FindWayTo);
+  if (!way.ok()) return way.status();
+  KeepAlive(*way, arguments);
+  return ChannelTarget((*way)->endpoint());
 }
-
-// How often it is looked whether the broker has ended.
-constexpr auto kBetweenLooks = std::chrono::milliseconds(100);
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
     const BrokerTarget& target, absl::Duration timeout) {
   const Stopwatch stopwatch;
   const auto deadline = DeadlineAfter(timeout);
   grpc::ChannelArguments arguments = target.arguments;
-  const absl::StatusOr<std::string> place = Prepare(target, arguments);
+  const absl::StatusOr<std::string> place = Prepare(target, timeout, arguments);
   if (!place.ok()) return place.status();
   std::shared_ptr<grpc::Channel> channel =
       CreatePluginChannel(*place, target.credentials, arguments, {});
@@ -152,19 +204,20 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
   while (state != GRPC_CHANNEL_READY) {
     const absl::Status trouble = TroubleOf(target);
     if (!MayPass(trouble)) return trouble;
-    if (target.ended != nullptr && !target.ended().ok()) return target.ended();
+    absl::Status ended = Ended(target);
+    if (!ended.ok()) return ended;
     if (state == GRPC_CHANNEL_TRANSIENT_FAILURE && trouble.ok() && !diagnosed) {
       diagnosed = true;
-      absl::Status found = Diagnose(target, stopwatch.Elapsed());
+      absl::Status found = LookAside<absl::Status>(
+          target, stopwatch.Remaining(timeout), &Diagnose);
       if (!found.ok()) return found;
     }
-    const auto look =
-        std::min(deadline, std::chrono::system_clock::now() + kBetweenLooks);
+    const auto look = std::min(deadline, DeadlineAfter(kBetweenLooks));
     if (!channel->WaitForStateChange(state, look)) {
       if (look < deadline) continue;
       const absl::Status why = TroubleOf(target);
-      return why.ok() ? NoAnswer(target, stopwatch.Elapsed())
-                      : WithTime(why, stopwatch.Elapsed());
+      return why.ok() ? NoAnswer(target)
+                      : WithTime(why, target.since.Elapsed());
     }
     state = channel->GetState(/*try_to_connect=*/true);
   }

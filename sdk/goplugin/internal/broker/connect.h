@@ -9,10 +9,13 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "goplugin/endpoint.h"
+#include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/mux/door.h"
+#include "goplugin/internal/net/acceptors.h"
 #include "goplugin/internal/net/reach.h"
 
 namespace goplugin::internal {
@@ -31,12 +34,18 @@ struct BrokerTarget {
   // Whose the endpoint is, on a multiplexed connection. The channel keeps it.
   std::shared_ptr<Door> door = nullptr;
   // Not OK once the broker has ended: then nobody is waited for any more.
+  // Called on any thread.
   std::function<absl::Status()> ended = nullptr;
+  // See BrokerSetup.
+  Acceptors::Run aside = nullptr;
+  // When the dial began.
+  Stopwatch since = {};
 };
 
 // A channel whose connection stands, after at most `timeout`. kConnect when
 // nobody answers there, kTransport when somebody does who may not, kTls when
-// the two sides disagree on that, with what a look at the endpoint saw.
+// the two sides disagree on that, with what a look at the endpoint saw. A look
+// that does not come back (a dead file system) is not waited for any longer.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> ConnectBrokered(
     const BrokerTarget& target, absl::Duration timeout);
 

@@ -24,10 +24,13 @@ absl::StatusOr<ConnectTarget> OpenChannel(ClientOptions options,
     options.tls = TlsOptions();
     options.tls.mode = TlsMode::kInsecure;
   }
+  absl::optional<Endpoint> place;
+  if (found.way != nullptr) place = found.way->endpoint();
   absl::StatusOr<ConnectTarget> target =
       found.target.has_value()
           ? OpenTargetChannel(options, *found.target, found.credentials)
-          : OpenPluginChannel(options, absl::nullopt, found.response);
+          : OpenPluginChannel(options, absl::nullopt, found.response, place,
+                              found.way);
   if (!target.ok()) return target;
   if (!found.name.empty()) target->name = found.name;
   if (!found.nobody_hint.empty()) target->nobody_hint = found.nobody_hint;

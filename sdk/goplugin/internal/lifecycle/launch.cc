@@ -159,8 +159,7 @@ void Launch::OnStarted(absl::StatusOr<StartedPlugin> started,
 // What this launch or the next one will need, while the plugin starts.
 void Launch::Prepare() {
   Runtime& runtime = context_.runtime;
-  const auto lane =
-      std::make_shared<Lane>(runtime.work(), [](size_t /*dropped*/) {});
+  const auto lane = Lane::Create(runtime.work());
   lane->Post([&runtime, files = context_.keeper->files()] {
     // Where it can't be had, the channel can't either, and that is told.
     if (runtime.MakeCalls().ok()) {

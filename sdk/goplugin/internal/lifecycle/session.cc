@@ -43,10 +43,6 @@ std::shared_ptr<Lane> MakeSinkLane(Runtime& runtime,
       });
 }
 
-std::shared_ptr<Lane> MakeLane(Pool& pool) {
-  return std::make_shared<Lane>(pool, [](size_t /*dropped*/) {});
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Session>> Session::Create(
@@ -71,9 +67,9 @@ Session::Session(std::shared_ptr<Runtime> runtime, MakeSource source,
       options_(std::move(options)),
       runtime_(std::move(runtime)),
       callbacks_(MakeSinkLane(*runtime_, options_)),
-      completions_(MakeLane(runtime_->completions())),
-      steps_(MakeLane(runtime_->work())),
-      control_(MakeLane(runtime_->callbacks())),
+      completions_(Lane::Create(runtime_->completions())),
+      steps_(Lane::Create(runtime_->work())),
+      control_(Lane::Create(runtime_->callbacks())),
       state_(std::make_shared<SessionState>()),
       output_(
           std::make_shared<PluginOutput>(SinksOf(options_), runtime_->loop(),

@@ -30,6 +30,12 @@ StdioChunk::Stream StreamOf(const wire::StdioData& data) {
              : StdioChunk::Stream::kStdout;
 }
 
+Acceptors::Run OnNewLane(Pool& pool) {
+  return [lane = Lane::Create(pool)](absl::AnyInvocable<void()> task) {
+    lane->Post(std::move(task));
+  };
+}
+
 }  // namespace
 
 void Session::Live(ReadyPlugin plugin) {
@@ -87,12 +93,10 @@ void Session::MakeBroker() {
   if (keeper_->mux() != nullptr) {
     setup.multiplexer = keeper_->mux()->multiplexer();
   }
-  const auto lane =
-      std::make_shared<Lane>(runtime_->work(), [](size_t /*dropped*/) {});
-  setup.acceptors = Acceptors::Create(
-      runtime_->loop(),
-      [lane](absl::AnyInvocable<void()> task) { lane->Post(std::move(task)); },
-      setup.warn);
+  setup.acceptors = Acceptors::Create(runtime_->loop(),
+                                      OnNewLane(runtime_->work()), setup.warn);
+  // A lane of its own: what is stuck there holds up further dials only.
+  setup.aside = OnNewLane(runtime_->work());
   broker_ = std::make_unique<SessionBroker>(std::move(setup));
   if (!plugin_.no_broker.empty()) {
     broker_->End(MakeError(Reason::kBrokerUnsupported, plugin_.no_broker,
@@ -105,11 +109,11 @@ void Session::MakeBroker() {
 
 void Session::StartStdio() {
   StdioCallbacks callbacks;
-  callbacks.on_data = [output = output_](wire::StdioData data,
-                                         std::shared_ptr<void> held) {
-    output->OnStdio(StreamOf(data), std::move(*data.mutable_data()),
-                    std::move(held));
+  callbacks.on_data = [output = output_](StdioPiece piece) {
+    output->OnStdio(StreamOf(piece.data), std::move(*piece.data.mutable_data()),
+                    std::move(piece.held), piece.droppable);
   };
+  callbacks.progress = [lane = callbacks_] { return lane->finished(); };
   callbacks.on_note = [output = output_](std::string text) {
     output->Note(LogLevel::kWarn, std::move(text));
   };

@@ -1,6 +1,7 @@
 #ifndef GOPLUGIN_INTERNAL_LOOP_POOL_H_
 #define GOPLUGIN_INTERNAL_LOOP_POOL_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -98,6 +99,13 @@ class Lane : public std::enable_shared_from_this<Lane> {
   // last call. `pool` outlives the lane's use.
   Lane(Pool& pool, absl::AnyInvocable<void(size_t)> on_dropped)
       : pool_(pool), on_dropped_(std::move(on_dropped)) {}
+  // One on which nothing is droppable.
+  static std::shared_ptr<Lane> Create(Pool& pool) {
+    return std::make_shared<Lane>(pool, [](size_t /*dropped*/) {});
+  }
+
+  // How many callbacks have returned.
+  std::uint64_t finished() const { return finished_; }
 
   // Completions: never dropped.
   void Post(absl::AnyInvocable<void()> callback);
@@ -123,6 +131,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   Pool& pool_;
   // Called by one worker at a time, like every callback.
   absl::AnyInvocable<void(size_t)> on_dropped_;
+  std::atomic<std::uint64_t> finished_{0};
   mutable absl::Mutex mutex_;
   std::deque<Item> items_ ABSL_GUARDED_BY(mutex_);
   size_t droppable_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -163,7 +163,8 @@ pid_t CloneAttempt::Clone(const ChildPlan& plan) {
   pid_t pid = GoPluginClone(ChildMain, stack_->top(), flags | CLONE_PIDFD,
                             arguments, &pidfd_, nullptr, nullptr);
   if (pid < 0 && (errno == EINVAL || errno == EPERM || errno == ENOSYS)) {
-    pidfd_ = -1;
+    // GiveUp may look at it already.
+    __atomic_store_n(&pidfd_, -1, __ATOMIC_SEQ_CST);
     pid = GoPluginClone(ChildMain, stack_->top(), flags | CLONE_PARENT_SETTID,
                         arguments, &pid_, nullptr, nullptr);
     // What gives no pidfd may give no vfork either (qemu-user forks), and what

@@ -114,7 +114,8 @@ absl::Status CantAsk(const ServerClaim& claim, absl::string_view step,
 }
 
 absl::StatusOr<UniqueFd> ConnectUnix(const ServerClaim& claim) {
-  const std::string& path = claim.endpoint.address;
+  const std::string& path =
+      claim.way.empty() ? claim.endpoint.address : claim.way;
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {

@@ -30,6 +30,8 @@ struct HeldProcess {
 // The process that is said to serve at an endpoint. A value.
 struct ServerClaim {
   Endpoint endpoint;
+  // Where a unix socket is connected to; "" for the endpoint's own path.
+  std::string way = {};
   // 0: not known.
   pid_t pid = 0;
   // 0: not known.

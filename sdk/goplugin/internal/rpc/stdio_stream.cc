@@ -37,7 +37,9 @@ class StdioStream final : public CallQueue::Tag {
  public:
   StdioStream(const std::shared_ptr<grpc::Channel>& channel,
               StdioCallbacks callbacks)
-      : stub_(channel), callbacks_(std::move(callbacks)) {}
+      : stub_(channel),
+        callbacks_(std::move(callbacks)),
+        window_(std::make_shared<StdioWindow>(callbacks_.progress)) {}
 
   CallHandle Start(CallQueue& queue) {
     CallHandle handle(context_, [window = window_] { window->Cancel(); });
@@ -164,8 +166,11 @@ class StdioStream final : public CallQueue::Tag {
   }
 
   void Give(wire::StdioData data) {
-    std::shared_ptr<void> held = window_->Add(data.data().size());
-    callbacks_.on_data(std::move(data), std::move(held));
+    StdioPiece piece;
+    piece.droppable = window_->Overflows();
+    piece.held = window_->Add(data.data().size());
+    piece.data = std::move(data);
+    callbacks_.on_data(std::move(piece));
   }
 
   void Finish() {
@@ -184,7 +189,7 @@ class StdioStream final : public CallQueue::Tag {
   State state_ = State::kStarting;
   CallQueue* queue_ = nullptr;                // since Start
   absl::optional<CallQueue::Hurry> opening_;  // until it was asked for
-  const std::shared_ptr<StdioWindow> window_ = std::make_shared<StdioWindow>();
+  const std::shared_ptr<StdioWindow> window_;
   grpc::ByteBuffer bytes_;
   wire::StdioData gathered_;
   // A message that is handed on in pieces, and how much of it was.

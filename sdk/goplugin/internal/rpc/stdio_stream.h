@@ -4,6 +4,8 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/support/status.h>
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,11 +15,22 @@
 
 namespace goplugin::internal {
 
+// A piece of output, of at most 256 KiB: of one message, or of several that
+// came at once.
+struct StdioPiece {
+  wire::StdioData data;
+  // To be let go of when the piece is out of the way; while too much is not,
+  // the stream waits (StdioWindow).
+  std::shared_ptr<void> held;
+  // Nobody waits for the sink any more: it may be dropped.
+  bool droppable = false;
+};
+
 struct StdioCallbacks {
-  // A piece of output, of at most 256 KiB: of one message, or of several that
-  // came at once. On the rpc thread. `held` is to be let go of when the piece
-  // is out of the way; while too much is not, the stream waits (StdioWindow).
-  absl::AnyInvocable<void(wire::StdioData, std::shared_ptr<void> held)> on_data;
+  // On the rpc thread.
+  absl::AnyInvocable<void(StdioPiece)> on_data;
+  // Grows while the sink moves, whatever it is given. On the rpc thread.
+  std::function<std::uint64_t()> progress;
   // Something of it will not be delivered, as text for the log. Seldom, on the
   // rpc thread.
   absl::AnyInvocable<void(std::string)> on_note;

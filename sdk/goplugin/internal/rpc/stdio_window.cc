@@ -25,10 +25,15 @@ void StdioWindow::Remove(size_t bytes) {
   if (wait_.has_value()) wait_->Cancel();
 }
 
+bool StdioWindow::Overflows() const {
+  MutexLock lock(mutex_);
+  return bytes_ >= kSize && !Waits();
+}
+
 bool StdioWindow::Wait(CallQueue& queue, CallQueue::Tag& tag) {
   MutexLock lock(mutex_);
-  if (bytes_ < kSize || !patient_ || cancelled_) return false;
-  bytes_before_ = bytes_;
+  if (bytes_ < kSize || !Waits()) return false;
+  progress_before_ = progress_();
   wait_.emplace();
   wait_->Set(
       queue.completion_queue(),
@@ -40,7 +45,7 @@ bool StdioWindow::Wait(CallQueue& queue, CallQueue::Tag& tag) {
 void StdioWindow::OnWaited(bool timed_out) {
   MutexLock lock(mutex_);
   wait_.reset();
-  if (timed_out && bytes_ >= bytes_before_) patient_ = false;
+  if (timed_out && progress_() == progress_before_) patient_ = false;
 }
 
 void StdioWindow::Cancel() {

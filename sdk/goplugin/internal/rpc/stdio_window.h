@@ -4,7 +4,10 @@
 #include <grpcpp/alarm.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -20,7 +23,7 @@ namespace goplugin::internal {
 //
 // A sink that does not move for kPatience is not waited for any more until it
 // has caught up. What comes meanwhile is handed on all the same; who takes it
-// drops what is too much.
+// may drop what overflows.
 //
 // Thread-safe, but for Wait and OnWaited, which are the stream's.
 class StdioWindow : public std::enable_shared_from_this<StdioWindow> {
@@ -31,8 +34,16 @@ class StdioWindow : public std::enable_shared_from_this<StdioWindow> {
   static constexpr size_t kRoom = kSize / 2;
   static constexpr absl::Duration kPatience = absl::Seconds(1);
 
+  // `progress` grows while the sink moves: it may be busy with other things
+  // than what was handed on here.
+  explicit StdioWindow(std::function<std::uint64_t()> progress)
+      : progress_(std::move(progress)) {}
+
   // `bytes` are handed on; they are on their way while what it gives lives.
   std::shared_ptr<void> Add(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Whether more is on its way than is waited for.
+  bool Overflows() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Whether there is something to wait for: then `tag` completes on `queue`
   // when that is over, and calls OnWaited.
@@ -46,10 +57,15 @@ class StdioWindow : public std::enable_shared_from_this<StdioWindow> {
  private:
   void Remove(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  absl::Mutex mutex_;
+  bool Waits() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return patient_ && !cancelled_;
+  }
+
+  const std::function<std::uint64_t()> progress_;
+  mutable absl::Mutex mutex_;
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // When the wait under way began.
-  size_t bytes_before_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t progress_before_ ABSL_GUARDED_BY(mutex_) = 0;
   bool patient_ ABSL_GUARDED_BY(mutex_) = true;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   absl::optional<grpc::Alarm> wait_ ABSL_GUARDED_BY(mutex_);

@@ -105,16 +105,28 @@ struct ClaimedProcess {
   // nullptr: what is not seen is not signalled. Then `doubt` says why.
   MakePluginProcess make_process;
   std::string doubt = {};
+  // To the socket that this is known of; null where nothing was proved of one.
+  std::shared_ptr<const Way> way = nullptr;
   // What errors call the plugin; "" for its address.
   std::string name = {};
 };
 using ClaimProcess = std::function<absl::StatusOr<ClaimedProcess>()>;
 
+// What is proved of a socket must be true of the one that is connected to
+// afterwards, whatever is put in its place meanwhile.
 absl::StatusOr<ClaimedProcess> ClaimByProof(const ReattachConfig& config) {
+  const bool is_unix = config.endpoint.network == Endpoint::Network::kUnix;
+  absl::StatusOr<std::shared_ptr<const Way>> way = nullptr;
+  if (is_unix) way = FindWay(config.endpoint, PeerRule(), Look::kAtItsUse);
+  const bool pinned = is_unix && way.ok();
   absl::StatusOr<ServerProof> proof =
-      ProveServer({config.endpoint, config.pid, config.start_time});
+      ProveServer({config.endpoint, pinned ? (*way)->endpoint().address : "",
+                   config.pid, config.start_time});
+  // It tells more of what can't be found.
   if (!proof.ok()) return proof.status();
+  if (!way.ok()) return way.status();
   ClaimedProcess claimed;
+  claimed.way = *std::move(way);
   claimed.doubt = std::move(proof->doubt);
   if (proof->process.has_value()) {
     claimed.make_process = [process = *std::move(proof->process)](
@@ -141,6 +153,7 @@ absl::StatusOr<FoundPlugin> FindReattached(const ReattachConfig& config,
   found.name = std::move(claimed->name);
   found.response.app_version = config.protocol_version;
   found.response.endpoint = config.endpoint;
+  found.way = std::move(claimed->way);
   found.nobody_hint =
       "nobody serves there any more: the plugin has ended, or was told to";
   found.belongs_to_others = config.test;
@@ -198,7 +211,7 @@ PluginSearch RunnerReattachSearch(ReattachConfig config,
               AttachByRunner(pool, runner, config);
           if (!plugin.ok()) return plugin.status();
           return ClaimedProcess{std::move(plugin->make_process), /*doubt=*/"",
-                                std::move(plugin->name)};
+                                /*way=*/nullptr, std::move(plugin->name)};
         };
         return FindReattached(config, options, caller, claim);
       };

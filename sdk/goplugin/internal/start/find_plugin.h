@@ -13,6 +13,7 @@
 #include "goplugin/internal/files/plugin_files.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/loop/pool.h"
+#include "goplugin/internal/net/reach.h"
 #include "goplugin/internal/start/plugin_process.h"
 #include "goplugin/reattach.h"
 #include "goplugin/runner.h"
@@ -25,6 +26,8 @@ struct FoundPlugin {
   std::string name = {};
   // With what is known: the version and the endpoint.
   HandshakeResponse response = {};
+  // Where that leads, if it was looked up; null for what the endpoint says.
+  std::shared_ptr<const Way> way = nullptr;
   // It is known by a target of gRPC's alone, and the response has no endpoint.
   absl::optional<std::string> target = absl::nullopt;
   // With a target: they win over the options' TLS; may be null.

@@ -40,7 +40,7 @@ LogPipeline::LogPipeline(EventLoop& loop, Pool& pool,
                          std::shared_ptr<LogSink> sink,
                          std::shared_ptr<Lane> sink_lane)
     : loop_(loop),
-      parsing_(std::make_shared<Lane>(pool, [](size_t /*dropped*/) {})),
+      parsing_(Lane::Create(pool)),
       sink_(std::move(sink)),
       sink_lane_(std::move(sink_lane)) {}
 

@@ -21,8 +21,7 @@ PluginOutput::PluginOutput(OutputSinks sinks, EventLoop& loop, Pool& pool,
       pipeline_(std::make_shared<LogPipeline>(loop, pool, sinks_.log, lane_)) {}
 
 void PluginOutput::OnStderr(absl::string_view bytes) {
-  Deliver(sinks_.stderr_raw, StdioChunk::Stream::kStderr, /*raw=*/true,
-          std::string(bytes));
+  DeliverRaw(sinks_.stderr_raw, StdioChunk::Stream::kStderr, bytes);
   splitter_.Feed(bytes, [this](absl::string_view line, bool continues) {
     Add(line, continues);
   });
@@ -61,8 +60,7 @@ void PluginOutput::Flush() {
 }
 
 void PluginOutput::OnStdout(absl::string_view bytes) {
-  Deliver(sinks_.stdio, StdioChunk::Stream::kStdout, /*raw=*/true,
-          std::string(bytes));
+  DeliverRaw(sinks_.stdio, StdioChunk::Stream::kStdout, bytes);
 }
 
 void PluginOutput::OnReadError(absl::string_view stream, int error) {
@@ -72,25 +70,26 @@ void PluginOutput::OnReadError(absl::string_view stream, int error) {
 }
 
 void PluginOutput::OnStdio(StdioChunk::Stream stream, std::string bytes,
-                           std::shared_ptr<void> held) {
-  Deliver(sinks_.stdio, stream, /*raw=*/false, std::move(bytes),
-          std::move(held));
+                           std::shared_ptr<void> held, bool droppable) {
+  if (sinks_.stdio == nullptr || bytes.empty()) return;
+  const size_t size = bytes.size();
+  auto write = [sink = sinks_.stdio, stream, bytes = std::move(bytes),
+                held = std::move(held)] {
+    sink->Write({stream, /*raw=*/false, bytes});
+  };
+  // Not even for a flood of log lines.
+  if (!droppable) return lane_->Post(std::move(write));
+  lane_->PostDroppable(1, size, std::move(write));
 }
 
-void PluginOutput::Deliver(const std::shared_ptr<StdioSink>& sink,
-                           StdioChunk::Stream stream, bool raw,
-                           std::string bytes, std::shared_ptr<void> held) {
+void PluginOutput::DeliverRaw(const std::shared_ptr<StdioSink>& sink,
+                              StdioChunk::Stream stream,
+                              absl::string_view bytes) {
   if (sink == nullptr || bytes.empty()) return;
-  const size_t size = bytes.size();
-  lane_->PostDroppable(
-      1, size,
-      [sink, stream, raw, bytes = std::move(bytes), held = std::move(held)]() {
-        StdioChunk chunk;
-        chunk.stream = stream;
-        chunk.raw = raw;
-        chunk.data = bytes;
-        sink->Write(chunk);
-      });
+  lane_->PostDroppable(1, bytes.size(),
+                       [sink, stream, bytes = std::string(bytes)] {
+                         sink->Write({stream, /*raw=*/true, bytes});
+                       });
 }
 
 void PluginOutput::Note(LogLevel level, std::string message) {

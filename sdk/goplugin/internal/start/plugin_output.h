@@ -52,9 +52,9 @@ class PluginOutput {
   // "stdout" or "stderr" can't be read any more: said in an entry.
   void OnReadError(absl::string_view stream, int error);
   // From GRPCStdio. `held` lives until the sink has taken the bytes, or they
-  // were dropped. Thread-safe.
+  // were dropped, which they may be if `droppable`. Thread-safe.
   void OnStdio(StdioChunk::Stream stream, std::string bytes,
-               std::shared_ptr<void> held);
+               std::shared_ptr<void> held, bool droppable);
   // A remark of the SDK's own, in any bytes. Thread-safe.
   void Note(LogLevel level, std::string message);
 
@@ -66,9 +66,9 @@ class PluginOutput {
  private:
   void Add(absl::string_view line, bool continues);
   void Flush();
-  void Deliver(const std::shared_ptr<StdioSink>& sink,
-               StdioChunk::Stream stream, bool raw, std::string bytes,
-               std::shared_ptr<void> held = nullptr);
+  // From the process's own descriptors.
+  void DeliverRaw(const std::shared_ptr<StdioSink>& sink,
+                  StdioChunk::Stream stream, absl::string_view bytes);
 
   const OutputSinks sinks_;
   const std::shared_ptr<Lane> lane_;

@@ -47,7 +47,7 @@ ProcessOutput::ProcessOutput(EventLoop& loop, Pool& pool, UniqueFd stdout_fd,
                              PluginProcess::Callbacks& callbacks)
     : self_(std::make_shared<ProcessOutput*>(this)) {
   // One for both: a dead file system takes one thread of the pool's.
-  const auto reads = std::make_shared<Lane>(pool, [](size_t /*dropped*/) {});
+  const auto reads = Lane::Create(pool);
   stdout_ =
       MakeReader(loop, reads, std::move(stdout_fd),
                  {[this, &callbacks](absl::string_view bytes) {
