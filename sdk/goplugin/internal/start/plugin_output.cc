@@ -1,5 +1,7 @@
 #include "goplugin/internal/start/plugin_output.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -13,6 +15,12 @@
 #include "goplugin/log_sink.h"
 
 namespace goplugin::internal {
+namespace {
+
+// StdioSink promises it. What comes over GRPCStdio is cut by its stream.
+constexpr size_t kPiece = size_t{256} * 1024;
+
+}  // namespace
 
 PluginOutput::PluginOutput(OutputSinks sinks, EventLoop& loop, Pool& pool,
                            std::shared_ptr<Lane> lane)
@@ -21,8 +29,7 @@ PluginOutput::PluginOutput(OutputSinks sinks, EventLoop& loop, Pool& pool,
       pipeline_(std::make_shared<LogPipeline>(loop, pool, sinks_.log, lane_)) {}
 
 void PluginOutput::OnStderr(absl::string_view bytes) {
-  Deliver(sinks_.stderr_raw, StdioChunk::Stream::kStderr, /*raw=*/true,
-          std::string(bytes));
+  DeliverRaw(sinks_.stderr_raw, StdioChunk::Stream::kStderr, bytes);
   splitter_.Feed(bytes, [this](absl::string_view line, bool continues) {
     Add(line, continues);
   });
@@ -61,8 +68,7 @@ void PluginOutput::Flush() {
 }
 
 void PluginOutput::OnStdout(absl::string_view bytes) {
-  Deliver(sinks_.stdio, StdioChunk::Stream::kStdout, /*raw=*/true,
-          std::string(bytes));
+  DeliverRaw(sinks_.stdio, StdioChunk::Stream::kStdout, bytes);
 }
 
 void PluginOutput::OnReadError(absl::string_view stream, int error) {
@@ -75,6 +81,15 @@ void PluginOutput::OnStdio(StdioChunk::Stream stream, std::string bytes,
                            std::shared_ptr<void> held) {
   Deliver(sinks_.stdio, stream, /*raw=*/false, std::move(bytes),
           std::move(held));
+}
+
+// After a launch, and after the plugin's end, much may come at once.
+void PluginOutput::DeliverRaw(const std::shared_ptr<StdioSink>& sink,
+                              StdioChunk::Stream stream,
+                              absl::string_view bytes) {
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(kPiece, bytes.size()))) {
+    Deliver(sink, stream, /*raw=*/true, std::string(bytes.substr(0, kPiece)));
+  }
 }
 
 void PluginOutput::Deliver(const std::shared_ptr<StdioSink>& sink,

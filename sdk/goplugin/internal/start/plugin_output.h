@@ -66,6 +66,8 @@ class PluginOutput {
  private:
   void Add(absl::string_view line, bool continues);
   void Flush();
+  void DeliverRaw(const std::shared_ptr<StdioSink>& sink,
+                  StdioChunk::Stream stream, absl::string_view bytes);
   void Deliver(const std::shared_ptr<StdioSink>& sink,
                StdioChunk::Stream stream, bool raw, std::string bytes,
                std::shared_ptr<void> held = nullptr);
