@@ -1,17 +1,18 @@
 #include "goplugin/logger.h"
 
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -23,6 +24,7 @@
 #include "absl/types/span.h"
 #include "absl/types/variant.h"
 #include "goplugin/internal/log/json_text.h"
+#include "goplugin/internal/log/quiet_write.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin {
@@ -39,7 +41,10 @@ constexpr std::size_t kMaxCommonFields = std::size_t{10} << 10;
 constexpr std::size_t kMaxName = 1024;
 // What a field takes besides key and value: , : and the mark and end of a line.
 constexpr absl::string_view kTruncated = ",\"@truncated\":true";
-constexpr std::size_t kReserve = 2 + kTruncated.size() + 2;
+constexpr absl::string_view kLeftOut = ",\"@left_out\":";
+constexpr std::size_t kMaxDigits = 20;
+constexpr std::size_t kReserve =
+    2 + kTruncated.size() + kLeftOut.size() + kMaxDigits + 2;
 
 // A value's JSON, of at most `room` bytes for texts. True when all of it
 // fitted.
@@ -74,6 +79,13 @@ struct AppendValue {
   }
 };
 
+std::string NowAsJson() {
+  return absl::StrCat("\"",
+                      absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::Now(),
+                                       absl::UTCTimeZone()),
+                      "\"");
+}
+
 }  // namespace
 
 // The descriptor, one line at a time.
@@ -84,8 +96,21 @@ class Logger::Output {
   // The lock is for lines that the kernel takes in parts.
   void Write(absl::string_view line) {
     internal::MutexLock lock(mutex_);
+    if (lost_ > 0 && WriteAll(LostNote())) lost_ = 0;
+    if (lost_ > 0 || !WriteAll(line)) ++lost_;
+  }
+
+ private:
+  std::string LostNote() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return absl::StrCat(R"({"@level":"warn","@message":")",
+                        "log lines before this one could not be written",
+                        R"(","@timestamp":)", NowAsJson(), R"(,"lines":)",
+                        lost_, "}\n");
+  }
+
+  bool WriteAll(absl::string_view line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     while (!line.empty()) {
-      const ssize_t written = write(descriptor_, line.data(), line.size());
+      const ssize_t written = internal::QuietWrite(descriptor_, line);
       if (written >= 0) {
         line.remove_prefix(static_cast<std::size_t>(written));
       } else if (errno == EAGAIN) {
@@ -93,14 +118,16 @@ class Logger::Output {
         pollfd writable = {descriptor_, POLLOUT, 0};
         poll(&writable, 1, /*timeout=*/-1);
       } else if (errno != EINTR) {
-        return;
+        return false;
       }
     }
+    return true;
   }
 
- private:
   absl::Mutex mutex_;
   const int descriptor_;
+  // Lines since the last that could be written.
+  std::uint64_t lost_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 Logger::Logger(LoggerOptions options)
@@ -117,7 +144,7 @@ Logger Logger::Named(absl::string_view name) const {
 
 Logger Logger::With(std::initializer_list<LogField> fields) const {
   Logger with = *this;
-  AppendFields(fields, kMaxCommonFields, with.fields_);
+  with.cut_ += AppendFields(fields, kMaxCommonFields, with.fields_);
   return with;
 }
 
@@ -126,38 +153,41 @@ void Logger::Log(LogLevel level, absl::string_view message,
   if (!enabled(level)) return;
   std::string line =
       absl::StrCat("{\"@level\":\"", LogLevelName(level), "\",\"@message\":");
-  bool whole = AppendJsonString(message, kMaxMessage, line);
+  Cut cut = cut_;
+  cut.shortened |= !AppendJsonString(message, kMaxMessage, line);
   if (!name_.empty()) {
     line += ",\"@module\":";
-    whole = AppendJsonString(name_, kMaxName, line) && whole;
+    cut.shortened |= !AppendJsonString(name_, kMaxName, line);
   }
-  absl::StrAppend(&line, ",\"@timestamp\":\"",
-                  absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::Now(),
-                                   absl::UTCTimeZone()),
-                  "\"", fields_);
-  whole = AppendFields(fields, kMaxLine, line) && whole;
-  absl::StrAppend(&line, whole ? "" : kTruncated, "}\n");
+  absl::StrAppend(&line, ",\"@timestamp\":", NowAsJson(), fields_);
+  cut += AppendFields(fields, kMaxLine, line);
+  if (cut.left_out > 0) absl::StrAppend(&line, kLeftOut, cut.left_out);
+  if (cut.shortened) absl::StrAppend(&line, kTruncated);
+  line += "}\n";
   output_->Write(line);
 }
 
-bool Logger::AppendFields(absl::Span<const LogField> fields, std::size_t most,
-                          std::string& line) {
-  bool whole = true;
+Logger::Cut Logger::AppendFields(absl::Span<const LogField> fields,
+                                 std::size_t most, std::string& line) {
+  Cut cut;
   for (const LogField& field : fields) {
     const std::size_t room = most - std::min(most, line.size() + kReserve);
-    // Room for the key, and for a number or some of a text.
-    if (room < kMaxName + 64) return false;
+    // Room for the key, and for a number or some of a text. After the first
+    // that has none, none has: what is left out is the end of the list.
+    if (cut.left_out > 0 || room < kMaxName + 64) {
+      ++cut.left_out;
+      continue;
+    }
     line += ',';
     const bool reserved = absl::StartsWith(field.key_, "@");
-    whole = AppendJsonString(reserved ? absl::StrCat("@", field.key_)
-                                      : std::string(field.key_),
-                             kMaxName, line) &&
-            whole;
+    cut.shortened |= !AppendJsonString(
+        reserved ? absl::StrCat("@", field.key_) : std::string(field.key_),
+        kMaxName, line);
     line += ':';
     // Unqualified: absl::variant is std::variant today, and was not in 2022.
-    whole = visit(AppendValue{room - kMaxName, line}, field.value_) && whole;
+    cut.shortened |= !visit(AppendValue{room - kMaxName, line}, field.value_);
   }
-  return whole;
+  return cut;
 }
 
 }  // namespace goplugin

@@ -70,8 +70,9 @@ struct LoggerOptions {
 //
 // Any bytes may be logged: what is no UTF-8 becomes U+FFFD. A line is at most
 // 60 KiB, since hosts give up on longer ones than 64 KiB: a longer message or
-// field is cut, fields beyond it are left out, and the field "@truncated" says
-// so. A key that begins with '@' gets a second one: those with one are hclog's.
+// field is cut, and the field "@truncated" says so; fields beyond it, and those
+// of With beyond 10 KiB of them, are left out, and "@left_out" says how many. A
+// key that begins with '@' gets a second one: those with one are hclog's.
 //
 // Thread safety: all methods may be called from any thread. A line is one
 // write(2), and lines of a logger and of those made from it never mix. With
@@ -81,7 +82,9 @@ struct LoggerOptions {
 // Blocking: as any write to stderr, while the host does not read it.
 // Lifetime: a value; copies share the descriptor. No global state: make one in
 // main, and pass it on.
-// Errors: none are told; a line that can't be written is lost.
+// Errors: none are told. A line that can't be written is lost; the next that
+// can be has one before it, a warning with the number of "lines" lost. Where
+// nobody reads a pipe any more its SIGPIPE is kept from the process.
 class Logger {
  public:
   explicit Logger(LoggerOptions options = {});
@@ -119,16 +122,28 @@ class Logger {
  private:
   class Output;
 
-  // Appends `fields` as ,"key":value while the line stays below `most`. False
-  // when something was cut or left out.
-  static bool AppendFields(absl::Span<const LogField> fields, std::size_t most,
-                           std::string& line);
+  // What a line does not hold of what it was given.
+  struct Cut {
+    Cut& operator+=(const Cut& other) {
+      shortened |= other.shortened;
+      left_out += other.left_out;
+      return *this;
+    }
+
+    bool shortened = false;    // a text
+    std::size_t left_out = 0;  // fields
+  };
+
+  // Appends `fields` as ,"key":value while the line stays below `most`.
+  static Cut AppendFields(absl::Span<const LogField> fields, std::size_t most,
+                          std::string& line);
 
   std::shared_ptr<Output> output_;
   LogLevel level_;
   std::string name_;
-  // What With was given, as it stands in each line.
+  // What With was given, as it stands in each line, and what does not.
   std::string fields_;
+  Cut cut_;
 };
 
 }  // namespace goplugin

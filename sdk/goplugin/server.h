@@ -29,9 +29,12 @@ namespace goplugin {
 // - SIGINT is ignored, for Ctrl-C in the host's terminal is the host's matter.
 //   SIGTERM ends Serve as the host's own Shutdown call does. Where the host
 //   asks for multiplexing, the end of its one connection does so as well.
+// - SIGPIPE, where it has its default, does nothing: a plugin whose host is
+//   gone lives on, and what it prints and logs fails with EPIPE. It is not
+//   ignored, which programs that the plugin starts would inherit.
 // - Health, the controller and stdio are served beside the caller's services.
 //   Health answers SERVING for "" and "plugin".
-// When it returns, descriptor 1 and both signals are as before, and the socket
+// When it returns, descriptor 1 and these signals are as before, and the socket
 // file is gone. A service method that still runs when shutdown_grace and half
 // a second more have passed can't be waited for: Serve then ends the process
 // itself, without destructors.
@@ -41,7 +44,8 @@ namespace goplugin {
 //
 // The result is 0 after a Shutdown call or SIGTERM, 1 when the plugin could not
 // start. Then the reason is on stderr: options that can't work, no host (the
-// cookie is missing), an environment that makes no sense, nowhere to listen.
+// cookie is missing), an environment that makes no sense, nowhere to listen, no
+// descriptors or threads left to begin with.
 //
 // Thread safety: once at a time, and best from main before other threads exist;
 // a second call beside a running one returns 1.

@@ -90,14 +90,15 @@ struct ServeOptions {
 
   // Called with the server's builder after Serve has set it up and before it
   // starts, on the thread that called Serve: the place for interceptors,
-  // quotas and channel arguments. With a range of ports it may be called more
-  // than once, each time with a new builder. Must not throw.
+  // quotas and channel arguments. Called once. Must not throw.
   std::function<void(grpc::ServerBuilder&)> configure_server = nullptr;
 
-  // Called once, on the thread that called Serve and before the first call can
-  // come, with the broker for further connections to the host: keep a pointer
-  // for the services. It is valid until Serve returns. With `credentials` of
-  // one's own, DialOptions::credentials are needed as well. Must not throw.
+  // Called once, on the thread that called Serve, with the broker for further
+  // connections to the host: keep a pointer for the services. It is valid until
+  // Serve returns. No call is served, no line printed and test_mode not called
+  // before it has returned; who connects earlier waits. So there is no host yet
+  // to dial. With `credentials` of one's own, DialOptions::credentials are
+  // needed as well. Must not throw.
   std::function<void(Broker&)> on_broker = nullptr;
   // How long a brokered connection that the host has announced waits to be
   // dialled. At most 1024 wait; then the oldest go.

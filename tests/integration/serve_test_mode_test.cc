@@ -1,17 +1,33 @@
 // A plugin in test mode, in this process, and clients that reattach to it.
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "examples/proto/kv.grpc.pb.h"
 #include "goplugin/client.h"
+#include "goplugin/internal/net/open_connection.h"
+#include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/reattach.h"
 #include "goplugin/server.h"
 #include "gtest/gtest.h"
@@ -33,8 +49,7 @@ class EchoService final : public proto::KV::Service {
 
 class ServeTestModeTest : public HarnessTest {
  protected:
-  // Serves on a thread of its own until End.
-  TestServer Begin(Endpoint::Network network) {
+  ServeOptions Options(Endpoint::Network network) {
     ServeOptions options;
     options.magic_cookie_key = "NOT_SET";
     options.magic_cookie_value = "anything";
@@ -43,7 +58,16 @@ class ServeTestModeTest : public HarnessTest {
     options.test_mode = [this](const TestServer& server) {
       server_.Put(server);
     };
-    thread_ = std::thread([this, options] { result_ = Serve(options); });
+    return options;
+  }
+
+  // Serves on a thread of its own until End.
+  TestServer Begin(Endpoint::Network network) {
+    return Begin(Options(network));
+  }
+  TestServer Begin(ServeOptions options) {
+    thread_ = std::thread(
+        [this, options = std::move(options)] { result_ = Serve(options); });
     return *server_.Take();
   }
 
@@ -101,6 +125,122 @@ TEST_F(ServeTestModeTest, OverTcpByTheText) {
   }
   client = absl::CancelledError();
   EXPECT_EQ(End(server), 0);
+}
+
+// Somebody who knows the address before he is told.
+class EarlyHost {
+ public:
+  // With the first words of HTTP/2.
+  void Connect(const Endpoint& endpoint) {
+    auto connection =
+        internal::OpenConnection(endpoint, SteadyAfter(kPatience));
+    ASSERT_TRUE(connection.ok()) << connection.status();
+    connection_ = *std::move(connection);
+    constexpr char kHello[] =
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+    ASSERT_EQ(send(connection_.get(), kHello, sizeof kHello - 1, MSG_NOSIGNAL),
+              static_cast<ssize_t>(sizeof kHello - 1));
+  }
+
+  bool IsAnsweredWithin(absl::Duration wait) const {
+    return internal::WaitForEvents(connection_.get(), POLLIN,
+                                   SteadyAfter(wait));
+  }
+
+ private:
+  static internal::SteadyTime SteadyAfter(absl::Duration wait) {
+    return std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(wait);
+  }
+
+  internal::UniqueFd connection_;
+};
+
+int FreePort() {
+  const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  EXPECT_EQ(bind(probe, generic, size), 0);
+  EXPECT_EQ(getsockname(probe, generic, &size), 0);
+  close(probe);
+  return ntohs(address.sin_port);
+}
+
+class EarlyHostTest : public ServeTestModeTest {
+ protected:
+  // `find` tells the address when Serve listens.
+  void ExpectToWait(ServeOptions options, std::function<Endpoint()> find) {
+    EarlyHost host;
+    bool early = false;
+    options.on_broker = [&](Broker&) {
+      host.Connect(find());
+      early = host.IsAnsweredWithin(absl::Milliseconds(300));
+    };
+    const TestServer server = Begin(std::move(options));
+    EXPECT_FALSE(early);
+    EXPECT_TRUE(host.IsAnsweredWithin(kPatience));
+    EXPECT_EQ(End(server), 0);
+  }
+};
+
+TEST_F(EarlyHostTest, IsNotServedBeforeOnBrokerHasReturned) {
+  ServeOptions options = Options(Endpoint::Network::kTcp);
+  options.min_port = options.max_port = FreePort();
+  const Endpoint endpoint = {Endpoint::Network::kTcp,
+                             absl::StrCat("127.0.0.1:", options.min_port)};
+  ExpectToWait(std::move(options), [endpoint] { return endpoint; });
+}
+
+TEST_F(EarlyHostTest, IsNotServedBeforeOnBrokerHasReturnedOverUnix) {
+  const std::string lent = ScratchPath("lent");
+  ASSERT_EQ(mkdir(lent.c_str(), 0700), 0);
+  setenv("PLUGIN_UNIX_SOCKET_DIR", lent.c_str(), 1);
+  ExpectToWait(Options(Endpoint::Network::kUnix), [lent] {
+    Endpoint found;
+    for (const auto& file : std::filesystem::directory_iterator(lent)) {
+      if (file.is_socket()) {
+        found = {Endpoint::Network::kUnix, file.path().string()};
+      }
+    }
+    return found;
+  });
+  unsetenv("PLUGIN_UNIX_SOCKET_DIR");
+}
+
+// Whoever calls stop at that moment must not be the one who puts the signals
+// back: a mask is a thread's own.
+TEST_F(ServeTestModeTest, StopBesideTheEndLeavesTheSignalsToServe) {
+  sigset_t terminate;
+  sigemptyset(&terminate);
+  sigaddset(&terminate, SIGTERM);
+  sigset_t before;
+  ASSERT_EQ(pthread_sigmask(SIG_BLOCK, &terminate, &before), 0);
+  int wrong = 0;
+  for (int i = 0; i < 30; ++i) {
+    std::atomic<bool> over{false};
+    std::thread stopper;
+    ServeOptions options = Options(Endpoint::Network::kUnix);
+    options.test_mode = [&](const TestServer& server) {
+      stopper = std::thread([&over, stop = server.stop] {
+        while (!over) stop();
+      });
+    };
+    EXPECT_EQ(Serve(options), 0);
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    struct sigaction action = {};
+    sigaction(SIGTERM, nullptr, &action);
+    if (sigismember(&mask, SIGTERM) != 1 || action.sa_handler != SIG_DFL) {
+      ++wrong;
+    }
+    pthread_sigmask(SIG_BLOCK, &terminate, nullptr);
+    over = true;
+    stopper.join();
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  EXPECT_EQ(wrong, 0);
 }
 
 }  // namespace

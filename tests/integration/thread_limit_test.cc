@@ -10,13 +10,17 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "gmock/gmock.h"
 #include "goplugin/client.h"
+#include "goplugin/error.h"
+#include "goplugin/exit_status.h"
 #include "gtest/gtest.h"
 #include "tests/integration/live.h"
 #include "tests/support/harness/harness_test.h"
@@ -27,6 +31,8 @@
 
 namespace goplugin::testing {
 namespace {
+
+using ::testing::HasSubstr;
 
 // The first place where groups with a limit of processes can be made: version 1
 // of control groups, or 2.
@@ -47,34 +53,48 @@ int ReadNumber(const std::string& file) {
   return number;
 }
 
+// A group that goes when it is empty.
+class Group {
+ public:
+  Group() : path_(absl::StrCat(GroupsRoot(), "/goplugin-threads-", getpid())) {
+    EXPECT_EQ(mkdir(path_.c_str(), 0755), 0) << path_ << ": takes root";
+  }
+  ~Group() {
+    EXPECT_TRUE(Eventually([this] { return rmdir(path_.c_str()) == 0; }));
+  }
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+
+  const std::string& path() const { return path_; }
+  // Allows this many threads and processes in all.
+  void Allow(int count) const {
+    Write(path_ + "/pids.max", absl::StrCat(count));
+  }
+
+ private:
+  const std::string path_;
+};
+
 // A group that this process is in while this lives.
 class LimitedGroup {
  public:
-  LimitedGroup()
-      : path_(absl::StrCat(GroupsRoot(), "/goplugin-threads-", getpid())) {
-    EXPECT_EQ(mkdir(path_.c_str(), 0755), 0) << path_ << ": takes root";
-    Join(path_);
-  }
-  ~LimitedGroup() {
-    Join(GroupsRoot());
-    EXPECT_TRUE(Eventually([this] { return rmdir(path_.c_str()) == 0; }));
-  }
+  LimitedGroup() { Join(group_.path()); }
+  ~LimitedGroup() { Join(GroupsRoot()); }
   LimitedGroup(const LimitedGroup&) = delete;
   LimitedGroup& operator=(const LimitedGroup&) = delete;
 
   // Allows this many threads and processes more.
   void AllowMore(int count) const {
-    const int now = ReadNumber(path_ + "/pids.current");
-    Write(path_ + "/pids.max", absl::StrCat(now + count));
+    group_.Allow(ReadNumber(group_.path() + "/pids.current") + count);
   }
-  void AllowAll() const { Write(path_ + "/pids.max", "max"); }
+  void AllowAll() const { Write(group_.path() + "/pids.max", "max"); }
 
  private:
   static void Join(const std::string& group) {
     Write(group + "/cgroup.procs", absl::StrCat(getpid()));
   }
 
-  const std::string path_;
+  const Group group_;
 };
 
 // The plugin itself is not limited.
@@ -137,6 +157,41 @@ TEST_F(ThreadLimitTest, ForAHelperOfThePool) {
   gate->Open();
   EXPECT_TRUE(log->WaitForMessage("heard"));
   group.AllowAll();
+}
+
+// Whatever the plugin is allowed, it serves, or ends by itself and says why.
+TEST_F(ThreadLimitTest, OfAPluginThatBeginsToServe) {
+  const Group group;
+  ClientOptions options = PlainOptions();
+  options.handshake.magic_cookie_key = "PROBE_COOKIE";
+  options.handshake.magic_cookie_value = "probe";
+  options.handshake.protocol_versions = {2};
+  options.start_timeout = absl::Seconds(15);
+  int failed = 0;
+  int served = 0;
+  for (const Multiplex multiplex : {Multiplex::kNever, Multiplex::kRequire}) {
+    options.multiplex = multiplex;
+    for (int count = 1; count < 64; count += count < 40 ? 1 : 8) {
+      SCOPED_TRACE(count);
+      group.Allow(count);
+      Command command{RunfilePath("tests/support/serve/probe_plugin")};
+      command.cgroups = {group.path()};
+      const auto client = Client::Launch(std::move(command), options);
+      if (client.ok()) {
+        ++served;
+        EXPECT_EQ(Get(**client, "version"), "2");
+        continue;
+      }
+      ++failed;
+      const ErrorDetails details = *GetErrorDetails(client.status());
+      EXPECT_EQ(details.reason, Reason::kExitedEarly) << client.status();
+      EXPECT_EQ(details.exit_status, (ExitStatus{ExitStatus::Kind::kExited, 1}))
+          << client.status();
+      EXPECT_THAT(details.stderr_tail, HasSubstr("pids.max"));
+    }
+  }
+  EXPECT_GT(failed, 0) << "the limit was never reached";
+  EXPECT_GT(served, 0) << "it was never enough";
 }
 
 }  // namespace

@@ -77,8 +77,9 @@ class InProcessProcess final : public PluginProcess {
       std::make_shared<InProcessProcess*>(this);
 };
 
-absl::Status CheckLaunch(InProcessServer& server,
-                         const ClientOptions& options) {
+absl::Status CheckLaunch(InProcessServer& server, ClientOptions options) {
+  // None of it is used.
+  options.tls = TlsOptions();
   absl::Status status = internal::CheckJoinOptions(options);
   if (!status.ok()) return status;
   status = internal::NegotiateVersion(options.handshake.protocol_versions,

@@ -30,7 +30,8 @@ struct InProcessPluginOptions {
   // As ServeOptions::configure_server.
   std::function<void(grpc::ServerBuilder&)> configure_server = nullptr;
   // As ServeOptions::on_broker, but called on a thread of the SDK, before
-  // Launch returns; the broker is valid as long as the InProcessPlugin.
+  // Launch returns, unless its start_timeout is over earlier; the broker is
+  // valid as long as the InProcessPlugin.
   std::function<void(Broker&)> on_broker = nullptr;
 };
 
@@ -62,7 +63,9 @@ struct InProcessPluginOptions {
 // Thread safety: all methods may be called from any thread.
 // Lifetime: client and plugin may end in any order. The destructor ends the
 // plugin, and returns when its services' methods have returned: calls under way
-// are cancelled, and a method that does not look at that keeps it waiting.
+// are cancelled, and a method that does not look at that keeps it waiting. So
+// does a configure_server or on_broker that has not returned when Launch gave
+// up.
 class InProcessPlugin {
  public:
   explicit InProcessPlugin(InProcessPluginOptions options);
@@ -75,7 +78,8 @@ class InProcessPlugin {
   // plugin takes a second InProcessPlugin.
   //
   // Errors: kOptions, also for a second launch; kAppVersion; kTransport when no
-  // socket can be made; kWrongThread.
+  // socket can be made; kResources when the system gives no thread;
+  // kWrongThread.
   absl::StatusOr<std::unique_ptr<Client>> Launch(ClientOptions options);
 
   // The plugin writes to its stderr: lines for the log, hclog's JSON or any

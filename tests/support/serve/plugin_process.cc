@@ -93,6 +93,11 @@ std::vector<std::string> PluginProcess::ReadFields() {
 
 void PluginProcess::Signal(int signal) { kill(pid_, signal); }
 
+void PluginProcess::CloseOutputs() {
+  stdout_.reset();
+  stderr_.reset();
+}
+
 int PluginProcess::Wait() {
   if (pid_ <= 0) return -1;
   while (Read()) {

@@ -30,6 +30,9 @@ class PluginProcess {
 
   void Signal(int signal);
 
+  // Closes this side of its stdout and stderr, as a host that is gone has.
+  void CloseOutputs();
+
   // The exit code once the plugin has ended, 128 + n for signal n; -1 when it
   // does not end. Afterwards the rest of both pipes is here:
   int Wait();

@@ -6,15 +6,19 @@
 //   PROBE_TLS=DIRECTORY  credentials of its own: cert.pem, key.pem, and roots
 //                        for the host's certificate, which it asks for
 //   PROBE_RECEIVE=BYTES  by configure_server: the longest message it takes
+//   PROBE_SIGPIPE=ignored  SIGPIPE is ignored from the start
 //   Put "print" VALUE    prints VALUE
+//   Put "log" VALUE      logs VALUE by a Logger, and prints it to stderr
 //   Put "spin"           never returns
 //   Put "hold"           returns when its call is cancelled
 //   Put "length:N" VALUE an error unless VALUE has N bytes
 //   Get "zeros:N"        N bytes of zeros
 //   Get "version"        the protocol version whose services are served
+//   Get "sigpipe"        what becomes of SIGPIPE: default, ignored, handled
 //   Get "twice"          calls Serve once more and answers its result
 
 #include <grpcpp/security/server_credentials.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -25,6 +29,7 @@
 #include <string>
 
 #include "examples/proto/kv.grpc.pb.h"
+#include "goplugin/logger.h"
 #include "goplugin/server.h"
 
 namespace {
@@ -70,6 +75,13 @@ long long NumberOf(const std::string& key, const std::string& name) {
   return std::atoll(key.c_str() + name.size() + 1);
 }
 
+const char* SigpipeDisposition() {
+  struct sigaction action = {};
+  sigaction(SIGPIPE, nullptr, &action);
+  if (action.sa_handler == SIG_DFL) return "default";
+  return action.sa_handler == SIG_IGN ? "ignored" : "handled";
+}
+
 class ProbeService final : public proto::KV::Service {
  public:
   explicit ProbeService(std::string version) : version_(std::move(version)) {}
@@ -78,6 +90,9 @@ class ProbeService final : public proto::KV::Service {
                    const proto::PutRequest* request, proto::Empty*) override {
     if (request->key() == "print") {
       std::fwrite(request->value().data(), 1, request->value().size(), stdout);
+    } else if (request->key() == "log") {
+      goplugin::Logger().Info(request->value());
+      std::fprintf(stderr, "%s\n", request->value().c_str());
     } else if (request->key() == "spin") {
       for (;;) pause();
     } else if (request->key() == "hold") {
@@ -99,6 +114,8 @@ class ProbeService final : public proto::KV::Service {
       response->mutable_value()->resize(static_cast<std::size_t>(zeros));
     } else if (request->key() == "version") {
       response->set_value(version_);
+    } else if (request->key() == "sigpipe") {
+      response->set_value(SigpipeDisposition());
     } else if (request->key() == "twice") {
       goplugin::ServeOptions options = Options();
       options.services = {{1, {this}}};
@@ -115,9 +132,13 @@ class ProbeService final : public proto::KV::Service {
 
 int main() {
   if (std::getenv("PROBE_NOISE") != nullptr) std::printf("noise, ");
+  const bool ignores_sigpipe = std::getenv("PROBE_SIGPIPE") != nullptr;
+  if (ignores_sigpipe) signal(SIGPIPE, SIG_IGN);
+  const std::string sigpipe_before = SigpipeDisposition();
   ProbeService version_2("2");
   ProbeService version_5("5");
   goplugin::ServeOptions options = Options();
   options.services = {{2, {&version_2}}, {5, {&version_5}}};
-  return goplugin::Serve(options);
+  const int result = goplugin::Serve(options);
+  return SigpipeDisposition() == sigpipe_before ? result : 99;
 }

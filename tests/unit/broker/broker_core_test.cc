@@ -248,9 +248,10 @@ TEST_F(BrokerCoreTest, AnAddressThatIsTooLongIsNotAnnounced) {
 TEST_F(BrokerCoreTest, BlockingIsNotForTheSdksThreads) {
   EXPECT_TRUE(core_->CheckMayBlock().ok());
   absl::Status status;
-  MustStartSdkThread("goplugin-test", [&] {
-    status = core_->CheckMayBlock();
-  }).Join();
+  absl::StatusOr<SdkThread> thread =
+      StartSdkThread("goplugin-test", [&] { status = core_->CheckMayBlock(); });
+  ASSERT_TRUE(thread.ok()) << thread.status();
+  thread->Join();
   ExpectError(status,
               {Reason::kWrongThread, "blocking method", "thread of your own"});
 }

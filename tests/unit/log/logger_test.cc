@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -34,6 +34,9 @@ using ::testing::StartsWith;
 
 // More than that, and hosts read a line in pieces.
 constexpr std::size_t kHostsLine = std::size_t{64} << 10;
+
+// Of the 10 KiB that With may add: room for no other field.
+constexpr std::size_t kAlmostAll = 9100;
 
 class LoggerTest : public ::testing::Test {
  protected:
@@ -170,60 +173,35 @@ TEST_F(LoggerTest, TooLongALineIsCutAndSaysSo) {
   EXPECT_THAT(entry.fields.back(), Pair("@truncated", "true"));
 }
 
+// The line says how many.
+TEST_F(LoggerTest, FieldsLeftOutAreCounted) {
+  const std::string long_text(kAlmostAll, 'x');
+  const Logger log = MakeLogger()
+                         .With({{"kept", long_text}, {"two", 2}, {"three", 3}})
+                         .With({{"four", 4}});
+  const std::string half(30 << 10, 'x');
+  log.Info("full", {{"own", half}, {"more", half}, {"last", 1}, {"end", 1}});
+  const LogEntry entry = Entry();
+  EXPECT_THAT(entry.fields,
+              ElementsAre(Pair("kept", long_text), Pair("own", half),
+                          Pair("more", EndsWith("...")), Pair("@left_out", "5"),
+                          Pair("@truncated", "true")));
+}
+
+TEST_F(LoggerTest, WhatWithLeavesOutIsCountedInEachLine) {
+  const Logger log =
+      MakeLogger().With({{"kept", std::string(kAlmostAll, 'x')}, {"two", 2}});
+  log.Info("short");
+  EXPECT_THAT(Entry().fields, ElementsAre(Pair("kept", SizeIs(kAlmostAll)),
+                                          Pair("@left_out", "1")));
+}
+
 TEST_F(LoggerTest, ALongMessageIsKept) {
   const std::string text(20000, 'x');
   MakeLogger().Info(text, {{"text", text}});
   const LogEntry entry = Entry();
   EXPECT_EQ(entry.message, text);
   EXPECT_THAT(entry.fields, ElementsAre(Pair("text", text)));
-}
-
-// A pipe takes long lines in parts, and one that is non-blocking refuses some.
-TEST(LoggerPipeTest, LinesOfManyThreadsDoNotMix) {
-  constexpr int kThreads = 4;
-  constexpr int kLines = 50;
-  int ends[2];
-  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
-  ASSERT_EQ(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
-  std::string text;
-  std::thread reader([&] {
-    char buffer[1000];
-    for (ssize_t n; (n = read(ends[0], buffer, sizeof(buffer))) > 0;) {
-      text.append(buffer, static_cast<std::size_t>(n));
-    }
-  });
-  {
-    LoggerOptions options;
-    options.descriptor = ends[1];
-    const Logger log(options);
-    std::vector<std::thread> writers;
-    for (int i = 0; i < kThreads; ++i) {
-      writers.emplace_back([part = log.Named(absl::StrCat("t", i)), i] {
-        const std::string message(20000, static_cast<char>('a' + i));
-        for (int n = 0; n < kLines; ++n) part.Info(message);
-      });
-    }
-    for (std::thread& writer : writers) writer.join();
-  }
-  close(ends[1]);
-  reader.join();
-  close(ends[0]);
-
-  const std::vector<std::string> lines = absl::StrSplit(text, '\n');
-  ASSERT_THAT(lines, SizeIs(kThreads * kLines + 1));
-  for (int n = 0; n < kThreads * kLines; ++n) {
-    const LogEntry entry = internal::LogParser().Parse(lines[n], false);
-    ASSERT_THAT(entry.module, SizeIs(2));
-    ASSERT_EQ(
-        entry.message,
-        std::string(20000, static_cast<char>('a' + entry.module[1] - '0')));
-  }
-}
-
-TEST(LoggerPipeTest, NobodyToReadIsNoError) {
-  LoggerOptions options;
-  options.descriptor = -1;
-  Logger(options).Error("lost");
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/broker/conn_info.h"
@@ -18,6 +19,7 @@
 #include "goplugin/internal/serve/service_methods.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 #include "gtest/gtest.h"
+#include "tests/support/failing_calls/failing_calls.h"
 
 namespace goplugin::internal {
 namespace {
@@ -201,6 +203,32 @@ TEST_F(BrokerServiceTest, CloseEndsTheStreamAndRefusesMore) {
   HostStream late(*channel_);
   EXPECT_FALSE(late.stream->Read(&info));
   EXPECT_FALSE(late.stream->Finish().ok());
+}
+
+// What the plugin says is written on a thread of its own.
+TEST_F(BrokerServiceTest, AThreadThatCantBeHadIsAnError) {
+  grpc::Status status;
+  {
+    const goplugin::testing::ArmedCall armed("pthread_create", 1);
+    HostStream host(*channel_);
+    wire::ConnInfo info;
+    EXPECT_FALSE(host.stream->Read(&info));
+    status = host.stream->Finish();
+  }
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(absl::StrContains(status.error_message(), "pids.max"))
+      << status.error_message();
+  // The plugin's own calls are told as well.
+  const auto details = GetErrorDetails(core_->Announce(8, Place()));
+  ASSERT_TRUE(details.has_value());
+  EXPECT_EQ(details->reason, Reason::kConnect);
+  EXPECT_TRUE(absl::StrContains(absl::StrJoin(details->evidence, " "),
+                                "goplugin-broker"));
+  // Another stream may find one.
+  HostStream next(*channel_);
+  ASSERT_TRUE(next.stream->Write(AnnouncementOf(3, Place())));
+  while (!core_->Await(3, kLong).ok()) {
+  }
 }
 
 }  // namespace

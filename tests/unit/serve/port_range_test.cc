@@ -60,7 +60,7 @@ TEST(WalkPorts, StopsAtAnErrorThatNoOtherPortMends) {
   EXPECT_EQ(port.status(), absl::DataLossError("broken"));
 }
 
-TEST(LooksFree, SeesAListener) {
+TEST(BindPort, LeavesAListenersPortToIt) {
   UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address = {};
   address.sin_family = AF_INET;
@@ -70,8 +70,8 @@ TEST(LooksFree, SeesAListener) {
   ASSERT_EQ(bind(listener.get(), generic, size), 0);
   ASSERT_EQ(listen(listener.get(), 1), 0);
   ASSERT_EQ(getsockname(listener.get(), generic, &size), 0);
-  EXPECT_FALSE(LooksFree(ntohs(address.sin_port)));
-  EXPECT_TRUE(LooksFree(0));
+  EXPECT_FALSE(BindPort(ntohs(address.sin_port)).valid());
+  EXPECT_TRUE(BindPort(0).valid());
 }
 
 }  // namespace

@@ -394,5 +394,32 @@ TEST_F(ServeTest, ServesOncePerProcess) {
   EXPECT_THAT(plugin_->stderr_text(), HasSubstr("Serve runs already"));
 }
 
+// As a plugin that was left running: its host's ends of the pipes are closed.
+TEST_F(ServeTest, LivesOnWhenNobodyReadsItsOutputsAnyMore) {
+  Start();
+  EXPECT_EQ(Get(*kv_, "sigpipe"), "handled");
+  plugin_->CloseOutputs();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(Put(*kv_, "log", "nobody reads this").ok());
+    EXPECT_TRUE(Put(*kv_, "print", "nor this\n").ok());
+  }
+  EXPECT_EQ(Get(*kv_, "version"), "2");
+  ShutDown();
+}
+
+// Nobody has read the line either: an error, not a death.
+TEST_F(ServeTest, AHostThatIsGoneBeforeTheLineIsAnError) {
+  PluginProcess plugin(Program(), With());
+  plugin.CloseOutputs();
+  EXPECT_EQ(plugin.Wait(), 1);
+}
+
+// A plugin's own children would inherit it.
+TEST_F(ServeTest, AnIgnoredSigpipeStaysIgnored) {
+  Start({{"PROBE_SIGPIPE", "ignored"}});
+  EXPECT_EQ(Get(*kv_, "sigpipe"), "ignored");
+  ShutDown();
+}
+
 }  // namespace
 }  // namespace goplugin

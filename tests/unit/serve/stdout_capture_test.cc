@@ -9,8 +9,11 @@
 #include <thread>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/types/optional.h"
+#include "goplugin/error.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 #include "gtest/gtest.h"
+#include "tests/support/failing_calls/failing_calls.h"
 
 namespace goplugin::internal {
 namespace {
@@ -124,6 +127,21 @@ TEST(StdoutCapture, WritesTheLineToTheRealStdout) {
   EXPECT_TRUE(written.ok()) << written;
   EXPECT_STREQ(line, "1|1|unix|/s|grpc|\n");
   EXPECT_EQ(captured.text(), "not in front of it\n");
+}
+
+TEST(StdoutCapture, AThreadThatCantBeHadIsAnError) {
+  Captured captured;
+  const ino_t before = InodeOfStdout();
+  absl::Status status;
+  {
+    const goplugin::testing::ArmedCall armed("pthread_create", 1);
+    status = StdoutCapture::Start(captured.Sink()).status();
+  }
+  EXPECT_EQ(InodeOfStdout(), before);
+  const absl::optional<ErrorDetails> details = GetErrorDetails(status);
+  ASSERT_TRUE(details.has_value()) << status;
+  EXPECT_EQ(details->reason, Reason::kResources);
+  EXPECT_NE(details->hint, "");
 }
 
 }  // namespace

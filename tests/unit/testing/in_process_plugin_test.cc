@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -228,6 +229,69 @@ TEST_F(InProcessPluginTest, NotLaunchedItDoesNothing) {
   const std::unique_ptr<Client> client = Launch();
   ASSERT_NE(client, nullptr);
   EXPECT_EQ(Get(*client, "alive"), "alive");
+}
+
+// As documented: there is no TLS, so nothing of it matters.
+TEST_F(InProcessPluginTest, TlsIsNotLookedAt) {
+  ClientOptions options = KvOptions();
+  options.tls.mode = TlsMode::kManual;
+  options.tls.certificate_chain = "no certificate";
+  const std::unique_ptr<Client> client = Launch(options);
+  ASSERT_NE(client, nullptr);
+  EXPECT_FALSE(client->uses_tls());
+  EXPECT_EQ(Get(*client, "hello"), "hello");
+}
+
+// An on_broker that holds its launch up until it is told to go on.
+class LateStartTest : public InProcessPluginTest {
+ protected:
+  void SetUp() override {
+    InProcessPluginTest::SetUp();
+    InProcessPluginOptions options;
+    options.services = {&echo_};
+    options.on_broker = [this](Broker&) {
+      begun_.Notify();
+      go_on_.WaitForNotification();
+    };
+    plugin_ = std::make_unique<InProcessPlugin>(std::move(options));
+  }
+
+  void FailToLaunch() {
+    ClientOptions options = KvOptions();
+    options.start_timeout = absl::Milliseconds(200);
+    EXPECT_THAT(plugin_->Launch(options), StatusIs(Reason::kReattachNotFound));
+    begun_.WaitForNotification();
+  }
+
+  absl::Notification begun_;
+  absl::Notification go_on_;
+};
+
+TEST_F(LateStartTest, AStartThatEndsAfterItsLaunchLeavesNothing) {
+  FailToLaunch();
+  go_on_.Notify();
+  plugin_.reset();
+}
+
+// The services may go when the destructor has returned.
+TEST_F(LateStartTest, TheDestructorWaitsForAStartUnderWay) {
+  FailToLaunch();
+  std::thread later([this] {
+    absl::SleepFor(absl::Milliseconds(100));
+    go_on_.Notify();
+  });
+  plugin_.reset();
+  EXPECT_TRUE(go_on_.HasBeenNotified());
+  later.join();
+}
+
+TEST_F(LateStartTest, EndBesideAStartUnderWayIsWithoutEffect) {
+  FailToLaunch();
+  plugin_->End(kExited2);
+  plugin_->WriteStderr("lost\n");
+  plugin_->WriteStdout("lost\n");
+  go_on_.Notify();
+  plugin_.reset();
 }
 
 }  // namespace

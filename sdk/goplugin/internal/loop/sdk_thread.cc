@@ -3,10 +3,8 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <string>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
@@ -94,17 +92,6 @@ absl::StatusOr<SdkThread> StartSdkThread(const char* name,
   // The thread has it now.
   static_cast<void>(start.release());
   return SdkThread(thread);
-}
-
-SdkThread MustStartSdkThread(const char* name,
-                             absl::AnyInvocable<void()> body) {
-  absl::StatusOr<SdkThread> thread = StartSdkThread(name, std::move(body));
-  if (!thread.ok()) {
-    std::fprintf(stderr, "%s\n",
-                 std::string(thread.status().message()).c_str());
-    std::abort();
-  }
-  return *std::move(thread);
 }
 
 bool OnSdkThread() { return on_sdk_thread; }

@@ -41,10 +41,6 @@ class SdkThread {
 absl::StatusOr<SdkThread> StartSdkThread(const char* name,
                                          absl::AnyInvocable<void()> body);
 
-// The same for those who can't go on without it: where there is no thread, the
-// process ends, and says why.
-SdkThread MustStartSdkThread(const char* name, absl::AnyInvocable<void()> body);
-
 // Whether the caller runs on a thread that StartSdkThread made. Blocking there
 // could wait for itself.
 bool OnSdkThread();

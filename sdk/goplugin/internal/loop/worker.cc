@@ -3,13 +3,18 @@
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 
-Worker::Worker(const char* thread_name)
-    : thread_(MustStartSdkThread(thread_name, [this] { Run(); })) {}
+Worker::Worker(const char* thread_name) {
+  absl::StatusOr<SdkThread> thread =
+      StartSdkThread(thread_name, [this] { Run(); });
+  status_ = thread.status();
+  if (thread.ok()) thread_ = *std::move(thread);
+}
 
 Worker::~Worker() {
   {

@@ -5,14 +5,13 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "goplugin/internal/loop/sdk_thread.h"
 
 namespace goplugin::internal {
 
-// One thread that runs short blocking tasks in order: the spawner. Plugins ask
-// for a signal at the death of the thread that started them, so this one must
-// live as long as any plugin does.
+// One thread that runs blocking tasks in order.
 class Worker {
  public:
   explicit Worker(const char* thread_name);
@@ -20,6 +19,9 @@ class Worker {
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
+
+  // kResources where the system gave no thread: nothing that is posted runs.
+  const absl::Status& status() const { return status_; }
 
   // Thread-safe.
   void Post(absl::AnyInvocable<void()> task);
@@ -33,6 +35,7 @@ class Worker {
   absl::Mutex mutex_;
   std::deque<absl::AnyInvocable<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status status_;
   SdkThread thread_;
 };
 

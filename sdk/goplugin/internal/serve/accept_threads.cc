@@ -16,7 +16,7 @@ AcceptThreads::AcceptThreads(Acceptors::Warn warn)
           std::move(warn))) {}
 
 AcceptThreads::~AcceptThreads() {
-  if (!status().ok()) return;
+  if (!loop_.status().ok()) return;
   absl::Notification ended;
   loop_.Post([this, &ended] {
     acceptors_->End();

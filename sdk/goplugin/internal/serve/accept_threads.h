@@ -21,7 +21,9 @@ class AcceptThreads {
   AcceptThreads& operator=(const AcceptThreads&) = delete;
 
   // kResources where the system gave no thread: nothing is accepted.
-  const absl::Status& status() const { return loop_.status(); }
+  const absl::Status& status() const {
+    return loop_.status().ok() ? worker_.status() : loop_.status();
+  }
   EventLoop& loop() { return loop_; }
   const std::shared_ptr<Acceptors>& acceptors() const { return acceptors_; }
 

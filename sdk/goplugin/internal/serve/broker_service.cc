@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -72,18 +73,28 @@ grpc::Status BrokerService::Run(grpc::ServerContext* context, Stream* stream) {
     return grpc::Status(grpc::StatusCode::UNAVAILABLE,
                         "the plugin is starting or ending");
   }
-  auto writer = std::make_shared<BrokerWriter>(stream);
-  core->Open(
-      [writer](const wire::ConnInfo& info) { return writer->Write(info); });
-  grpc::Status status = Receive(*stream, *writer, *core);
-  // Nobody takes what is still to be written.
-  if (!status.ok()) context->TryCancel();
-  writer->Detach();
+  grpc::Status status = Carry(*context, *stream, *core);
   if (Finish(context)) {
     core->Close(status.ok() ? grpc::Status(grpc::StatusCode::UNAVAILABLE,
                                            "the host has closed the stream")
                             : status);
   }
+  return status;
+}
+
+grpc::Status BrokerService::Carry(grpc::ServerContext& context, Stream& stream,
+                                  BrokerCore& core) {
+  auto writer = std::make_shared<BrokerWriter>(&stream);
+  if (!writer->status().ok()) {
+    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                        std::string(writer->status().message()));
+  }
+  core.Open(
+      [writer](const wire::ConnInfo& info) { return writer->Write(info); });
+  grpc::Status status = Receive(stream, *writer, core);
+  // Nobody takes what is still to be written.
+  if (!status.ok()) context.TryCancel();
+  writer->Detach();
   return status;
 }
 

@@ -39,6 +39,10 @@ class BrokerService : public grpc::Service {
   using Stream = BrokerWriter::Stream;
 
   grpc::Status Run(grpc::ServerContext* context, Stream* stream);
+  // Both ways, until Receive has returned; RESOURCE_EXHAUSTED where the system
+  // gives no thread to write with.
+  static grpc::Status Carry(grpc::ServerContext& context, Stream& stream,
+                            BrokerCore& core);
   // Until the host has nothing more to say, or has said too much at once.
   static grpc::Status Receive(Stream& stream, BrokerWriter& writer,
                               BrokerCore& core);

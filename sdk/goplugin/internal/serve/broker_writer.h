@@ -32,6 +32,9 @@ class BrokerWriter {
   explicit BrokerWriter(Stream* stream)
       : stream_(stream), worker_("goplugin-broker") {}
 
+  // kResources where the system gave no thread: nothing is written.
+  const absl::Status& status() const { return worker_.status(); }
+
   // kResourceExhausted when too many wait; kUnavailable when the stream has
   // ended. Never blocks.
   absl::Status Write(const wire::ConnInfo& info) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <memory>
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
@@ -43,8 +45,8 @@ absl::StatusOr<std::unique_ptr<ExitRequest>> ExitRequest::Create(
                      absl::StrCat("can't make a pipe: ", std::strerror(errno)),
                      "raise the limit of open files (ulimit -n)");
   }
-  request->read_.reset(ends[0]);
-  request->write_.reset(ends[1]);
+  request->pipe_->read_end.reset(ends[0]);
+  request->pipe_->write_end.reset(ends[1]);
   int none = -1;
   if (!terminate_fd.compare_exchange_strong(none, ends[1])) {
     return MakeError(Reason::kOptions, "Serve runs already in this process",
@@ -79,10 +81,16 @@ ExitRequest::~ExitRequest() {
   terminate_fd.store(-1);
 }
 
-void ExitRequest::Make() { WriteByte(write_.get()); }
+void ExitRequest::Pipe::Write() const { WriteByte(write_end.get()); }
+
+std::function<void()> ExitRequest::Maker() const {
+  return [weak = std::weak_ptr<Pipe>(pipe_)] {
+    if (const std::shared_ptr<Pipe> pipe = weak.lock()) pipe->Write();
+  };
+}
 
 void ExitRequest::Wait() {
-  pollfd fd = {read_.get(), POLLIN, 0};
+  pollfd fd = {pipe_->read_end.get(), POLLIN, 0};
   while (poll(&fd, 1, -1) < 0 && errno == EINTR) {
   }
 }

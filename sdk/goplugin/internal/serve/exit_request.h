@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -36,18 +37,30 @@ class ExitRequest {
   ExitRequest& operator=(const ExitRequest&) = delete;
 
   // Never blocks. Once is enough; more does nothing.
-  void Make();
+  void Make() { pipe_->Write(); }
+  // Make as a function that may be called from any thread, also when this
+  // object is gone: then it does nothing. Only this object's owner puts the
+  // signals back: the mask is its thread's.
+  std::function<void()> Maker() const;
 
   // Blocks until the request is made, or returns at once if it was.
   void Wait();
 
  private:
+  // Holds a byte when the request is made.
+  struct Pipe {
+    void Write() const;
+
+    UniqueFd read_end;
+    UniqueFd write_end;
+  };
+
   ExitRequest() = default;
 
   void TakeSignals(Interrupt interrupt);
 
-  UniqueFd read_;
-  UniqueFd write_;
+  // Shared with makers while they write.
+  const std::shared_ptr<Pipe> pipe_ = std::make_shared<Pipe>();
   bool owns_signals_ = false;
   struct sigaction old_interrupt_ = {};
   struct sigaction old_terminate_ = {};

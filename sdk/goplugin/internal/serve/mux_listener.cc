@@ -1,24 +1,14 @@
 #include "goplugin/internal/serve/mux_listener.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <cerrno>
-#include <cstring>
 #include <memory>
-#include <string>
 #include <utility>
 
-#include "absl/memory/memory.h"
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/mux/private_socket.h"
-#include "goplugin/internal/serve/port_range.h"
 
 namespace goplugin::internal {
 namespace {
@@ -26,48 +16,28 @@ namespace {
 // For the last words on their way to the host.
 constexpr absl::Duration kDrainTime = absl::Milliseconds(200);
 constexpr absl::Duration kRetryDelay = absl::Milliseconds(100);
-constexpr int kQueue = 1;
-
-// A listening socket that does not block at `port` of 127.0.0.1, and in `taken`
-// the port it got where that is 0. Invalid when it can't be had.
-UniqueFd ListenAtPort(int port, int* taken) {
-  UniqueFd listener = BindPort(port);
-  const int on = 1;
-  // Connections inherit it: frames go out as they come.
-  setsockopt(listener.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  sockaddr_in address = {};
-  socklen_t size = sizeof address;
-  const bool listens =
-      fcntl(listener.get(), F_SETFL, O_NONBLOCK) == 0 &&
-      listen(listener.get(), kQueue) == 0 &&
-      getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address),
-                  &size) == 0;
-  if (!listens) return UniqueFd();
-  *taken = ntohs(address.sin_port);
-  return listener;
-}
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<MuxListener>> MuxListener::Start(
-    const ServerPlan& plan, std::shared_ptr<ConnectionIntake> intake,
-    Callbacks callbacks) {
-  auto listener = absl::WrapUnique(new MuxListener(plan.threads));
-  absl::Status listens = ListenOnFirst(plan.networks, [&](auto network) {
-    return listener->Listen(network, plan);
-  });
-  if (!listens.ok()) return listens;
+MuxListener::MuxListener(std::unique_ptr<PluginListener> listener,
+                         std::shared_ptr<AcceptThreads> threads,
+                         std::shared_ptr<PluginDirectories> directories,
+                         std::shared_ptr<ConnectionIntake> intake,
+                         Callbacks callbacks)
+    : threads_(std::move(threads)),
+      place_(std::move(listener)),
+      listener_(place_->Take()) {
   Multiplexer::Options options;
   options.role = YamuxRole::kServer;
   options.peer = "host";
-  options.main_server = [acceptors = plan.threads->acceptors(),
+  options.main_server = [acceptors = threads_->acceptors(),
                          intake = std::move(intake)](UniqueFd connection) {
     acceptors->HandOver(std::move(connection), [intake](UniqueFd taken) {
       intake->Take(std::move(taken));
     });
   };
-  options.make_door = [directories =
-                           plan.directories]() -> absl::StatusOr<DoorSocket> {
+  options.make_door =
+      [directories = std::move(directories)]() -> absl::StatusOr<DoorSocket> {
     absl::StatusOr<std::shared_ptr<const Directory>> doors =
         directories->Doors();
     if (!doors.ok()) return doors.status();
@@ -76,20 +46,21 @@ absl::StatusOr<std::unique_ptr<MuxListener>> MuxListener::Start(
   options.warn = std::move(callbacks.warn);
   options.on_end = [gone = std::move(callbacks.on_host_gone)](
                        const absl::Status& /*status*/) { gone(); };
-  EventLoop& loop = plan.threads->loop();
-  listener->multiplexer_ = Multiplexer::Create(loop, std::move(options));
-  loop.Post([&loop, self = listener.get()] {
-    self->retry_ = std::make_unique<Timer>(loop);
-    self->watch_ = std::make_unique<DescriptorWatch>(
-        loop, self->listener_.get(),
-        DescriptorWatch::Callbacks{[self] { self->OnConnection(); }, nullptr});
-    self->watch_->WaitReadable();
+  multiplexer_ = Multiplexer::Create(threads_->loop(), std::move(options));
+}
+
+void MuxListener::Accept() {
+  EventLoop& loop = threads_->loop();
+  loop.Post([this, &loop] {
+    retry_ = std::make_unique<Timer>(loop);
+    watch_ = std::make_unique<DescriptorWatch>(
+        loop, listener_.get(),
+        DescriptorWatch::Callbacks{[this] { OnConnection(); }, nullptr});
+    watch_->WaitReadable();
   });
-  return listener;
 }
 
 MuxListener::~MuxListener() {
-  if (multiplexer_ == nullptr) return;
   absl::Notification drained;
   multiplexer_->Drain(kDrainTime, [&drained] { drained.Notify(); });
   drained.WaitForNotification();
@@ -102,34 +73,6 @@ MuxListener::~MuxListener() {
     ended.Notify();
   });
   ended.WaitForNotification();
-}
-
-absl::Status MuxListener::Listen(Endpoint::Network network,
-                                 const ServerPlan& plan) {
-  return network == Endpoint::Network::kUnix ? ListenUnix(plan)
-                                             : ListenTcp(plan);
-}
-
-absl::Status MuxListener::ListenUnix(const ServerPlan& plan) {
-  absl::StatusOr<std::unique_ptr<PluginSocket>> socket =
-      PluginSocket::Listen(*plan.directories, kQueue);
-  if (!socket.ok()) return socket.status();
-  socket_ = *std::move(socket);
-  endpoint_ = {Endpoint::Network::kUnix, socket_->path()};
-  listener_ = socket_->TakeListener();
-  return absl::OkStatus();
-}
-
-absl::Status MuxListener::ListenTcp(const ServerPlan& plan) {
-  absl::StatusOr<int> port =
-      WalkPorts(plan.min_port, plan.max_port, [this](int candidate) {
-        int taken = 0;
-        listener_ = ListenAtPort(candidate, &taken);
-        return absl::StatusOr<int>(listener_.valid() ? taken : 0);
-      });
-  if (!port.ok()) return port.status();
-  endpoint_ = {Endpoint::Network::kTcp, absl::StrCat("127.0.0.1:", *port)};
-  return absl::OkStatus();
 }
 
 void MuxListener::OnConnection() {

@@ -7,57 +7,44 @@
 
 #include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
-#include "goplugin/endpoint.h"
 #include "goplugin/internal/channel/connection_intake.h"
+#include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/net/acceptors.h"
-#include "goplugin/internal/serve/accept_threads.h"
-#include "goplugin/internal/serve/plugin_directories.h"
-#include "goplugin/internal/serve/plugin_socket.h"
+#include "goplugin/internal/serve/plugin_listener.h"
 
 namespace goplugin::internal {
 
-// What to serve, where, and how.
+// What to serve, and how.
 struct ServerPlan {
   // Not owned; must outlive the server. None of the async API.
   std::vector<grpc::Service*> services = {};
   std::shared_ptr<grpc::ServerCredentials> credentials = nullptr;
-  // The first that can be had.
-  std::vector<Endpoint::Network> networks = {};
-  int min_port = 0;
-  int max_port = 0;
-  // Where unix sockets go, and what accepts at them: both outlive the server.
-  std::shared_ptr<PluginDirectories> directories = nullptr;
-  std::shared_ptr<AcceptThreads> threads = nullptr;
   std::function<void(grpc::ServerBuilder&)> configure = nullptr;
 };
 
-// Listens on the first of the networks where `listen` can. kTransport, with the
-// error of each, when there is none.
-absl::Status ListenOnFirst(
-    const std::vector<Endpoint::Network>& networks,
-    absl::FunctionRef<absl::Status(Endpoint::Network)> listen);
-
-// The plugin's gRPC server, and its socket in the file system.
+// The plugin's gRPC server. It listens nowhere: connections come by its intake,
+// or from a socket that it is given.
 class PluginServer {
  public:
-  // Listens and serves. kTransport when there is nowhere to listen.
+  // kTransport when gRPC can't, kResources where the system gives no thread.
   static absl::StatusOr<std::unique_ptr<PluginServer>> Start(
       const ServerPlan& plan);
-  // Serves, and listens nowhere: what comes is given to the intake.
-  static absl::StatusOr<std::unique_ptr<PluginServer>> StartHidden(
-      const ServerPlan& plan);
 
-  const Endpoint& endpoint() const { return endpoint_; }
-  // nullptr for tcp.
+  // As Shutdown without a grace, but waits for the methods.
+  ~PluginServer();
+  PluginServer(const PluginServer&) = delete;
+  PluginServer& operator=(const PluginServer&) = delete;
+
   const std::shared_ptr<ConnectionIntake>& intake() const { return intake_; }
+
+  // Serves who has connected to `listener`, and who will. Once.
+  void AcceptAt(std::unique_ptr<PluginListener> listener, Acceptors& acceptors);
 
   // Takes no more calls, lets those under way run for `grace`, then cancels
   // them. Removes the socket. False when a method still runs half a second
@@ -69,20 +56,20 @@ class PluginServer {
  private:
   PluginServer() = default;
 
-  absl::Status Listen(Endpoint::Network network, const ServerPlan& plan);
-  absl::Status ListenUnix(const ServerPlan& plan);
-  absl::Status ListenTcp(const ServerPlan& plan);
-  // With an intake, and no port.
-  absl::Status BuildHidden(const ServerPlan& plan);
+  absl::Status Build(const ServerPlan& plan);
+  void Stop(absl::Duration grace);
 
-  Endpoint endpoint_;
-  // nullptr for tcp, and where it is hidden.
-  std::unique_ptr<PluginSocket> socket_;
+  // nullptr unless it was given one.
+  std::unique_ptr<PluginListener> listener_;
   std::shared_ptr<ConnectionIntake> intake_;
   std::unique_ptr<Accepting> accepting_;
   std::unique_ptr<grpc::Server> server_;
-  const std::shared_ptr<absl::Notification> stopped_ =
-      std::make_shared<absl::Notification>();
+  absl::Duration grace_;
+  absl::Notification stop_;
+  absl::Notification stopped_;
+  // Waits for methods that may never return. There from the start: at the end
+  // there may be no thread to be had.
+  SdkThread stopper_;
 };
 
 }  // namespace goplugin::internal

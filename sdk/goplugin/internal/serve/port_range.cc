@@ -41,6 +41,4 @@ UniqueFd BindPort(int port) {
   return bound;
 }
 
-bool LooksFree(int port) { return BindPort(port).valid(); }
-
 }  // namespace goplugin::internal

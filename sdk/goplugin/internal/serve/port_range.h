@@ -18,11 +18,6 @@ absl::StatusOr<int> WalkPorts(
 // connections are in TIME_WAIT will do. Invalid when it can't be had.
 UniqueFd BindPort(int port);
 
-// Whether nobody listens on `port` of 127.0.0.1 at the moment. Asked before
-// gRPC binds it, because gRPC writes an error to stderr, which is the host's
-// log, for each port that is in use.
-bool LooksFree(int port);
-
 }  // namespace goplugin::internal
 
 #endif  // GOPLUGIN_INTERNAL_SERVE_PORT_RANGE_H_

@@ -19,6 +19,10 @@
 namespace goplugin::internal {
 namespace {
 
+// As many as gRPC lets wait; multiplexed, the host comes once.
+constexpr int kManyConnections = 4096;
+constexpr int kOneConnection = 1;
+
 struct Security {
   std::shared_ptr<grpc::ServerCredentials> credentials;
   // What the line announces; "" for nothing.
@@ -115,9 +119,7 @@ absl::StatusOr<std::unique_ptr<RunningPlugin>> RunningPlugin::StartTest(
   if (!response.ok()) return response.status();
   TestServer server;
   server.reattach_config = plugin->TestConfig(*response);
-  server.stop = [exit = std::weak_ptr<ExitRequest>(plugin->exit_)] {
-    if (std::shared_ptr<ExitRequest> request = exit.lock()) request->Make();
-  };
+  server.stop = plugin->exit_->Maker();
   options.test_mode(server);
   return plugin;
 }
@@ -144,36 +146,46 @@ absl::StatusOr<HandshakeResponse> RunningPlugin::Listen(
   if (!security.ok()) return security.status();
   const std::uint32_t version = ChooseVersion(options_, request);
 
-  ServerPlan plan;
-  plan.services = {&health_, &controller_, &stdio_, &broker_service_};
-  const std::vector<grpc::Service*>& own = options_.services.at(version);
-  plan.services.insert(plan.services.end(), own.begin(), own.end());
-  plan.credentials = security->credentials;
-  plan.networks = options_.networks;
-  plan.min_port = request.min_port;
-  plan.max_port = request.max_port;
   directories_ = std::make_shared<PluginDirectories>(request.socket_directory,
                                                      request.socket_group);
   threads_ = std::make_shared<AcceptThreads>(Warn);
   if (!threads_->status().ok()) return threads_->status();
-  plan.directories = directories_;
-  plan.threads = threads_;
-  plan.configure = options_.configure_server;
-  absl::Status serving =
-      request.multiplex ? ServeMultiplexed(plan) : ServeAlone(plan);
+  absl::StatusOr<std::unique_ptr<PluginListener>> listener =
+      PluginListener::Listen(PlacesFor(request));
+  if (!listener.ok()) return listener.status();
+  const Endpoint endpoint = (*listener)->endpoint();
+  absl::Status serving = StartServer(version, security->credentials);
   if (!serving.ok()) return serving;
-  MakeBroker(std::move(security->brokered));
+  Open(*std::move(listener), request.multiplex, std::move(security->brokered));
 
   HandshakeResponse response;
   response.app_version = version;
-  response.endpoint = endpoint();
+  response.endpoint = endpoint;
   response.certificate_der = std::move(security->certificate_der);
   // Only hosts that asked for multiplexing know of a seventh field.
   if (request.multiplex) response.multiplex = true;
   return response;
 }
 
-absl::Status RunningPlugin::ServeAlone(const ServerPlan& plan) {
+ListenPlan RunningPlugin::PlacesFor(const HostRequest& request) const {
+  ListenPlan plan;
+  plan.networks = options_.networks;
+  plan.min_port = request.min_port;
+  plan.max_port = request.max_port;
+  plan.directories = directories_;
+  plan.queue = request.multiplex ? kOneConnection : kManyConnections;
+  return plan;
+}
+
+absl::Status RunningPlugin::StartServer(
+    std::uint32_t version,
+    std::shared_ptr<grpc::ServerCredentials> credentials) {
+  ServerPlan plan;
+  plan.services = {&health_, &controller_, &stdio_, &broker_service_};
+  const std::vector<grpc::Service*>& own = options_.services.at(version);
+  plan.services.insert(plan.services.end(), own.begin(), own.end());
+  plan.credentials = std::move(credentials);
+  plan.configure = options_.configure_server;
   absl::StatusOr<std::unique_ptr<PluginServer>> server =
       PluginServer::Start(plan);
   if (!server.ok()) return server.status();
@@ -181,26 +193,24 @@ absl::Status RunningPlugin::ServeAlone(const ServerPlan& plan) {
   return absl::OkStatus();
 }
 
-absl::Status RunningPlugin::ServeMultiplexed(const ServerPlan& plan) {
-  absl::StatusOr<std::unique_ptr<PluginServer>> hidden =
-      PluginServer::StartHidden(plan);
-  if (!hidden.ok()) return hidden.status();
-  server_ = *std::move(hidden);
+// Hosts get in when on_broker has returned, and not before.
+void RunningPlugin::Open(std::unique_ptr<PluginListener> listener,
+                         bool multiplex, BrokerSecurity security) {
+  const Endpoint::Network network = listener->endpoint().network;
+  if (multiplex) Multiplex(std::move(listener));
+  MakeBroker(network, std::move(security));
+  if (mux_ != nullptr) return mux_->Accept();
+  server_->AcceptAt(std::move(listener), *threads_->acceptors());
+}
+
+void RunningPlugin::Multiplex(std::unique_ptr<PluginListener> listener) {
   MuxListener::Callbacks callbacks;
   callbacks.warn = Warn;
   // As with Go's plugins: there is nobody left to serve.
-  callbacks.on_host_gone = [exit = std::weak_ptr<ExitRequest>(exit_)] {
-    if (std::shared_ptr<ExitRequest> request = exit.lock()) request->Make();
-  };
-  absl::StatusOr<std::unique_ptr<MuxListener>> mux =
-      MuxListener::Start(plan, server_->intake(), std::move(callbacks));
-  if (!mux.ok()) return mux.status();
-  mux_ = *std::move(mux);
-  return absl::OkStatus();
-}
-
-const Endpoint& RunningPlugin::endpoint() const {
-  return mux_ != nullptr ? mux_->endpoint() : server_->endpoint();
+  callbacks.on_host_gone = exit_->Maker();
+  mux_ =
+      std::make_unique<MuxListener>(std::move(listener), threads_, directories_,
+                                    server_->intake(), std::move(callbacks));
 }
 
 ReattachConfig RunningPlugin::TestConfig(
@@ -214,10 +224,11 @@ ReattachConfig RunningPlugin::TestConfig(
   return config;
 }
 
-void RunningPlugin::MakeBroker(BrokerSecurity security) {
+void RunningPlugin::MakeBroker(Endpoint::Network network,
+                               BrokerSecurity security) {
   BrokerSetup setup;
   setup.peer = "host";
-  setup.network = endpoint().network;
+  setup.network = network;
   if (mux_ != nullptr) setup.multiplexer = mux_->multiplexer();
   setup.acceptors = threads_->acceptors();
   setup.sockets.directory = [directories = directories_] {

@@ -1,11 +1,15 @@
 #ifndef GOPLUGIN_INTERNAL_SERVE_RUNNING_PLUGIN_H_
 #define GOPLUGIN_INTERNAL_SERVE_RUNNING_PLUGIN_H_
 
+#include <grpcpp/security/server_credentials.h>
+
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "goplugin/broker.h"
+#include "goplugin/endpoint.h"
 #include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/serve/accept_threads.h"
@@ -16,6 +20,7 @@
 #include "goplugin/internal/serve/host_request.h"
 #include "goplugin/internal/serve/mux_listener.h"
 #include "goplugin/internal/serve/plugin_directories.h"
+#include "goplugin/internal/serve/plugin_listener.h"
 #include "goplugin/internal/serve/plugin_server.h"
 #include "goplugin/internal/serve/stdio_service.h"
 #include "goplugin/internal/serve/stdout_capture.h"
@@ -51,19 +56,21 @@ class RunningPlugin {
   absl::Status TakeStdout();
   // The version it chose, and the certificate to announce.
   absl::StatusOr<HandshakeResponse> Listen(const HostRequest& request);
-  absl::Status ServeAlone(const ServerPlan& plan);
-  absl::Status ServeMultiplexed(const ServerPlan& plan);
-  // What the line announces.
-  const Endpoint& endpoint() const;
+  ListenPlan PlacesFor(const HostRequest& request) const;
+  absl::Status StartServer(
+      std::uint32_t version,
+      std::shared_ptr<grpc::ServerCredentials> credentials);
+  void Open(std::unique_ptr<PluginListener> listener, bool multiplex,
+            BrokerSecurity security);
+  void Multiplex(std::unique_ptr<PluginListener> listener);
+  void MakeBroker(Endpoint::Network network, BrokerSecurity security);
   ReattachConfig TestConfig(const HandshakeResponse& response) const;
-  void MakeBroker(BrokerSecurity security);
   void FlushStdout();
 
   const ServeOptions& options_;
   // In the order of their making; the server goes first, what its services
   // refer to later.
-  // Shared with the stop function of a TestServer, weakly.
-  std::shared_ptr<ExitRequest> exit_;
+  std::unique_ptr<ExitRequest> exit_;
   StdioService stdio_;
   // nullptr in test mode.
   std::unique_ptr<StdoutCapture> stdout_;

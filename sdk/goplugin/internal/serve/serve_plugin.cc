@@ -11,7 +11,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "goplugin/internal/process/free_descriptors.h"
+#include "goplugin/internal/serve/broken_pipes.h"
 #include "goplugin/internal/serve/check_options.h"
+#include "goplugin/internal/serve/free_threads.h"
 #include "goplugin/internal/serve/host_request.h"
 #include "goplugin/internal/serve/running_plugin.h"
 
@@ -41,6 +43,7 @@ const char* ReadEnvironment(const char* name) { return std::getenv(name); }
 }  // namespace
 
 int ServePlugin(const ServeOptions& options) {
+  const BrokenPipes survived;
   absl::Status checked = CheckServeOptions(options);
   if (!checked.ok()) return Fail(checked);
   const bool test = options.test_mode != nullptr;
@@ -53,7 +56,8 @@ int ServePlugin(const ServeOptions& options) {
   if (!request.ok()) return Fail(request.status());
   // A host that reattaches has no part in what may be left of another's.
   if (test) request->client_certificate.clear();
-  const absl::Status enough = CheckFreeDescriptors("plugin");
+  absl::Status enough = CheckFreeDescriptors("plugin");
+  if (enough.ok()) enough = CheckFreeThreads();
   if (!enough.ok()) return Fail(enough);
   // Never given back: the last grpc_shutdown() of a process joins gRPC's own
   // threads, one of which may sit in a poll of up to 10 s (seen on 1.51). The

@@ -42,7 +42,10 @@ absl::StatusOr<std::unique_ptr<StdoutCapture>> StdoutCapture::Start(
   auto capture = absl::WrapUnique(new StdoutCapture(std::move(sink)));
   absl::Status redirected = capture->Redirect();
   if (!redirected.ok()) return redirected;
-  capture->thread_ = std::thread([raw = capture.get()] { raw->Pump(); });
+  absl::StatusOr<SdkThread> thread =
+      StartSdkThread("goplugin-stdout", [raw = capture.get()] { raw->Pump(); });
+  if (!thread.ok()) return thread.status();
+  capture->thread_ = *std::move(thread);
   // Only now: the pump is there to take it.
   std::fflush(stdout);
   // A pipe would make stdio keep 4 KiB back before the host sees a line. With a
@@ -78,7 +81,7 @@ StdoutCapture::~StdoutCapture() {
   std::fflush(stdout);
   dup2(real_stdout_.get(), STDOUT_FILENO);
   stop_write_.reset();
-  if (thread_.joinable()) thread_.join();
+  thread_.Join();
   ReadAvailable();
 }
 

@@ -3,13 +3,14 @@
 
 #include <functional>
 #include <memory>
-#include <thread>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
@@ -24,7 +25,8 @@ class StdoutCapture {
  public:
   // `sink` gets the bytes as they come, on any thread, never twice at once, and
   // must not print. What C's stdout had still buffered goes to it, too: text in
-  // front of the handshake line is an error for Go hosts.
+  // front of the handshake line is an error for Go hosts. kResources where the
+  // system gives no thread.
   static absl::StatusOr<std::unique_ptr<StdoutCapture>> Start(
       std::function<void(absl::string_view)> sink);
 
@@ -61,7 +63,7 @@ class StdoutCapture {
   // Held over read and sink_ together, so that Drain can't overtake a piece
   // which the thread has read and not yet handed on.
   absl::Mutex mutex_;
-  std::thread thread_;
+  SdkThread thread_;
 };
 
 }  // namespace goplugin::internal

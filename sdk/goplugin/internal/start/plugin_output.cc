@@ -1,5 +1,7 @@
 #include "goplugin/internal/start/plugin_output.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -13,6 +15,12 @@
 #include "goplugin/log_sink.h"
 
 namespace goplugin::internal {
+namespace {
+
+// StdioSink promises it. What comes over GRPCStdio is cut by its stream.
+constexpr size_t kPiece = size_t{256} * 1024;
+
+}  // namespace
 
 PluginOutput::PluginOutput(OutputSinks sinks, EventLoop& loop, Pool& pool,
                            std::shared_ptr<Lane> lane)
@@ -82,14 +90,18 @@ void PluginOutput::OnStdio(StdioChunk::Stream stream, std::string bytes,
   lane_->PostDroppable(1, size, std::move(write));
 }
 
+// After a launch, and after the plugin's end, much may come at once.
 void PluginOutput::DeliverRaw(const std::shared_ptr<StdioSink>& sink,
                               StdioChunk::Stream stream,
                               absl::string_view bytes) {
-  if (sink == nullptr || bytes.empty()) return;
-  lane_->PostDroppable(1, bytes.size(),
-                       [sink, stream, bytes = std::string(bytes)] {
-                         sink->Write({stream, /*raw=*/true, bytes});
-                       });
+  if (sink == nullptr) return;
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(kPiece, bytes.size()))) {
+    std::string piece(bytes.substr(0, kPiece));
+    const size_t size = piece.size();
+    lane_->PostDroppable(1, size, [sink, stream, piece = std::move(piece)] {
+      sink->Write({stream, /*raw=*/true, piece});
+    });
+  }
 }
 
 void PluginOutput::Note(LogLevel level, std::string message) {

@@ -24,6 +24,12 @@ constexpr absl::Duration kFlushTimeout = absl::Milliseconds(500);
 // For calls under way when the host asks for the end. A host that keeps its
 // connection takes as long, which tests should not notice.
 constexpr absl::Duration kGrace = absl::Milliseconds(50);
+constexpr int kQueue = 128;
+
+absl::Status PluginIsGone() {
+  return internal::MakeError(Reason::kShutDown, "the plugin is ending",
+                             "make no calls after its end");
+}
 
 }  // namespace
 
@@ -39,34 +45,63 @@ bool InProcessServer::Claim() {
 }
 
 absl::Status InProcessServer::Start(const std::string& directory) {
-  internal::ServerPlan plan;
-  plan.services = {&health_, &controller_, &stdio_, &broker_service_};
-  plan.services.insert(plan.services.end(), options_.services.begin(),
-                       options_.services.end());
-  plan.credentials = grpc::InsecureServerCredentials();
-  plan.networks = {Endpoint::Network::kUnix};
-  directories_ = std::make_shared<internal::PluginDirectories>(directory, "");
+  {
+    internal::MutexLock lock(mutex_);
+    if (over_) return PluginIsGone();
+    starting_ = true;
+  }
+  const absl::Status status = Serve(directory);
+  if (!status.ok()) LetGo();
+  internal::MutexLock lock(mutex_);
+  starting_ = false;
+  started_ = status.ok();
+  return status;
+}
+
+absl::Status InProcessServer::Serve(const std::string& directory) {
   const auto warn = [weak = weak_from_this()](const std::string& text) {
     if (std::shared_ptr<InProcessServer> server = weak.lock()) {
       server->WriteStderr(absl::StrCat("[WARN] ", text, "\n"));
     }
   };
-  threads_ = std::make_shared<internal::AcceptThreads>(warn);
+  directories_ = std::make_shared<internal::PluginDirectories>(directory, "");
+  threads_ = std::make_unique<internal::AcceptThreads>(warn);
   if (!threads_->status().ok()) return threads_->status();
-  plan.directories = directories_;
-  plan.threads = threads_;
+  internal::ListenPlan places;
+  places.networks = {Endpoint::Network::kUnix};
+  places.directories = directories_;
+  places.queue = kQueue;
+  absl::StatusOr<std::unique_ptr<internal::PluginListener>> listener =
+      internal::PluginListener::Listen(places);
+  if (!listener.ok()) return listener.status();
+  endpoint_ = (*listener)->endpoint();
+  internal::ServerPlan plan;
+  plan.services = {&health_, &controller_, &stdio_, &broker_service_};
+  plan.services.insert(plan.services.end(), options_.services.begin(),
+                       options_.services.end());
+  plan.credentials = grpc::InsecureServerCredentials();
   plan.configure = options_.configure_server;
   absl::StatusOr<std::unique_ptr<internal::PluginServer>> server =
       internal::PluginServer::Start(plan);
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   MakeBroker(warn);
-  {
-    internal::MutexLock lock(mutex_);
-    started_ = true;
-  }
-  thread_ = std::thread([this] { RunToEnd(); });
+  absl::StatusOr<internal::SdkThread> thread =
+      internal::StartSdkThread("goplugin-inproc", [this] { RunToEnd(); });
+  if (!thread.ok()) return thread.status();
+  thread_ = *std::move(thread);
+  // From here on the host gets in.
+  server_->AcceptAt(*std::move(listener), *threads_->acceptors());
   return absl::OkStatus();
+}
+
+// Nobody has got in. Here, because the last who refers to this object may be on
+// a thread that must not be waited for there.
+void InProcessServer::LetGo() {
+  if (broker_core_ != nullptr) broker_core_->End(PluginIsGone());
+  server_.reset();
+  threads_.reset();
+  if (directories_ != nullptr) directories_->Remove();
 }
 
 void InProcessServer::MakeBroker(std::function<void(std::string)> warn) {
@@ -111,8 +146,13 @@ void InProcessServer::WaitForEnd() {
 }
 
 void InProcessServer::EndAndWait() {
+  {
+    internal::MutexLock lock(mutex_);
+    over_ = true;
+    mutex_.Await(absl::Condition(this, &InProcessServer::IsNotStarting));
+  }
   End(ExitStatus{ExitStatus::Kind::kExited, 0}, absl::ZeroDuration());
-  if (thread_.joinable()) thread_.join();
+  thread_.Join();
   server_.reset();
 }
 
@@ -124,9 +164,7 @@ void InProcessServer::RunToEnd() {
     grace = grace_;
   }
   // First, so that methods which dial come to their end.
-  broker_core_->End(
-      goplugin::internal::MakeError(Reason::kShutDown, "the plugin is ending",
-                                    "make no calls after its end"));
+  broker_core_->End(PluginIsGone());
   broker_service_.Close();
   stdio_.Close();
   health_.Close();

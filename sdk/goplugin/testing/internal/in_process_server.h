@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
@@ -17,11 +16,13 @@
 #include "goplugin/endpoint.h"
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/serve/accept_threads.h"
 #include "goplugin/internal/serve/broker_service.h"
 #include "goplugin/internal/serve/controller_service.h"
 #include "goplugin/internal/serve/health_service.h"
 #include "goplugin/internal/serve/plugin_directories.h"
+#include "goplugin/internal/serve/plugin_listener.h"
 #include "goplugin/internal/serve/plugin_server.h"
 #include "goplugin/internal/serve/stdio_service.h"
 #include "goplugin/testing/in_process_plugin.h"
@@ -52,10 +53,11 @@ class InProcessServer : public std::enable_shared_from_this<InProcessServer> {
 
   // True for the first who asks.
   bool Claim() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Serves in `directory`. kTransport when that can't be.
+  // Serves in `directory`. kTransport or kResources when that can't be;
+  // kShutDown after EndAndWait.
   absl::Status Start(const std::string& directory) ABSL_LOCKS_EXCLUDED(mutex_);
   // After Start.
-  const Endpoint& endpoint() const { return server_->endpoint(); }
+  const Endpoint& endpoint() const { return endpoint_; }
 
   // Who is told from now on; nullopt for nobody. One who comes after the end is
   // told of it at once.
@@ -70,14 +72,20 @@ class InProcessServer : public std::enable_shared_from_this<InProcessServer> {
   // Waits until no call gets here any more, after End.
   void WaitForEnd() ABSL_LOCKS_EXCLUDED(mutex_);
   // The end of the owner: returns when nothing refers to the services any more.
-  void EndAndWait();
+  // Waits for a Start under way; a later one fails.
+  void EndAndWait() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  absl::Status Serve(const std::string& directory) ABSL_LOCKS_EXCLUDED(mutex_);
+  void LetGo();
   void MakeBroker(std::function<void(std::string)> warn);
   void RunToEnd() ABSL_LOCKS_EXCLUDED(mutex_);
   void TellExit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasNoCalls() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return ended_ || !started_;
+  }
+  bool IsNotStarting() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return !starting_;
   }
   bool EndIsAsked() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return end_.has_value();
@@ -90,16 +98,20 @@ class InProcessServer : public std::enable_shared_from_this<InProcessServer> {
   internal::BrokerService broker_service_;
   // nullptr before Start.
   std::shared_ptr<internal::PluginDirectories> directories_;
-  std::shared_ptr<internal::AcceptThreads> threads_;
+  std::unique_ptr<internal::AcceptThreads> threads_;
   std::shared_ptr<internal::BrokerCore> broker_core_;
   std::unique_ptr<Broker> broker_;
   // nullptr before Start.
   std::unique_ptr<internal::PluginServer> server_;
-  std::thread thread_;
+  Endpoint endpoint_;
+  internal::SdkThread thread_;
 
   absl::Mutex mutex_;
   bool claimed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool starting_ ABSL_GUARDED_BY(mutex_) = false;
   bool started_ ABSL_GUARDED_BY(mutex_) = false;
+  // The owner wants no start any more.
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;
   absl::optional<ExitStatus> end_ ABSL_GUARDED_BY(mutex_);
   absl::Duration grace_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
