@@ -9,52 +9,15 @@
 # root can't be had.
 set -u
 
-checkout=$(cd "$(dirname "$0")/../.." && pwd)
-place=${ARM64:-$checkout/.build/arm64}
-root=$place/root
+# shellcheck source=tests/world/root.sh
+. "$(dirname "$0")/root.sh"
 
-# shellcheck source=tests/support/install.sh
-. "$checkout/tests/support/install.sh"
-
-skip() {
-  echo "tests/world/arm64.sh: no root for arm64: $*" >&2
-  exit 75
-}
-
-# The mounts end with the command.
-within() {
-  unshare --mount --propagation private bash -c '
-    root=$1 && shift
-    for place in proc sys dev; do
-      mount --rbind "/$place" "$root/$place" || exit 75
-    done
-    exec env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-      PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" "$@"' _ "$root" "$@"
-}
-
-make_root() {
-  local url
-  [ "$(id -u)" = 0 ] || skip "only root can make one"
-  url=$(grep -rhoE '^(URIs:|deb) .*' /etc/apt/sources.list.d/*.sources \
-    /etc/apt/sources.list 2>/dev/null | grep -oE 'https?://[^ ]+' | head -n 1)
-  [ -n "$url" ] || skip "no Debian mirror in /etc/apt"
-  command -v debootstrap >/dev/null || (install_missing debootstrap) ||
-    skip "debootstrap can't be installed"
-  rm -rf "$root"
-  mkdir -p "$root" || skip "can't make $root"
-  debootstrap --variant=minbase --include=ca-certificates bookworm "$root" \
-    "$url" >"$place/log" 2>&1 || skip "debootstrap failed, see $place/log"
-  # How this machine reaches its mirrors.
-  cp -r /etc/ssl/certs "$root/etc/ssl/"
-  cp /etc/resolv.conf /etc/hosts "$root/etc/"
-  cp -a /etc/apt/apt.conf.d/99* "$root/etc/apt/apt.conf.d/" 2>/dev/null
-  within bash -c 'dpkg --add-architecture arm64 && apt-get -qq update &&
-    apt-get -qq install -y --no-install-recommends crossbuild-essential-arm64 \
+install_libraries() {
+  within dpkg --add-architecture arm64 && apt update &&
+    apt install -y --no-install-recommends crossbuild-essential-arm64 \
       qemu-user protobuf-compiler pkg-config libabsl-dev:arm64 \
       libgmock-dev:arm64 libgtest-dev:arm64 libprotobuf-dev:arm64 \
-      libsimdjson-dev:arm64 libssl-dev:arm64' >>"$place/log" 2>&1 ||
-    skip "the packages can't be installed, see $place/log"
-  touch "$place/made"
+      libsimdjson-dev:arm64 libssl-dev:arm64
 }
 
 # shellcheck disable=SC2016  # the root's own shell
@@ -94,11 +57,8 @@ aarch64-linux-gnu-g++ $(for file in $tests; do object "$file"; done) $out/sdk.a 
   -o $out/tests
 qemu-aarch64 $out/tests --gtest_brief=1'
 
-mkdir -p "$place"
-[ -e "$place/made" ] || make_root
-rm -rf "$root/project" "$root/out"
-mkdir -p "$root/project"
-(cd "$checkout" && git ls-files -z --cached --others --exclude-standard |
-  tar --null --no-recursion --ignore-failed-read -T - -cf - 2>/dev/null) |
-  tar -C "$root/project" -xf -
+use_root "${ARM64:-$checkout/.build/arm64}" "arm64 programs"
+root_is_made || make_root bookworm install_libraries
+refresh_root
+rm -rf "$root/out"
 within bash -c "$build_and_run"

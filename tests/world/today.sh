@@ -13,59 +13,11 @@
 # that says why.
 set -u
 
-checkout=$(cd "$(dirname "$0")/../.." && pwd)
-today=${TODAY:-$checkout/.build/today}
-root=$today/root
-log=$today/log
 # Bazel's own libraries, see keep_bazel.
 kept=/opt/bazel
 
-# shellcheck source=tests/support/install.sh
-. "$checkout/tests/support/install.sh"
-
-skip() {
-  echo "tests/world/today.sh: no root with today's libraries: $*" >&2
-  exit 75
-}
-
-# The mirror that this machine uses.
-mirror() {
-  grep -rhoE '^(URIs:|deb) .*' /etc/apt/sources.list.d/*.sources \
-    /etc/apt/sources.list 2>/dev/null | grep -oE 'https?://[^ ]+' | head -n 1
-}
-
-# within COMMAND...: in the root, with what every process expects to find. The
-# mounts end with the command.
-within() {
-  # A mount point, or "/" would be none there, and couldn't be made private.
-  GOPROXY=$(go env GOPROXY 2>/dev/null) \
-    unshare --mount --propagation private bash -c '
-    root=$1 && shift
-    mount --rbind "$root" "$root" || exit 75
-    for place in proc sys dev dev/pts dev/shm; do
-      mount --rbind "/$place" "$root/$place" || exit 75
-    done
-    mount -t tmpfs -o mode=1777 tmpfs "$root/tmp" || exit 75
-    cd "$root" && pivot_root . mnt || exit 75
-    exec env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-      PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-      GOPROXY="${GOPROXY:-}" GOPLUGIN_REQUIRE_PEERS="${GOPLUGIN_REQUIRE_PEERS:-}" \
-      chroot . bash -c "umount -l /mnt && exec \"\$@\"" _ "$@"' _ "$root" "$@"
-}
-
-apt() {
-  within apt-get -qq -o Dpkg::Use-Pty=0 "$@"
-}
-
-# What a registry needs here (certificates, mirrors, clients' settings) is the
-# machine's.
-take_settings() {
-  mkdir -p "$root/etc/ssl" &&
-    cp -r /etc/ssl/certs "$root/etc/ssl/" &&
-    cp /etc/resolv.conf /etc/hosts "$root/etc/" || return 1
-  cp -a /etc/apt/apt.conf.d/99* "$root/etc/apt/apt.conf.d/" 2>/dev/null
-  [ ! -e /etc/pip.conf ] || cp /etc/pip.conf "$root/etc/"
-}
+# shellcheck source=tests/world/root.sh
+. "$(dirname "$0")/root.sh"
 
 # Debian's Bazel needs a gRPC that can't be installed beside the new one: its
 # files and libraries are put aside, and back when the new one is there.
@@ -102,12 +54,17 @@ build --config=system
 END'
 
 install_libraries() {
-  local grpc="libgrpc++-dev protobuf-compiler-grpc protobuf-compiler
+  local packages grpc="libgrpc++-dev protobuf-compiler-grpc protobuf-compiler
     libprotobuf-dev libprotoc-dev"
+  packages=$(world_packages)
+  printf '%s\n' "Types: deb" "URIs: $(mirror)" "Suites: experimental" \
+    "Components: main" \
+    "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg" \
+    >"$root/etc/apt/sources.list.d/experimental.sources"
   # The gRPC of experimental is built with sid's Abseil and OpenSSL.
   # shellcheck disable=SC2086  # lists
   apt update &&
-    apt install -y --no-install-recommends bazel-bootstrap $WORLD_PACKAGES &&
+    apt install -y --no-install-recommends bazel-bootstrap $packages &&
     within bash -c "${keep_bazel//KEPT/$kept}" &&
     apt install -y --no-install-recommends -t experimental $grpc &&
     apt install -y --no-install-recommends --allow-downgrades \
@@ -126,28 +83,6 @@ world_packages() {
   done
 }
 
-make_root() {
-  local url
-  [ "$(id -u)" = 0 ] || skip "only root can make one"
-  url=$(mirror)
-  [ -n "$url" ] || skip "no Debian mirror in /etc/apt"
-  command -v debootstrap >/dev/null || (install_missing debootstrap) ||
-    skip "debootstrap can't be installed"
-  echo "Making a root with today's libraries in $root: about three minutes." >&2
-  rm -rf "$root"
-  mkdir -p "$root" || skip "can't make $root"
-  debootstrap --variant=minbase --include=git,ca-certificates sid "$root" \
-    "$url" >"$log" 2>&1 || skip "debootstrap failed, see $log"
-  printf '%s\n' "Types: deb" "URIs: $url" "Suites: experimental" \
-    "Components: main" \
-    "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg" \
-    >"$root/etc/apt/sources.list.d/experimental.sources"
-  WORLD_PACKAGES=$(world_packages)
-  { take_settings && install_libraries; } >>"$log" 2>&1 ||
-    skip "$(tail -n 1 "$log") (more in $log)"
-  touch "$today/made"
-}
-
 say_versions() {
   # shellcheck disable=SC2016  # dpkg-query's own variables
   within dpkg-query -W -f='${Package} ${Version}\n' libgrpc++-dev \
@@ -155,23 +90,10 @@ say_versions() {
     libgtest-dev bazel-bootstrap g++ clang 2>/dev/null | paste -sd, | sed 's/,/, /g'
 }
 
-# The files that git knows, with what is not committed yet; what Bazel has built
-# in the root stays.
-copy_checkout() {
-  local project=$root/project
-  mkdir -p "$project"
-  find "$project" -mindepth 1 -maxdepth 1 ! -name '.build' ! -name 'bazel-*' \
-    -exec rm -rf {} +
-  (cd "$checkout" && git ls-files -z --cached --others --exclude-standard |
-    tar --null --no-recursion --ignore-failed-read -T - -cf - 2>/dev/null) |
-    tar -C "$project" -xf -
-}
-
 [ $# -gt 0 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 2; }
-mkdir -p "$today"
-[ -z "$(find "$today/made" -mtime +6 2>/dev/null)" ] || rm "$today/made"
-[ -e "$today/made" ] || make_root
-take_settings || skip "can't write to $root"
-copy_checkout
+use_root "${TODAY:-$checkout/.build/today}" "today's libraries"
+[ -z "$(find "$place/made" -mtime +6 2>/dev/null)" ] || rm "$place/made"
+root_is_made || make_root sid install_libraries
+refresh_root
 echo "Today's libraries: $(say_versions)"
 within bash -c 'cd /project && exec "$@"' _ "$@"
