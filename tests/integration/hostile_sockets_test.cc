@@ -36,6 +36,7 @@
 #include "tests/integration/live.h"
 #include "tests/support/broker/adder.h"
 #include "tests/support/broker/broker_client.h"
+#include "tests/support/stuck/dead_file_system.h"
 
 namespace goplugin::testing {
 namespace {
@@ -221,6 +222,21 @@ TEST_F(HostileSocketsTest, AnAnnouncementOfRootsSocket) {
   ASSERT_NE(client, nullptr);
   ExpectError(client->broker().Dial(1).status(), SomebodyElses());
   EXPECT_EQ(victim.bytes(), 0u);
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
+}
+
+TEST_F(HostileSocketsTest, AnAnnouncementOnADeadFileSystem) {
+  const DeadFileSystem dead(ScratchPath("dead"));
+  auto client = MustLaunch(
+      ServerPlugin({absl::StrCat("--broker=1:unix:", dead.File("socket"))}),
+      Insecure());
+  ASSERT_NE(client, nullptr);
+  const absl::Time start = absl::Now();
+  ExpectError(
+      client->broker().Dial(1, Within(absl::Milliseconds(300))).status(),
+      {Reason::kConnect, "did not come back", "DialOptions::timeout"});
+  EXPECT_LT(absl::Now() - start, kGrace);
+  EXPECT_TRUE(Answers(*client));
   EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 

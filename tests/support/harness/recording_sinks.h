@@ -73,15 +73,18 @@ class RecordingStdioSink : public StdioSink {
   }
 
   bool WaitForRaw(const std::string& part) const {
-    return WaitForPart(raw_, part);
+    return WaitForPart(&RecordingStdioSink::raw_, part);
   }
   bool WaitForPiped(const std::string& part) const {
-    return WaitForPart(piped_, part);
+    return WaitForPart(&RecordingStdioSink::piped_, part);
   }
 
  private:
-  bool WaitForPart(const std::string& text, const std::string& part) const {
-    const auto found = [&] { return text.find(part) != std::string::npos; };
+  bool WaitForPart(std::string RecordingStdioSink::*text,
+                   const std::string& part) const {
+    const auto found = [&] {
+      return (this->*text).find(part) != std::string::npos;
+    };
     internal::MutexLock lock(mutex_);
     return mutex_.AwaitWithTimeout(absl::Condition(&found), kPatience);
   }

@@ -28,7 +28,7 @@ void TakeStep(std::shared_ptr<Lane> lane, EventLoop& loop,
         return then(*alive, std::move(result));
       }
       Lane& here = *lane;
-      here.Post([result = std::move(result)] {});
+      here.Post([result = std::move(result)] { static_cast<void>(result); });
     });
   });
 }
