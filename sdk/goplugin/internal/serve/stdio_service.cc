@@ -51,9 +51,11 @@ class StdioService::Stream : public grpc::ServerWriteReactor<wire::StdioData> {
   // Ends the call for another reader's sake: a write that this one's host does
   // not take must not hold up the other.
   void Yield() {
+    // Without a write under way End may be the end of this object.
+    const bool writing = writing_;
     End(grpc::Status(grpc::StatusCode::ABORTED,
                      "another StreamStdio call took over"));
-    if (writing_) context_->TryCancel();
+    if (writing) context_->TryCancel();
   }
 
   void OnWriteDone(bool ok) override {
