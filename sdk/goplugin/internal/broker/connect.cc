@@ -151,7 +151,7 @@ Result LookAside(const BrokerTarget& target, absl::Duration timeout,
             std::min(left, kBetweenLooks))) {
       return *std::move(seen->result);
     }
-    const absl::Status ended = Ended(target);
+    absl::Status ended = Ended(target);
     if (!ended.ok()) return ended;
     if (left <= kBetweenLooks) return NoLook(target);
   }
