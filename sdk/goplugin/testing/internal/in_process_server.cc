@@ -50,7 +50,7 @@ absl::Status InProcessServer::Start(const std::string& directory) {
     if (over_) return PluginIsGone();
     starting_ = true;
   }
-  const absl::Status status = Serve(directory);
+  absl::Status status = Serve(directory);
   if (!status.ok()) LetGo();
   internal::MutexLock lock(mutex_);
   starting_ = false;
