@@ -1,5 +1,7 @@
 #include "goplugin/internal/start/log_pipeline.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -120,6 +122,21 @@ TEST_F(LogPipelineTest, FinishComesBehindEverything) {
   queue_->Post([&] { behind.Notify(); });
   behind.WaitForNotification();
   EXPECT_EQ(sink_->messages(), want);
+}
+
+// A batch of lines is one callback; a sink that takes them slowly moves.
+TEST_F(LogPipelineTest, EachEntryIsProgress) {
+  const std::uint64_t before = queue_->progress();
+  Stderr("one\ntwo\nthree\n");
+  ASSERT_TRUE(Finish());
+  absl::Notification behind;
+  std::uint64_t after = 0;
+  queue_->Post([&] {
+    after = queue_->progress();
+    behind.Notify();
+  });
+  behind.WaitForNotification();
+  EXPECT_GE(after - before, 3u);
 }
 
 TEST_F(LogPipelineTest, AStuckSinkHoldsUpNeitherParsingNorTheEnd) {

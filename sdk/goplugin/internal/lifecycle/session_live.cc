@@ -113,7 +113,7 @@ void Session::StartStdio() {
     output->OnStdio(StreamOf(piece.data), std::move(*piece.data.mutable_data()),
                     std::move(piece.held), piece.droppable);
   };
-  callbacks.progress = [lane = callbacks_] { return lane->finished(); };
+  callbacks.progress = [lane = callbacks_] { return lane->progress(); };
   callbacks.on_note = [output = output_](std::string text) {
     output->Note(LogLevel::kWarn, std::move(text));
   };

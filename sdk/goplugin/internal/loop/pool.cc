@@ -210,7 +210,7 @@ bool Lane::RunSome() {
     }
     if (dropped > 0) on_dropped_(dropped);
     item.callback();
-    ++finished_;
+    AddProgress();
   }
   return true;
 }

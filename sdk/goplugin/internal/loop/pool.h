@@ -104,8 +104,10 @@ class Lane : public std::enable_shared_from_this<Lane> {
     return std::make_shared<Lane>(pool, [](size_t /*dropped*/) {});
   }
 
-  // How many callbacks have returned.
-  std::uint64_t finished() const { return finished_; }
+  // Grows with each callback that has returned, and with each part of one that
+  // says so.
+  std::uint64_t progress() const { return progress_; }
+  void AddProgress() { ++progress_; }
 
   // Completions: never dropped.
   void Post(absl::AnyInvocable<void()> callback);
@@ -131,7 +133,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   Pool& pool_;
   // Called by one worker at a time, like every callback.
   absl::AnyInvocable<void(size_t)> on_dropped_;
-  std::atomic<std::uint64_t> finished_{0};
+  std::atomic<std::uint64_t> progress_{0};
   mutable absl::Mutex mutex_;
   std::deque<Item> items_ ABSL_GUARDED_BY(mutex_);
   size_t droppable_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -82,7 +82,11 @@ void LogPipeline::HandOn(std::vector<LogEntry> entries, size_t bytes) {
   sink_lane_->PostDroppable(
       count, bytes,
       [self = shared_from_this(), entries = std::move(entries)]() mutable {
-        for (const LogEntry& entry : entries) self->sink_->Log(entry);
+        for (const LogEntry& entry : entries) {
+          self->sink_->Log(entry);
+          // A slow sink may take seconds for all of them.
+          self->sink_lane_->AddProgress();
+        }
         if (!WorthKeeping(entries.size(), entries.capacity(),
                           kMaxSpareEntries)) {
           return;
