@@ -129,7 +129,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
   target.uses_tls =
       options.credentials != nullptr || !security.server_name.empty();
   target.peer = core_->setup().peer;
-  target.ended = [core = core_] { return core->end(); };
+  target.ended = [this] { return core_->end(); };
   target.aside = core_->setup().aside;
   auto channel =
       internal::ConnectBrokered(target, stopwatch.Remaining(options.timeout));

@@ -141,8 +141,12 @@ Result LookAside(const BrokerTarget& target, absl::Duration timeout,
   };
   const Stopwatch stopwatch;
   const auto seen = std::make_shared<Seen>();
-  target.aside([seen, target, look] {
-    seen->result = look(target);
+  // It may come back when the broker is gone: it must hold nothing of it.
+  BrokerTarget alone = target;
+  alone.ended = nullptr;
+  alone.aside = nullptr;
+  target.aside([seen, alone = std::move(alone), look] {
+    seen->result = look(alone);
     seen->known.Notify();
   });
   while (true) {

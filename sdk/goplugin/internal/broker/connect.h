@@ -34,7 +34,6 @@ struct BrokerTarget {
   // Whose the endpoint is, on a multiplexed connection. The channel keeps it.
   std::shared_ptr<Door> door = nullptr;
   // Not OK once the broker has ended: then nobody is waited for any more.
-  // Called on any thread.
   std::function<absl::Status()> ended = nullptr;
   // See BrokerSetup.
   Acceptors::Run aside = nullptr;
