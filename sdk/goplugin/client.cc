@@ -111,9 +111,8 @@ LaunchOperation Client::StartAsync(
       std::move(done)(std::move(status));
       told->Notify();
     };
-    // Better here than never. In a forked child not even a lock may be taken.
-    const bool usable = internal::Runtime::CheckProcess().ok();
-    if (!usable || !internal::Runtime::RunApart(tell)) std::move(tell)();
+    // Better here than never.
+    if (!internal::Runtime::RunApart(tell)) std::move(tell)();
     return LaunchOperation(std::weak_ptr<Session>(), std::move(told));
   }
   std::shared_ptr<Session> session = *std::move(created);

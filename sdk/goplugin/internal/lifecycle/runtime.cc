@@ -205,6 +205,7 @@ void Runtime::Release(Runtime* runtime) {
 }
 
 bool Runtime::RunApart(absl::AnyInvocable<void() &&>& task) {
+  if (!CheckProcess().ok()) return false;
   Registry& registry = TheRegistry();
   MutexLock lock(registry.mutex);
   Reaper& reaper = registry.reapers.emplace_back();

@@ -33,7 +33,8 @@ class Runtime {
   static absl::Status CheckProcess();
   // Runs `task` on a thread of its own, which a later Acquire joins: for what
   // can't be done on a runtime's.
-  // False where the system gives no thread: it has not run.
+  // False where the system gives no thread, and where CheckProcess fails: it
+  // has not run.
   static bool RunApart(absl::AnyInvocable<void() &&>& task);
 
   // Bytes and timers.
