@@ -84,10 +84,11 @@ class LaunchOperation {
 // the plugin is gone. A launched plugin never outlives the client, nor the
 // process it was launched from (SIGKILL included), unless its command says so.
 // Callbacks: what LaunchAsync and its like, ShutdownAsync and OnExit are given
-// is called on a thread of this library's, of which there are enough that a
-// callback which blocks holds up nobody else's. Only in a forked child, once
-// the process exits, and where the system gives no thread is it called by that
-// method itself, before it returns, with kForked, kShutDown or kResources.
+// is called on a thread of this library's. Up to 256 callbacks of as many
+// clients may block before those of others have to wait. Only in a forked
+// child, once the process exits, and where the system gives no thread is it
+// called by that method itself, before it returns, with kForked, kShutDown or
+// kResources.
 // Fork: in a child of a process that has used this library, methods fail with
 // Reason::kForked at once, those that launch too, and the destructor does
 // nothing: the plugin belongs to the parent. Exec first.

@@ -97,8 +97,8 @@ class Runner {
 
   // How the plugin ended. Called once, on a thread of the SDK's pool, when
   // exit_fd was readable; must not wait for anything else, and Kill may have to
-  // wait for it. After an error the
-  // plugin is taken for gone, its exit status for unknown, and Kill is called.
+  // wait for it. After an error the plugin is taken for gone, its exit status
+  // for unknown, and Kill is called.
   virtual absl::StatusOr<ExitStatus> Wait() = 0;
 
   // Ends the plugin at once and with all that belongs to it. Called on a thread
