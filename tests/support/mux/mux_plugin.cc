@@ -83,7 +83,9 @@ class Mouth final : public grpc::Service {
   }
 
  private:
-  bool IsOpen() const { return stream_ != nullptr; }
+  bool IsOpen() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return stream_ != nullptr;
+  }
 
   grpc::Status Listen(Stream* stream) {
     SetStream(stream);

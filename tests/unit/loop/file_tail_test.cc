@@ -76,8 +76,7 @@ class FileTailTest : public ::testing::Test {
 
   EventLoop loop_;
   Pool pool_{loop_, "goplugin-work", 4};
-  const std::shared_ptr<Lane> queue_ =
-      std::make_shared<Lane>(pool_, [](size_t) {});
+  const std::shared_ptr<Lane> queue_ = Lane::Create(pool_);
   std::unique_ptr<FileTail> tail_;
   // On the loop.
   std::string text_;

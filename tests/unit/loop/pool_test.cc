@@ -18,14 +18,10 @@ namespace {
 
 constexpr size_t kMaxThreads = 8;
 
-std::shared_ptr<Lane> MakeLane(Pool& pool) {
-  return std::make_shared<Lane>(pool, [](size_t /*dropped*/) {});
-}
-
 TEST(PoolTest, OneLaneRunsInOrderOneAtATime) {
   EventLoop loop;
   Pool pool(loop, "goplugin-call", kMaxThreads);
-  const auto lane = MakeLane(pool);
+  const auto lane = Lane::Create(pool);
   constexpr int kCount = 1000;
   std::vector<int> order;
   absl::Notification done;
@@ -41,7 +37,7 @@ TEST(PoolTest, OneLaneRunsInOrderOneAtATime) {
 TEST(PoolTest, CallbacksRunOnSdkThreads) {
   EventLoop loop;
   Pool pool(loop, "goplugin-call", kMaxThreads);
-  const auto lane = MakeLane(pool);
+  const auto lane = Lane::Create(pool);
   bool on_sdk_thread = false;
   absl::Notification done;
   lane->Post([&] {
@@ -63,14 +59,14 @@ TEST(PoolTest, StuckCallbacksDelayNobodyElse) {
   absl::BlockingCounter stuck(kStuck);
   std::vector<std::shared_ptr<Lane>> lanes;
   for (int i = 0; i < kStuck; ++i) {
-    lanes.push_back(MakeLane(pool));
+    lanes.push_back(Lane::Create(pool));
     lanes.back()->Post([&] {
       stuck.DecrementCount();
       release.WaitForNotification();
     });
   }
   stuck.Wait();
-  const auto other = MakeLane(pool);
+  const auto other = Lane::Create(pool);
   absl::Notification done;
   other->Post([&] { done.Notify(); });
   done.WaitForNotification();
@@ -119,7 +115,7 @@ TEST(PoolTest, TheEndRunsWhatWasPosted) {
   {
     EventLoop loop;
     Pool pool(loop, "goplugin-call", kMaxThreads);
-    const auto lane = MakeLane(pool);
+    const auto lane = Lane::Create(pool);
     for (int i = 0; i < 100; ++i) lane->Post([&ran] { ++ran; });
   }
   EXPECT_EQ(ran, 100);

@@ -46,8 +46,7 @@ TEST(PluginOutput, NoPieceIsLongerThanStdioSinkSays) {
     OutputSinks sinks;
     sinks.stdio = outputs;
     sinks.stderr_raw = errors;
-    PluginOutput output(sinks, loop, pool,
-                        std::make_shared<Lane>(pool, [](size_t) {}));
+    PluginOutput output(sinks, loop, pool, Lane::Create(pool));
     output.OnStdout(text);
     output.OnStderr(text);
     output.FinishStderr();

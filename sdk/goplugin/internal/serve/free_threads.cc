@@ -20,10 +20,11 @@ std::size_t WantedThreads() {
 }  // namespace
 
 absl::Status CheckFreeThreads() {
+  const std::size_t wanted = WantedThreads();
   absl::Notification all_seen;
   std::vector<SdkThread> threads;
   absl::Status status;
-  while (status.ok() && threads.size() < WantedThreads()) {
+  while (status.ok() && threads.size() < wanted) {
     absl::StatusOr<SdkThread> thread = StartSdkThread(
         "goplugin-check", [&all_seen] { all_seen.WaitForNotification(); });
     status = thread.status();
