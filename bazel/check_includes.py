@@ -6,7 +6,8 @@
 The system's headers are on the compiler's own path, so a forgotten dependency
 goes unnoticed here and breaks the build from the Bazel Central Registry, where
 a header is there only if a target brings it. (Our own headers need no check:
-the sandbox has only those of the dependencies.)
+the sandbox has only those of the dependencies.) Likewise for a few names whose
+header is included here by others.
 """
 
 import argparse
@@ -63,6 +64,14 @@ def labels_for(include):
     return ["@abseil-cpp//absl/{}:{}".format(*own_target.groups())] if own_target else []
 
 
+# Old releases of Abseil have headers that bring these, and new ones have not.
+HEADERS_OF_NAMES = {
+    "absl/strings/str_cat.h": "StrCat|StrAppend",
+    "absl/strings/str_join.h": "StrJoin",
+    "absl/strings/str_split.h": "StrSplit",
+}
+
+
 def cc_rules(bazel, patterns):
     """Yields (label, files, deps) of each C++ target; files relative to the root."""
     output = subprocess.run(
@@ -94,6 +103,20 @@ def missing_dependencies(files, deps):
                 yield name, include, labels
 
 
+def missing_includes(files):
+    """Yields (file, header, name) for each use of a name whose header is not included."""
+    for name in files:
+        path = os.path.join(ROOT, name)
+        if not os.path.isfile(path):
+            continue
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        for header, names in HEADERS_OF_NAMES.items():
+            used = re.search(r"^(?!\s*//).*\babsl::({})\(".format(names), text, re.MULTILINE)
+            if used and header not in INCLUDE.findall(text):
+                yield name, header, "absl::" + used[1]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--bazel", default="bazel")
@@ -104,6 +127,9 @@ def main():
     for rule, files, deps in cc_rules(shlex.split(options.bazel), options.pattern):
         for name, include, labels in missing_dependencies(files, deps):
             print("{}: {} includes <{}>: depend on {}".format(rule, name, include, " or ".join(labels)))
+            complaints += 1
+        for name, header, used in missing_includes(files):
+            print("{}: {} uses {}: include <{}>".format(rule, name, used, header))
             complaints += 1
     return 1 if complaints else 0
 

@@ -22,7 +22,9 @@ _MODULES = [
     "google_benchmark",
     "googletest",
     "grpc",
+    "opentelemetry-cpp",
     "openssl",
+    "prometheus-cpp",
     "protobuf",
     "simdjson",
 ]

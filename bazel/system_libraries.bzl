@@ -93,12 +93,23 @@ def system_libraries():
         name = "goplugin_system_grpc",
         debian_packages = ["libgrpc++-dev", "protobuf-compiler-grpc"],
         pkg_config = ["grpc++"],
+        without_pkg_config = {"grpc++_reflection": "grpc++"},
         tools = ["grpc_cpp_plugin"],
     )
     system_library(
         name = "goplugin_system_openssl",
         debian_packages = ["libssl-dev"],
         pkg_config = ["libcrypto", "libssl"],
+    )
+    system_library(
+        name = "goplugin_system_opentelemetry_cpp",
+        debian_packages = ["opentelemetry-cpp-dev"],
+        pkg_config = ["opentelemetry_api"],
+    )
+    system_library(
+        name = "goplugin_system_prometheus_cpp",
+        debian_packages = ["prometheus-cpp-dev"],
+        pkg_config = ["prometheus-cpp-core", "prometheus-cpp-pull"],
     )
     system_library(
         name = "goplugin_system_protobuf",

@@ -39,6 +39,26 @@ def _without_repetitions(flags):
             kept.append(group)
     return [flag for group in reversed(kept) for flag in group]
 
+# The C library's own, which stays shared.
+_OF_LIBC = ["-lc", "-ldl", "-lm", "-lpthread", "-lrt"]
+
+def _linked(repository_ctx, flags, known):
+    """The flags; for --config=static with static libraries, where there are any.
+
+    `known` keeps what the compiler has said.
+    """
+    if repository_ctx.os.environ.get("GOPLUGIN_LINK") != "static":
+        return flags
+    compiler = repository_ctx.os.environ.get("CC", "cc")
+    for flag in flags:
+        if flag.startswith("-l") and flag not in _OF_LIBC and flag not in known:
+            archive = "lib{}.a".format(flag[2:])
+            result = repository_ctx.execute([compiler, "-print-file-name=" + archive])
+
+            # Where it finds none it repeats the name.
+            known[flag] = "-l:" + archive if result.stdout.startswith("/") else flag
+    return [known.get(flag, flag) for flag in flags]
+
 def _pkg_config(repository_ctx, arguments):
     """What pkg-config prints, or None if it doesn't know the package."""
     result = repository_ctx.execute(["pkg-config"] + arguments)
@@ -59,7 +79,7 @@ cc_library(
 )
 """.format(name = name, hint = hint)
 
-def _library(repository_ctx, name, hint):
+def _library(repository_ctx, name, hint, archives):
     compile_flags = _pkg_config(repository_ctx, ["--cflags", name])
     link_flags = _pkg_config(repository_ctx, ["--libs", name])
     if compile_flags == None or link_flags == None:
@@ -89,8 +109,21 @@ cc_library(
         name = name,
         defines = defines,
         includes = includes,
-        linkopts = _without_repetitions([f for f in link_flags.split(" ") if f]),
+        linkopts = _linked(
+            repository_ctx,
+            _without_repetitions([f for f in link_flags.split(" ") if f]),
+            archives,
+        ),
     )
+
+def _library_without_pkg_config(repository_ctx, name, needs, archives):
+    return """
+cc_library(
+    name = "{}",
+    linkopts = {},
+    deps = [":{}"],
+)
+""".format(name, _linked(repository_ctx, ["-l" + name], archives), needs)
 
 def _tool(repository_ctx, name, hint):
     path = repository_ctx.which(name)
@@ -119,8 +152,11 @@ def _system_library_impl(repository_ctx):
         fail("pkg-config is not on PATH: apt-get install pkg-config")
 
     build = ["package(default_visibility = [\"//visibility:public\"])\n"]
+    archives = {}
     for name in repository_ctx.attr.pkg_config:
-        build.append(_library(repository_ctx, name, hint))
+        build.append(_library(repository_ctx, name, hint, archives))
+    for name, needs in repository_ctx.attr.without_pkg_config.items():
+        build.append(_library_without_pkg_config(repository_ctx, name, needs, archives))
 
     for name in repository_ctx.attr.tools:
         _tool(repository_ctx, name, hint)
@@ -144,6 +180,9 @@ system_library = repository_rule(
         "pkg_config": attr.string_list(
             doc = "pkg-config's names; each becomes a cc_library of that name.",
         ),
+        "without_pkg_config": attr.string_dict(
+            doc = "Libraries that pkg-config does not know, and of those above the one each needs.",
+        ),
         "tools": attr.string_list(doc = "Programs on PATH, linked as tools/<name>."),
         "well_known_protos": attr.string_list_dict(
             doc = "google/protobuf/<key>.proto and what it imports; each becomes <key>_proto.",
@@ -152,7 +191,7 @@ system_library = repository_rule(
     # Asked again at every start of the Bazel server, so that an upgraded
     # library is noticed.
     configure = True,
-    environ = ["PATH", "PKG_CONFIG_PATH"],
+    environ = ["CC", "GOPLUGIN_LINK", "PATH", "PKG_CONFIG_PATH"],
     local = True,
 )
 

@@ -3,6 +3,7 @@
 # what is missing.
 #
 #   examples/run.sh [--plugin=WHICH] [--tls=MODE] [ACTION] [-- ARGUMENT...]
+#   examples/run.sh [--plugin=WHICH] --supervised
 #
 #   --plugin=cpp      the plugin in examples/plugin_cpp (default)
 #   --plugin=go       the one in examples/plugin_go; brings Go if need be
@@ -15,6 +16,10 @@
 #   put KEY VALUE     stores a value
 #   get KEY           fetches it
 #   none of them      both, as a demonstration
+#
+#   --supervised      another host (examples/supervised), which calls its plugin
+#                     ten times a second: that is killed (kill -9) in the middle
+#                     of it and upgraded, and no call fails
 #
 # Values are kept in .build/kv. Exit codes: 0 done, 1 failed, 2 wrong usage.
 set -eu
@@ -40,6 +45,7 @@ usage() {
 # all the rest. What follows put and get is theirs, whatever it looks like.
 parse() {
   which=cpp
+  supervised=
   host_arguments=()
   local words
   while [[ $# -gt 0 ]]; do
@@ -51,13 +57,18 @@ parse() {
         ;;
       --plugin=*) which=${1#*=} ;;
       --plugin) which=${2-} words=2 ;;
+      --supervised) supervised=yes ;;
       --) words=$# ;;
       put) words=3 ;;
       get | --tls) words=2 ;;
     esac
-    [[ $1 == --plugin* ]] || host_arguments+=("${@:1:words}")
+    [[ $1 == --plugin* || $1 == --supervised ]] || host_arguments+=("${@:1:words}")
     shift $((words < $# ? words : $#))
   done
+  if [[ $supervised && ${#host_arguments[@]} -gt 0 ]]; then
+    echo "run.sh: --supervised takes nothing but --plugin" >&2
+    exit 2
+  fi
 }
 
 # Sets plugin to the program, and makes it ready unless Bazel builds it.
@@ -101,6 +112,7 @@ prepare_python() {
 # that are installed. Bazel would find that out, too, in half a minute.
 is_built() {
   bin=$(cat "$built" 2>/dev/null) && [[ -x $bin/examples/host/host ]] &&
+    [[ -x $bin/examples/supervised/supervised ]] &&
     [[ -x $bin/examples/plugin_cpp/plugin_cpp ]] || return 1
   local status=/var/lib/dpkg/status changed
   [[ -e $status ]] || status=
@@ -120,12 +132,23 @@ build() {
   if [[ -t 2 ]]; then pace=0.2; fi
   "$BAZEL" build --ui_event_filters=-info --show_result=0 \
     --noshow_loading_progress --show_progress_rate_limit="$pace" \
-    //examples/host //examples/plugin_cpp
+    //examples/host //examples/plugin_cpp //examples/supervised
   bin=$("$BAZEL" info bazel-bin 2>/dev/null)
   # As old as the start of the build: what was changed meanwhile counts.
   echo "$bin" >"$built"
   touch -r "$stamp" "$built"
   bazel_end "$stamp"
+}
+
+# A plugin that dies and is upgraded, while it is called.
+run_supervised() {
+  {
+    sleep 1
+    echo kill
+    sleep 1
+    echo "upgrade $1"
+    sleep 1
+  } | "$bin/examples/supervised/supervised" "$1"
 }
 
 parse "$@"
@@ -136,6 +159,9 @@ install_for_bazel $BUILD_PACKAGES
 prepare_plugin
 build
 cd "$out/kv"
-"$bin/examples/host/host" \
-  --plugin "${plugin:-$bin/examples/plugin_cpp/plugin_cpp}" \
-  "${host_arguments[@]}"
+plugin=${plugin:-$bin/examples/plugin_cpp/plugin_cpp}
+if [[ $supervised ]]; then
+  run_supervised "$plugin"
+else
+  "$bin/examples/host/host" --plugin "$plugin" "${host_arguments[@]}"
+fi

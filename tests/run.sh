@@ -12,8 +12,14 @@
 #                             everything again with today's libraries, in a root
 #                             of their own (tests/world/README.md)
 #   tests/run.sh --all        all of these
+#   tests/run.sh --build ...  only builds what that would run
+#   tests/run.sh --install    only installs what the tests want
 #
-# Ends in a line "N passed, N failed"; exit code 0 when none failed.
+# TEST_ATTEMPTS (1): how often a test program that fails is tried; one that passes
+# then is told as FLAKY.
+#
+# Ends in a line "N passed, N failed"; exit code 0 when none failed, 130 when
+# none had until it was interrupted.
 set -u
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -22,11 +28,16 @@ events=$out/test-events.json
 stamp=$out/tests.$$.tmp
 passed=0
 failed=0
+only_build=
+interrupted=
+trap 'interrupted=1' INT
 
 # shellcheck source=tests/support/install.sh
 . "$root/tests/support/install.sh"
 # shellcheck source=tests/support/bazel.sh
 . "$root/tests/support/bazel.sh"
+# shellcheck source=tests/support/toolchains.sh
+. "$root/tests/support/toolchains.sh"
 
 usage() {
   sed -n '2,/^set/s/^# \{0,1\}//p' "$root/tests/run.sh"
@@ -35,10 +46,13 @@ usage() {
 # check NAME COMMAND...: one test that is a command.
 check() {
   local name=$1 log=$out/check.log
+  [ -z "$interrupted" ] || return
   shift
   if "$@" >"$log" 2>&1; then
     passed=$((passed + 1))
     echo "PASSED  $name"
+  elif [ -n "$interrupted" ]; then
+    echo "INTERRUPTED  $name"
   else
     failed=$((failed + 1))
     echo "FAILED  $name"
@@ -48,14 +62,25 @@ check() {
 
 # bazel_test ARGUMENT...: runs Bazel's tests and counts their cases.
 bazel_test() {
-  local counts
+  local counts status
+  [ -z "$interrupted" ] || return
+  set -- --keep_going --show_result=0 --noshow_loading_progress \
+    --show_progress_rate_limit=60 "$@"
+  if [ -n "$only_build" ]; then
+    "$BAZEL" build "$@" || failed=$((failed + 1))
+    return
+  fi
   rm -f "$events"
-  "$BAZEL" test --keep_going --show_result=0 \
-    --noshow_loading_progress --show_progress_rate_limit=60 \
-    --build_event_json_file="$events" \
+  "$BAZEL" test --build_event_json_file="$events" \
+    --flaky_test_attempts="${TEST_ATTEMPTS:-1}" \
     --test_env=GOPLUGIN_PEERS="$out/peers" \
     --test_env=GOPLUGIN_REQUIRE_PEERS="${GOPLUGIN_REQUIRE_PEERS:-}" "$@"
-  counts=$(python3 "$root/tests/support/count_tests.py" "$events" $?)
+  status=$?
+  if [ -n "$interrupted" ]; then
+    status=0
+    [ -e "$events" ] || return
+  fi
+  counts=$(python3 "$root/tests/support/count_tests.py" "$events" "$status")
   echo "$* -> $counts"
   # shellcheck disable=SC2086  # two words
   set -- $counts
@@ -74,12 +99,14 @@ prepare_peers() {
 
 run_plain() {
   bazel_test //...
+  [ -z "$only_build" ] || return
   local bin
   bin=$("$BAZEL" info bazel-bin 2>/dev/null)
   check "examples/quickstart" quickstart "$bin"
   check "examples/run.sh" examples/run.sh
   check "examples/run.sh --plugin=go" examples/run.sh --plugin=go
   check "examples/run.sh --plugin=python" examples/run.sh --plugin=python
+  check "examples/run.sh --supervised" examples/run.sh --supervised
   check "examples/inspect" inspect "$bin"
   check "consumer workspace" tests/consumer/run.sh \
     "$bin/examples/plugin_cpp/plugin_cpp"
@@ -116,53 +143,106 @@ inspect() {
 }
 
 run_sanitize() {
-  bazel_test --config=sanitize //tests/... //examples/...
-  local target
-  for target in handshake_line log_line certificate broker_message \
-    yamux_frames conversation; do
-    check "fuzz $target, ${FUZZ_SECONDS:-60} s" fuzz "$target"
-  done
+  # First what finds most in the least time.
+  bazel_test --config=sanitize //tests/unit/...
+  if [ -n "$only_build" ]; then
+    build_fuzz || failed=$((failed + 1))
+  else
+    check "fuzz, ${FUZZ_SECONDS:-60} s each" fuzz
+  fi
+  bazel_test --config=sanitize -- //tests/... //examples/... -//tests/unit/...
 }
 
+fuzz_targets() {
+  (cd tests/fuzz/corpus && printf '%s\n' *)
+}
+
+build_fuzz() {
+  [ -z "$interrupted" ] || return
+  # shellcheck disable=SC2046  # words
+  "$BAZEL" build --config=fuzz --show_progress_rate_limit=60 \
+    $(fuzz_targets | sed 's|.*|//tests/fuzz:&_fuzz|')
+}
+
+# Each target for its time, two at once.
 fuzz() {
-  local corpus=$out/fuzz/$1 dictionary=()
-  mkdir -p "$corpus"
-  [ ! -e "tests/fuzz/$1.dict" ] || dictionary=("-dict=$root/tests/fuzz/$1.dict")
-  "$BAZEL" run --config=fuzz "//tests/fuzz:${1}_fuzz" -- \
-    -verbosity=0 -max_total_time="${FUZZ_SECONDS:-60}" "${dictionary[@]}" \
-    -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256 \
-    -artifact_prefix="$corpus/" "$corpus" "$root/tests/fuzz/corpus/$1"
+  local bin
+  build_fuzz &&
+    bin=$("$BAZEL" info --config=fuzz bazel-bin 2>/dev/null) || return
+  # shellcheck disable=SC2016  # the inner shells' own variables
+  fuzz_targets | xargs -P2 -I{} bash -c '
+      target=$1 root=$2 bin=$3 corpus=$4/$1 dictionary=()
+      mkdir -p "$corpus"
+      [ ! -e "$root/tests/fuzz/$target.dict" ] ||
+        dictionary=("-dict=$root/tests/fuzz/$target.dict")
+      "$bin/tests/fuzz/${target}_fuzz" -verbosity=0 \
+        -max_total_time="${FUZZ_SECONDS:-60}" "${dictionary[@]}" \
+        -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256 \
+        -artifact_prefix="$corpus/" "$corpus" "$root/tests/fuzz/corpus/$target" \
+        >"$corpus.log" 2>&1 && exit
+      echo "FAILED  fuzz $target"
+      tail -n 40 "$corpus.log"
+      exit 1' _ {} "$root" "$bin" "$out/fuzz"
 }
 
 run_tsan() {
   bazel_test --config=tsan //tests/unit/... //tests/integration/...
 }
 
-# The same command in another world. Where there is none today that is told, and
-# nothing has failed.
+# Everything with today's libraries. Where there are none, nothing has failed.
 run_today() {
-  tests/world/today.sh tests/run.sh
-  case $? in
-    0) passed=$((passed + 1)) ;;
-    75) echo "SKIPPED  today's libraries" ;;
-    *) failed=$((failed + 1)) ;;
-  esac
+  local command
+  if [ -n "$only_build" ]; then
+    tests/world/today.sh tests/run.sh --build || failed=$((failed + 1))
+    return
+  fi
+  tests/world/today.sh true
+  if [ $? = 75 ]; then
+    echo "SKIPPED  today"
+    return
+  fi
+  for command in tests/world/openssl4.sh tests/world/opentelemetry.sh \
+    tests/run.sh; do
+    [ -z "$interrupted" ] || return
+    tests/world/today.sh "$command"
+    case $? in
+      0) passed=$((passed + 1)); echo "PASSED  today: $command" ;;
+      130) echo "INTERRUPTED  today: $command" ;;
+      75) echo "SKIPPED  today: $command" ;;
+      *) failed=$((failed + 1)); echo "FAILED  today: $command" ;;
+    esac
+  done
 }
 
-mode=${1:-}
-case $mode in
-  "" | --sanitize | --tsan | --world=today | --all) ;;
-  --help | -h) usage; exit ;;
-  *) usage >&2; exit 2 ;;
-esac
+mode=
+for argument in "$@"; do
+  case $argument in
+    --build) only_build=1 ;;
+    --install | --sanitize | --tsan | --world=today | --all) mode=$argument ;;
+    --help | -h) usage; exit ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+
+install_all() {
+  # shellcheck disable=SC2086  # lists
+  install_for_bazel $TEST_PACKAGES $FUZZ_PACKAGES
+  # Where it can't be had, the plugin in Rust alone is missing.
+  # shellcheck disable=SC2086  # a list
+  have_cargo || (install_missing $RUST_PACKAGES) || true
+}
 
 # This world's tests, with what they want installed.
 run_here() {
-  # shellcheck disable=SC2086  # lists
-  install_for_bazel $TEST_PACKAGES $CHECK_PACKAGES
+  install_all
   bazel_begin "$stamp"
   trap 'bazel_end "$stamp"' EXIT
-  prepare_peers
+  if [ -n "$only_build" ]; then
+    # Built ahead, beside the tests of something else.
+    bazel_yield "$stamp"
+  else
+    prepare_peers
+  fi
   for run in "$@"; do "$run"; done
   bazel_end "$stamp"
 }
@@ -170,11 +250,18 @@ run_here() {
 cd "$root" || exit 1
 mkdir -p "$out"
 case $mode in
+  --install) install_all; exit ;;
   "") run_here run_plain ;;
   --sanitize) run_here run_sanitize ;;
   --tsan) run_here run_tsan ;;
   --world=today) run_today ;;
   --all) run_here run_plain run_sanitize run_tsan; run_today ;;
 esac
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ] && { [ "$passed" -gt 0 ] || [ "$mode" = --world=today ]; }
+if [ -n "$only_build" ]; then
+  [ "$failed" = 0 ]
+  exit
+fi
+echo "$passed passed, $failed failed${interrupted:+, then interrupted}"
+[ "$failed" = 0 ] || exit 1
+[ -z "$interrupted" ] || exit 130
+[ "$passed" -gt 0 ] || [ "$mode" = --world=today ]

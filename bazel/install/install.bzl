@@ -119,7 +119,7 @@ def _release_impl(settings, _attr):
     return {
         "//command_line_option:compilation_mode": "opt",
         # For a user's own shared library, which exports nothing of this: two
-        # in one process must not see each other.
+        # in one process must not see each other. .bazelrc has it for tests.
         "//command_line_option:copt": settings["//command_line_option:copt"] + ["-fvisibility=hidden"],
         "//command_line_option:force_pic": True,
     }
@@ -134,35 +134,57 @@ _release = transition(
     ],
 )
 
-installation = rule(
+_ATTRS = {
+    "archives": attr.label_keyed_string_dict(
+        mandatory = True,
+        aspects = [_parts],
+        providers = [CcInfo],
+        doc = "What users depend on -> the static library that it goes to, without lib and .a.",
+    ),
+    "cmake": attr.label_list(allow_files = True),
+    "module": attr.label(
+        mandatory = True,
+        allow_single_file = True,
+        doc = "MODULE.bazel, which has the version.",
+    ),
+    "pkgconfig": attr.label_list(allow_files = True),
+    "programs": attr.label_list(),
+    "_cc_toolchain": attr.label(
+        default = "@bazel_tools//tools/cpp:current_cc_toolchain",
+    ),
+    "_script": attr.label(
+        default = "//bazel/install:install.sh",
+        allow_single_file = True,
+    ),
+}
+
+_installation = rule(
     implementation = _installation_impl,
     doc = "A program that installs C++ libraries under a prefix: see install.sh.",
-    attrs = {
-        "archives": attr.label_keyed_string_dict(
-            mandatory = True,
-            aspects = [_parts],
-            providers = [CcInfo],
-            doc = "What users depend on -> the static library that it goes to, without lib and .a.",
-        ),
-        "cmake": attr.label_list(allow_files = True),
-        "module": attr.label(
-            mandatory = True,
-            allow_single_file = True,
-            doc = "MODULE.bazel, which has the version.",
-        ),
-        "pkgconfig": attr.label_list(allow_files = True),
-        "programs": attr.label_list(),
-        "_allowlist_function_transition": attr.label(
+    attrs = dict(
+        _ATTRS,
+        _allowlist_function_transition = attr.label(
             default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
         ),
-        "_cc_toolchain": attr.label(
-            default = "@bazel_tools//tools/cpp:current_cc_toolchain",
-        ),
-        "_script": attr.label(
-            default = "//bazel/install:install.sh",
-            allow_single_file = True,
-        ),
-    },
+    ),
     cfg = _release,
     executable = True,
 )
+
+_installation_as_built = rule(
+    implementation = _installation_impl,
+    doc = "The same, not optimised.",
+    attrs = _ATTRS,
+    executable = True,
+)
+
+def installations(name, **attributes):
+    """An installation, and NAME_as_built for tests, which compiles nothing anew."""
+
+    # All of the libraries once more: not for //...
+    _installation(name = name, tags = ["manual"], **attributes)
+    _installation_as_built(
+        name = name + "_as_built",
+        visibility = ["//visibility:private"],
+        **attributes
+    )

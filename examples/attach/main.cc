@@ -42,7 +42,7 @@ int Fail(const std::string& what) {
 int Run(const std::string& target, const std::string& certificates) {
   absl::StatusOr<std::unique_ptr<goplugin::Client>> client =
       goplugin::Client::Attach(target, Options(certificates));
-  if (!client.ok()) return Fail(std::string(client.status().message()));
+  if (!client.ok()) return Fail(goplugin::ToString(client.status()));
 
   const std::unique_ptr<proto::KV::Stub> kv = (*client)->NewStub<proto::KV>();
   proto::PutRequest put;
@@ -61,7 +61,7 @@ int Run(const std::string& target, const std::string& certificates) {
 
   // Drops the channel. The plugin serves on.
   const absl::Status bye = (*client)->Shutdown();
-  return bye.ok() ? 0 : Fail(std::string(bye.message()));
+  return bye.ok() ? 0 : Fail(goplugin::ToString(bye));
 }
 
 }  // namespace

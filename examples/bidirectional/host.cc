@@ -94,7 +94,7 @@ int Run(const std::vector<std::string>& words, bool insecure) {
   const absl::Status status =
       client.ok() ? Act(**client, words) : client.status();
   if (status.ok()) return 0;
-  std::cerr << "Error: " << status.message() << "\n";
+  std::cerr << "Error: " << goplugin::ToString(status) << "\n";
   return 1;
 }
 

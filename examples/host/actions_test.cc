@@ -62,7 +62,7 @@ class ActionsTest : public ::testing::Test {
   }
 
   FakeKv kv_;
-  InProcessPlugin plugin_{{{&kv_}}};
+  InProcessPlugin plugin_{&kv_};
   std::unique_ptr<goplugin::Client> client_;
   Arguments arguments_;
   Console console_;

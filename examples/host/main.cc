@@ -30,7 +30,7 @@ goplugin::ClientOptions MakeOptions(const Arguments& arguments,
   options.handshake.magic_cookie_value = "hello";
   options.handshake.protocol_versions = {1};
   options.tls.mode = arguments.tls;
-  options.log_sink = std::make_shared<LogPrinter>(console);
+  options.log_sink = MakeLogPrinter(console);
   options.stdio_sink = std::make_shared<StdioPrinter>(console);
   options.on_phase = [console](goplugin::LaunchPhase phase,
                                absl::Duration since_launch) {

@@ -5,10 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/string_view.h"
 #include "examples/host/console.h"
 #include "goplugin/log_sink.h"
 
@@ -33,28 +29,16 @@ Console::Tone ToneOf(goplugin::LogLevel level) {
   return Console::Tone::kPlain;
 }
 
-std::string Quoted(const std::string& value) {
-  const bool plain =
-      !value.empty() && value.find_first_of(" \t\r\n\"=") == std::string::npos;
-  if (plain) return value;
-  return absl::StrCat("\"", absl::Utf8SafeCEscape(value), "\"");
-}
-
 }  // namespace
 
-LogPrinter::LogPrinter(std::shared_ptr<Console> console)
-    : console_(std::move(console)) {}
-
-void LogPrinter::Log(const goplugin::LogEntry& entry) {
-  std::string text =
-      absl::StrFormat("%-5s  ", goplugin::LogLevelName(entry.level));
-  if (!entry.module.empty()) absl::StrAppend(&text, entry.module, ": ");
-  absl::StrAppend(&text, entry.message);
-  for (const auto& field : entry.fields) {
-    absl::StrAppend(&text, "  ", field.first, "=", Quoted(field.second));
-  }
-  const bool own = entry.source == goplugin::LogEntry::Source::kSdk;
-  console_->Say(own ? "sdk" : "log", text, ToneOf(entry.level));
+std::shared_ptr<goplugin::LogSink> MakeLogPrinter(
+    std::shared_ptr<Console> console) {
+  return goplugin::MakeLogSink(
+      [console = std::move(console)](const goplugin::LogEntry& entry) {
+        const bool own = entry.source == goplugin::LogEntry::Source::kSdk;
+        console->Say(own ? "sdk" : "log", goplugin::ToString(entry),
+                     ToneOf(entry.level));
+      });
 }
 
 StdioPrinter::StdioPrinter(std::shared_ptr<Console> console)

@@ -10,14 +10,8 @@
 namespace host {
 
 // Shows the plugin's log entries, and remarks of the SDK itself.
-class LogPrinter final : public goplugin::LogSink {
- public:
-  explicit LogPrinter(std::shared_ptr<Console> console);
-  void Log(const goplugin::LogEntry& entry) override;
-
- private:
-  const std::shared_ptr<Console> console_;
-};
+std::shared_ptr<goplugin::LogSink> MakeLogPrinter(
+    std::shared_ptr<Console> console);
 
 // Shows what the plugin prints, whole lines at a time. The SDK never calls
 // Write twice at once for one client, so the lines need no lock.

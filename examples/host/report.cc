@@ -52,7 +52,7 @@ void ReportError(Console& console, const absl::Status& error) {
   const absl::optional<goplugin::ErrorDetails> details =
       goplugin::GetErrorDetails(error);
   if (!details) {
-    console.Complain("error", error.ToString(), Console::Tone::kBad);
+    console.Complain("error", goplugin::ToString(error), Console::Tone::kBad);
     return;
   }
   // The tail of the plugin's stderr is in the details, too. Here it was shown

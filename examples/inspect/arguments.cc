@@ -2,6 +2,7 @@
 
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -144,11 +145,16 @@ absl::Status SetBytes(absl::string_view value, Arguments& arguments) {
 // Whether it fits the message is seen later.
 absl::Status SetJson(absl::string_view value, Arguments& arguments) {
   arguments.json = std::string(value);
+  simdjson::dom::parser parser;
+  const simdjson::error_code error = parser.parse(*arguments.json).error();
   google::protobuf::Struct object;
-  if (!google::protobuf::util::JsonStringToMessage(*arguments.json, &object)
+  // Protobuf takes more than the standard does, as {key: 'a'}.
+  if (error != simdjson::SUCCESS &&
+      !google::protobuf::util::JsonStringToMessage(*arguments.json, &object)
            .ok()) {
     return Wrong(absl::StrCat(
-        R"(--json is an object, as in {"key": "a"}, not ")", value, "\""));
+        "--json can't be read (", simdjson::error_message(error),
+        R"(); it is JSON, as in {"key": "a"}, not ")", value, "\""));
   }
   return absl::OkStatus();
 }

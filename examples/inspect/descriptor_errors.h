@@ -5,6 +5,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/stubs/common.h>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -39,11 +40,18 @@ class ParseErrors final
   std::vector<std::string> all_;
 };
 
-// "a.proto: package.Message: text", for finished descriptions.
+// "a.proto: package.Message: text", for finished descriptions: the first 100,
+// of as many as there may be.
 class BuildErrors final
     : public google::protobuf::DescriptorPool::ErrorCollector {
  public:
   const std::vector<std::string>& all() const { return all_; }
+
+  void Add(absl::string_view text) {
+    if (all_.size() < kMostErrors) {
+      all_.emplace_back(text.substr(0, kMostText));
+    }
+  }
 
 #if GOOGLE_PROTOBUF_VERSION < 4022000
   void AddError(const std::string& file, const std::string& element,
@@ -56,10 +64,14 @@ class BuildErrors final
                    ErrorLocation /*location*/,
                    absl::string_view message) override {
 #endif
-    all_.push_back(absl::StrCat(file, ": ", element, ": ", message));
+    Add(absl::StrCat(file, ": ", element, ": ", message));
   }
 
  private:
+  static constexpr std::size_t kMostErrors = 100;
+  // Names may be of any length.
+  static constexpr std::size_t kMostText = 4096;
+
   std::vector<std::string> all_;
 };
 

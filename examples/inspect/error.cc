@@ -2,10 +2,12 @@
 
 #include <simdjson.h>
 
+#include <cstddef>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_replace.h"
@@ -89,6 +91,15 @@ std::string Text(absl::string_view bytes) {
     return std::string(bytes);
   }
   return absl::CHexEscape(bytes);
+}
+
+std::size_t ControlSize(absl::string_view text) {
+  if (text.empty()) return 0;
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (absl::ascii_iscntrl(first)) return 1;
+  const bool second_set = text.size() > 1 && first == 0xC2 &&
+                          static_cast<unsigned char>(text[1]) < 0xA0;
+  return second_set ? 2 : 0;
 }
 
 }  // namespace inspect

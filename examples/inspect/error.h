@@ -1,6 +1,7 @@
 #ifndef EXAMPLES_INSPECT_ERROR_H_
 #define EXAMPLES_INSPECT_ERROR_H_
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/status.h"
@@ -16,6 +17,7 @@ inline constexpr char kNoSuchMethod[] = "no_such_method";
 inline constexpr char kStreaming[] = "streaming";
 inline constexpr char kBadRequest[] = "bad_request";
 inline constexpr char kBadAnswer[] = "bad_answer";
+inline constexpr char kLargeAnswer[] = "large_answer";
 inline constexpr char kCallFailed[] = "call_failed";
 
 // A status that carries all of `error`.
@@ -29,6 +31,11 @@ Error Describe(const absl::Status& status);
 // `bytes` as text: valid UTF-8 as it is, anything else with escapes. A plugin
 // may write what it likes, and protobuf's strings and JSON are UTF-8.
 std::string Text(absl::string_view bytes);
+
+// How many bytes the control character has that `text` begins with, else 0:
+// ASCII's, and Unicode's second set (U+009B steers a terminal as well), of
+// which the last byte is the number.
+std::size_t ControlSize(absl::string_view text);
 
 }  // namespace inspect
 

@@ -75,7 +75,7 @@ QuestionStream::QuestionStream(const std::shared_ptr<grpc::Channel>& channel,
 QuestionStream::~QuestionStream() {
   if (finished_) return;
   context_.TryCancel();
-  Finish();
+  Finish(absl::InfiniteDuration());
 }
 
 bool QuestionStream::Ask(const std::string& question, std::string* answer) {
@@ -86,13 +86,19 @@ bool QuestionStream::Ask(const std::string& question, std::string* answer) {
   return Wait() && FromBuffer(buffer, answer);
 }
 
-grpc::Status QuestionStream::Finish() {
+grpc::Status QuestionStream::Finish(absl::Duration patience) {
   finished_ = true;
   stream_->WritesDone(nullptr);
   Wait();
   grpc::Status status;
   stream_->Finish(&status, nullptr);
-  Wait();
+  void* tag = nullptr;
+  bool ok = false;
+  if (queue_.AsyncNext(&tag, &ok, absl::ToChronoTime(absl::Now() + patience)) ==
+      grpc::CompletionQueue::TIMEOUT) {
+    context_.TryCancel();
+    Wait();
+  }
   return status;
 }
 

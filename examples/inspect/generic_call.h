@@ -34,8 +34,9 @@ class QuestionStream {
 
   // False when the stream is over: Finish says why.
   bool Ask(const std::string& question, std::string* answer);
-  // Ends the stream; once, after the last question.
-  grpc::Status Finish();
+  // Ends the stream; once, after the last question. What the other side has not
+  // ended within `patience` is cancelled.
+  grpc::Status Finish(absl::Duration patience);
 
  private:
   // Waits for the operation under way.

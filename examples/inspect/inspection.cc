@@ -2,6 +2,7 @@
 
 #include <grpcpp/support/status.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -25,6 +26,10 @@ namespace inspect {
 namespace {
 
 using goplugin::Client;
+
+// Of an answer, in bytes: as JSON or in digits it is longer, and a report has
+// to fit into the memory several times.
+constexpr std::size_t kMostAnswer = std::size_t{64} << 20;
 
 std::string CodeName(const grpc::Status& status) {
   return absl::StatusCodeToString(
@@ -212,14 +217,25 @@ class Inspection {
   }
 
   void NoteAnswer(const std::string& answer, Call* call) {
+    if (answer.size() > kMostAnswer) return Fail(LargeAnswer(answer));
     if (plan_.arguments.bytes.has_value()) {
       call->set_answer_hex(absl::BytesToHexString(answer));
       return;
     }
-    absl::StatusOr<google::protobuf::Value> value =
+    absl::StatusOr<std::string> json =
         plan_.schema->DecodeAnswer(plan_.arguments.method, answer);
-    if (!value.ok()) return Fail(value.status());
-    *call->mutable_answer() = *std::move(value);
+    if (json.ok()) return call->set_answer(*std::move(json));
+    call->set_answer_hex(absl::BytesToHexString(answer));
+    Fail(json.status());
+  }
+
+  static absl::Status LargeAnswer(const std::string& answer) {
+    return MakeStatus(
+        kLargeAnswer,
+        absl::StrCat("the answer has ", answer.size(),
+                     " bytes, more than can be shown"),
+        absl::StrCat("inspect shows up to ", kMostAnswer,
+                     "; call this one from a program with a generated stub"));
   }
 
   // Client::Shutdown would do, but this callback comes after the last log

@@ -19,8 +19,10 @@ constexpr int kAnswered = 0;
 constexpr int kPluginFailed = 1;
 constexpr int kWrongUsage = 2;
 
-void Write(std::FILE* stream, const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stream);
+// False when not all of it has arrived.
+bool Write(std::FILE* stream, const std::string& text) {
+  return std::fwrite(text.data(), 1, text.size(), stream) == text.size() &&
+         std::fflush(stream) == 0;
 }
 
 // A mistake of the user's: on stderr for people, on stdout for programs.
@@ -44,7 +46,15 @@ int Main(int argc, char** argv) {
   absl::StatusOr<Plan> plan = MakePlan(std::move(arguments));
   if (!plan.ok()) return Refuse(plan.status(), format);
   const Report report = Inspect(*std::move(plan));
-  Write(stdout, Print(report, format));
+  const std::string text = Print(report, format);
+  if (text.empty()) {
+    std::fputs("inspect: the report is too large to be printed\n", stderr);
+    return kPluginFailed;
+  }
+  if (!Write(stdout, text)) {
+    std::perror("inspect: the report can't be written");
+    return kPluginFailed;
+  }
   return report.has_error() ? kPluginFailed : kAnswered;
 }
 

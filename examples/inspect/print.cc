@@ -1,20 +1,24 @@
 #include "examples/inspect/print.h"
 
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/dynamic_message.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "absl/strings/ascii.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "examples/inspect/error.h"
+#include "examples/inspect/json_values.h"
+#include "examples/inspect/message_json.h"
 
 namespace inspect {
 namespace {
@@ -22,11 +26,11 @@ namespace {
 constexpr int kTagWidth = 13;
 
 std::string Printable(absl::string_view text) {
-  std::string printable(text);
-  for (char& c : printable) {
-    if (absl::ascii_iscntrl(static_cast<unsigned char>(c)) && c != '\t') {
-      c = '?';
-    }
+  std::string printable;
+  while (!text.empty()) {
+    const std::size_t control = text.front() == '\t' ? 0 : ControlSize(text);
+    printable += control == 0 ? text.front() : '?';
+    text.remove_prefix(control == 0 ? 1 : control);
   }
   return printable;
 }
@@ -122,12 +126,7 @@ void PrintCall(const Call& call, Lines& lines) {
                                  Milliseconds(call.milliseconds())));
   lines.Add("code", call.code());
   lines.Add("message", call.message());
-  std::string answer;
-  if (call.has_answer() &&
-      google::protobuf::util::MessageToJsonString(call.answer(), &answer)
-          .ok()) {
-    lines.Add("answer", answer);
-  }
+  if (call.has_answer()) lines.Add("answer", call.answer());
   if (call.has_answer_hex()) {
     lines.Add("answer",
               call.answer_hex().empty() ? "no bytes" : call.answer_hex());
@@ -188,23 +187,20 @@ std::string PrintText(const Report& report) {
 }
 
 std::string PrintJson(const Report& report) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  const auto status =
-      google::protobuf::util::MessageToJsonString(report, &json, options);
-  if (status.ok()) return json;
-  // Can't happen: all strings went through Text().
-  Report failed;
-  failed.mutable_error()->set_reason("unknown");
-  failed.mutable_error()->set_what("the report can't be shown as JSON");
-  json.clear();
-  (void)google::protobuf::util::MessageToJsonString(failed, &json, options);
-  return json;
+  google::protobuf::DynamicMessageFactory messages;
+  JsonOptions options;
+  options.proto_names = true;
+  options.raw = Call::descriptor()->FindFieldByName("answer");
+  options.most = SIZE_MAX;
+  const absl::StatusOr<std::string> json = MessageAsJson(
+      report.SerializeAsString(), *Report::descriptor(), messages, options);
+  return json.ok() ? Indented(*json) : "";
 }
 
-std::string Print(const Report& report, Arguments::Format format) {
+std::string Print(const Report& report, Arguments::Format format,
+                  std::size_t most) {
+  // Protobuf would log it, and print another report.
+  if (report.ByteSizeLong() > most) return "";
   std::string text = format == Arguments::Format::kJson ? PrintJson(report)
                                                         : PrintText(report);
   if (text.empty() || text.back() != '\n') text.push_back('\n');

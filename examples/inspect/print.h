@@ -1,6 +1,8 @@
 #ifndef EXAMPLES_INSPECT_PRINT_H_
 #define EXAMPLES_INSPECT_PRINT_H_
 
+#include <climits>
+#include <cstddef>
 #include <string>
 
 #include "examples/inspect/arguments.h"
@@ -8,8 +10,13 @@
 
 namespace inspect {
 
-// The report as it is printed, with a newline at its end.
-std::string Print(const Report& report, Arguments::Format format);
+// A report of more bytes is not printed: protobuf counts no further.
+inline constexpr std::size_t kMostReport = INT_MAX;
+
+// The report as it is printed, with a newline at its end; "" of one that is too
+// large.
+std::string Print(const Report& report, Arguments::Format format,
+                  std::size_t most = kMostReport);
 
 // One line for each fact: a tag, a column, a text. Control characters of the
 // plugin's texts are shown as question marks: they could steer a terminal.

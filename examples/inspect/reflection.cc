@@ -25,6 +25,10 @@ using goplugin::wire::ReflectionResponse;
 
 // A plugin could describe files without end.
 constexpr int kMostFiles = 10000;
+constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+
+// With the end of the stream, after the last answer.
+constexpr absl::Duration kPatience = absl::Seconds(1);
 
 // One conversation with the reflection service.
 class Reflector {
@@ -56,7 +60,9 @@ class Reflector {
         return Failed();
       }
     }
-    return stream_.Finish();
+    // All has been said, however it ends the stream.
+    stream_.Finish(kPatience);
+    return grpc::Status::OK;
   }
 
  private:
@@ -82,10 +88,11 @@ class Reflector {
     ReflectionResponse response;
     if (!Ask(request, &response)) return false;
     for (const std::string& bytes : response.files().file()) {
+      bytes_ += bytes.size();
       FileDescriptorProto file;
       if (file.ParseFromString(bytes)) Take(std::move(file));
     }
-    return description_.files.file_size() <= kMostFiles;
+    return description_.files.file_size() <= kMostFiles && bytes_ <= kMostBytes;
   }
 
   void Take(FileDescriptorProto file) {
@@ -101,7 +108,7 @@ class Reflector {
   }
 
   grpc::Status Failed() {
-    const grpc::Status status = stream_.Finish();
+    const grpc::Status status = stream_.Finish(absl::InfiniteDuration());
     if (!status.ok()) return status;
     return grpc::Status(grpc::StatusCode::INTERNAL,
                         "the plugin's reflection service makes no sense");
@@ -109,6 +116,8 @@ class Reflector {
 
   QuestionStream stream_;
   Description& description_;
+  // Of all files.
+  std::size_t bytes_ = 0;
   // Names of the files that came, and of those that are wanted.
   std::set<std::string> files_;
   std::set<std::string> asked_;

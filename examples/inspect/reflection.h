@@ -13,7 +13,8 @@ namespace inspect {
 
 // Asks the plugin for all its services and the files that describe them, by
 // gRPC's server reflection: v1, or v1alpha where there is no v1. A service that
-// it names and can't describe is no error.
+// it names and can't describe is no error, nor is a stream that it does not end
+// after the last answer.
 //
 // `timeout` is for the whole. UNIMPLEMENTED: the plugin has no reflection.
 grpc::Status Reflect(const std::shared_ptr<grpc::Channel>& channel,

@@ -3,19 +3,22 @@
 #include <google/protobuf/message.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <cstddef>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "examples/inspect/bounded_types.h"
 #include "examples/inspect/error.h"
+#include "examples/inspect/message_json.h"
 
 namespace inspect {
 namespace {
@@ -23,17 +26,34 @@ namespace {
 using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
 
-// protobuf's own status before version 22, Abseil's after it.
+// protobuf's own status before version 22, Abseil's after it. Today's protobuf
+// puts blanks into its errors at random, so that nobody relies on them.
 template <typename Status>
 std::string Words(const Status& status) {
-  return std::string(status.message().data(), status.message().size());
+  std::string words(status.message().data(), status.message().size());
+  absl::RemoveExtraAsciiWhitespace(&words);
+  return words;
 }
 
-Service DescribeService(const ServiceDescriptor& service) {
+// All services together, in bytes: methods without end could have one request
+// with a long name.
+constexpr std::size_t kMostText = std::size_t{64} << 20;
+
+// Without methods where their text is more than what is `left` for it.
+Service DescribeService(const ServiceDescriptor& service, std::size_t* left) {
   Service described;
   described.set_name(std::string(service.full_name()));
   for (int i = 0; i < service.method_count(); ++i) {
     const MethodDescriptor& from = *service.method(i);
+    const std::size_t size = from.name().size() +
+                             from.input_type()->full_name().size() +
+                             from.output_type()->full_name().size();
+    if (size > *left) {
+      described.clear_methods();
+      described.set_undescribed(true);
+      break;
+    }
+    *left -= size;
     Method* method = described.add_methods();
     method->set_name(std::string(from.name()));
     method->set_request(std::string(from.input_type()->full_name()));
@@ -62,19 +82,20 @@ Schema::Schema(Description description)
       all_(&described_, &own_),
       pool_(&all_, &errors_),
       messages_(&pool_) {
-  std::set<std::string> names;
-  for (const auto& file : description_.files.file()) {
-    // The database would complain on stderr about a second one.
-    if (names.insert(file.name()).second) described_.Add(file);
+  // Once each: the database would complain on stderr about a second one.
+  for (const auto* file : BoundedFiles(description_.files, &errors_)) {
+    described_.Add(*file);
   }
 }
 
 std::vector<Service> Schema::Services() const {
   std::vector<Service> services;
+  std::size_t left = kMostText;
   for (const std::string& name : description_.services) {
-    const ServiceDescriptor* service = pool_.FindServiceByName(name);
+    const ServiceDescriptor* service =
+        IsShortName(name) ? pool_.FindServiceByName(name) : nullptr;
     if (service != nullptr) {
-      services.push_back(DescribeService(*service));
+      services.push_back(DescribeService(*service, &left));
     } else {
       services.emplace_back();
       services.back().set_name(Text(name));
@@ -127,6 +148,13 @@ absl::StatusOr<std::string> Schema::EncodeRequest(absl::string_view method,
   const absl::StatusOr<const MethodDescriptor*> found = FindUnary(method);
   if (!found.ok()) return found.status();
   const auto* type = (*found)->input_type();
+  if (!HoldsFewTypes(*type)) {
+    return MakeStatus(
+        kBadRequest,
+        absl::StrCat(Text(type->full_name()),
+                     " holds more other messages than can be translated"),
+        "give the request as bytes with --hex");
+  }
   const std::unique_ptr<google::protobuf::Message> request(
       messages_.GetPrototype(type)->New());
   const auto parsed =
@@ -142,29 +170,26 @@ absl::StatusOr<std::string> Schema::EncodeRequest(absl::string_view method,
   return request->SerializePartialAsString();
 }
 
-absl::StatusOr<google::protobuf::Value> Schema::DecodeAnswer(
-    absl::string_view method, const std::string& bytes) {
+absl::StatusOr<std::string> Schema::DecodeAnswer(absl::string_view method,
+                                                 const std::string& bytes) {
   const absl::StatusOr<const MethodDescriptor*> found = FindUnary(method);
   if (!found.ok()) return found.status();
-  const auto* type = (*found)->output_type();
-  const std::unique_ptr<google::protobuf::Message> answer(
-      messages_.GetPrototype(type)->New());
-  const char* const hint =
-      "the plugin was built with another version of the message than the "
-      "description; --hex shows the bytes";
-  if (!answer->ParsePartialFromString(bytes)) {
-    return BadMessage(kBadAnswer,
-                      absl::StrCat("the answer is no ", type->full_name()),
-                      absl::StrCat("it has ", bytes.size(), " bytes"), hint);
+  const auto& type = *(*found)->output_type();
+  const absl::StatusOr<std::string> json =
+      MessageAsJson(bytes, type, messages_);
+  if (json.ok()) return *json;
+  if (absl::IsResourceExhausted(json.status())) {
+    return BadMessage(
+        kLargeAnswer,
+        absl::StrCat("the answer is too long as JSON, a ", type.full_name()),
+        absl::StrCat("it has ", bytes.size(), " bytes"),
+        "its bytes are shown, as with --hex");
   }
-  std::string json;
-  const auto printed =
-      google::protobuf::util::MessageToJsonString(*answer, &json);
-  google::protobuf::Value value;
-  const auto read = google::protobuf::util::JsonStringToMessage(json, &value);
-  if (printed.ok() && read.ok()) return value;
-  return BadMessage(kBadAnswer, "the answer can't be shown as JSON",
-                    printed.ok() ? Words(read) : Words(printed), hint);
+  return BadMessage(kBadAnswer,
+                    absl::StrCat("the answer is no ", type.full_name()),
+                    absl::StrCat("it has ", bytes.size(), " bytes"),
+                    "the plugin was built with another version of the message "
+                    "than the description; the answer's bytes are shown");
 }
 
 }  // namespace inspect

@@ -5,7 +5,6 @@
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/descriptor_database.h>
 #include <google/protobuf/dynamic_message.h>
-#include <google/protobuf/struct.pb.h>
 
 #include <string>
 #include <vector>
@@ -30,7 +29,11 @@ struct Description {
 // Finds services and methods in a description, and translates their messages
 // from and to JSON.
 //
-// Errors: of kNoSuchMethod, kStreaming, kBadRequest and kBadAnswer.
+// A description may be anybody's: see bounded_types.h for what of it is left
+// out.
+//
+// Errors: of kNoSuchMethod, kStreaming, kBadRequest, kBadAnswer and
+// kLargeAnswer.
 class Schema {
  public:
   explicit Schema(Description description);
@@ -38,16 +41,18 @@ class Schema {
   Schema& operator=(const Schema&) = delete;
 
   const std::string& source() const { return description_.source; }
-  // The listed services, for the report.
+  // The listed services, for the report. Beyond 64 MiB of names they are listed
+  // without their methods.
   std::vector<Service> Services() const;
 
   // The request of `method`, "package.Service/Method", as it goes over the
-  // wire.
+  // wire. Of a message with a JSON of its own, as google.protobuf.StringValue,
+  // that is what `json` is: "hello".
   absl::StatusOr<std::string> EncodeRequest(absl::string_view method,
                                             const std::string& json);
-  // The answer of `method` as JSON.
-  absl::StatusOr<google::protobuf::Value> DecodeAnswer(
-      absl::string_view method, const std::string& bytes);
+  // The answer of `method` as JSON: see message_json.h.
+  absl::StatusOr<std::string> DecodeAnswer(absl::string_view method,
+                                           const std::string& bytes);
 
  private:
   absl::StatusOr<const google::protobuf::MethodDescriptor*> FindUnary(

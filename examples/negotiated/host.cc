@@ -19,7 +19,7 @@ namespace {
 using goplugin::Client;
 
 int Fail(const absl::Status& status) {
-  std::cerr << status.message() << "\n";
+  std::cerr << goplugin::ToString(status) << "\n";
   return 1;
 }
 

@@ -25,6 +25,7 @@ if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
     -r "$here/requirements.txt"
   cp "$here/requirements.txt" "$venv/installed.txt"
 fi
+# shellcheck disable=SC3013  # every shell that is met has -nt
 if [ ! -e "$generated/kv_pb2_grpc.py" ] ||
    [ "$here/../proto/kv.proto" -nt "$generated/kv_pb2_grpc.py" ]; then
   mkdir -p "$generated"

@@ -17,12 +17,14 @@ int main(int argc, char** argv) {
   options.handshake.magic_cookie_key = "BASIC_PLUGIN";
   options.handshake.magic_cookie_value = "hello";
   options.handshake.protocol_versions = {1};
+  // The plugin's log; without a sink nobody sees it.
+  options.log_sink = goplugin::MakeStderrLogSink("plugin: ");
 
   absl::StatusOr<std::unique_ptr<goplugin::Client>> client =
       goplugin::Client::Launch(goplugin::Command{argv[1]}, options);
   if (!client.ok()) {
     // Says what happened, what was seen, and what to do about it.
-    std::cerr << client.status().message() << "\n";
+    std::cerr << goplugin::ToString(client.status()) << "\n";
     return 1;
   }
 
@@ -35,7 +37,7 @@ int main(int argc, char** argv) {
   grpc::Status put = kv->Put(&context, request, &response);
   if (!put.ok()) {
     // When the plugin has crashed, Explain knows how.
-    std::cerr << (*client)->Explain(put).message() << "\n";
+    std::cerr << goplugin::ToString((*client)->Explain(put)) << "\n";
     return 1;
   }
   std::cout << "stored hello = world\n";

@@ -84,6 +84,6 @@ int main(int argc, char** argv) {
   }
   const absl::Status status = Run(argv[1]);
   if (status.ok()) return 0;
-  std::cerr << "Error: " << status.message() << "\n";
+  std::cerr << "Error: " << goplugin::ToString(status) << "\n";
   return 1;
 }

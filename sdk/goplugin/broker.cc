@@ -40,6 +40,14 @@ bool IsPlain(const DialOptions& options) {
   return options.credentials == nullptr && given.num_args == usual.num_args;
 }
 
+// In a forked child: it is the parent's, and its threads do not exist here.
+// Kept reachable, so that leak checkers see that it is meant.
+template <typename T>
+void Abandon(std::unique_ptr<T> owned) {
+  static auto* abandoned = new std::vector<std::unique_ptr<T>>;
+  abandoned->push_back(std::move(owned));
+}
+
 absl::Status CheckGrace(absl::Duration grace) {
   if (grace >= absl::ZeroDuration()) return absl::OkStatus();
   return MakeError(Reason::kOptions,
@@ -55,7 +63,9 @@ BrokerListener::BrokerListener(
     std::shared_ptr<grpc::ServerCredentials> credentials)
     : place_(std::move(place)), credentials_(std::move(credentials)) {}
 
-BrokerListener::~BrokerListener() = default;
+BrokerListener::~BrokerListener() {
+  if (place_->forked()) Abandon(std::move(place_));
+}
 
 void BrokerListener::AddTo(grpc::ServerBuilder& builder) {
   internal::SetServerArguments(builder);
@@ -76,6 +86,10 @@ BrokerServer::BrokerServer(std::unique_ptr<BrokerListener> listener,
       grace_(grace) {}
 
 BrokerServer::~BrokerServer() {
+  if (listener_->place_->forked()) {
+    Abandon(std::move(server_));
+    return;
+  }
   listener_->place_->Close();
   server_->Shutdown(internal::DeadlineAfter(grace_));
 }
@@ -95,13 +109,26 @@ std::uint32_t Broker::NextId() { return core_->NextId(); }
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::Dial(
     std::uint32_t id, const DialOptions& options) {
   const internal::Stopwatch stopwatch;
+  auto channel = DialFor(id, options);
+  const auto& tell = core_->setup().on_dialled;
+  if (tell != nullptr) tell(id, channel.status(), stopwatch.Elapsed());
+  return channel;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Broker::DialFor(
+    std::uint32_t id, const DialOptions& options) {
+  const internal::Stopwatch stopwatch;
   absl::Status status = core_->CheckMayBlock();
   if (!status.ok()) return status;
   const BrokerSecurity& security = core_->setup().security;
   internal::BrokerTarget target;
-  target.credentials = options.credentials != nullptr
-                           ? options.credentials
-                           : security.channel_credentials;
+  target.credentials = options.credentials;
+  if (target.credentials == nullptr &&
+      security.channel_credentials != nullptr) {
+    auto alike = security.channel_credentials();
+    if (!alike.ok()) return alike.status();
+    target.credentials = *std::move(alike);
+  }
   if (target.credentials == nullptr) {
     return MakeError(
         Reason::kOptions,
@@ -179,9 +206,9 @@ absl::StatusOr<std::unique_ptr<BrokerListener>> Broker::Listen(
   absl::Status status = core_->CheckMayBlock();
   if (!status.ok()) return status;
   if (credentials == nullptr) {
-    auto mains = core_->ServerCredentials();
-    if (!mains.ok()) return mains.status();
-    credentials = *std::move(mains);
+    auto alike = core_->setup().security.server_credentials();
+    if (!alike.ok()) return alike.status();
+    credentials = *std::move(alike);
   }
   absl::StatusOr<std::unique_ptr<BrokerPlace>> place =
       BrokerPlace::Create(core_);

@@ -63,7 +63,8 @@ struct AcceptOptions {
 //
 // Thread safety: AddTo first, then Announce from any thread.
 // Lifetime: may outlive its Broker, and must outlive its server. The destructor
-// takes the socket and the ids back; it does not block.
+// takes the socket and the ids back; it does not block, and does nothing in a
+// forked child.
 class BrokerListener {
  public:
   ~BrokerListener();
@@ -91,7 +92,7 @@ class BrokerListener {
   BrokerListener(std::unique_ptr<internal::BrokerPlace> place,
                  std::shared_ptr<grpc::ServerCredentials> credentials);
 
-  const std::unique_ptr<internal::BrokerPlace> place_;
+  std::unique_ptr<internal::BrokerPlace> place_;
   const std::shared_ptr<grpc::ServerCredentials> credentials_;
 };
 
@@ -102,7 +103,7 @@ class BrokerListener {
 // destructor stops it: new calls are refused, those under way get
 // AcceptOptions::shutdown_grace, and are then cancelled. It returns when the
 // services' methods have returned, so that the services may be destroyed. Don't
-// destroy it inside one of its own methods.
+// destroy it inside one of its own methods. In a forked child it does nothing.
 class BrokerServer {
  public:
   ~BrokerServer();
@@ -119,7 +120,7 @@ class BrokerServer {
                std::unique_ptr<grpc::Server> server, absl::Duration grace);
 
   const std::unique_ptr<BrokerListener> listener_;
-  const std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<grpc::Server> server_;
   const absl::Duration grace_;
 };
 
@@ -193,6 +194,9 @@ class Broker {
       std::shared_ptr<grpc::ServerCredentials> credentials = nullptr);
 
  private:
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> DialFor(
+      std::uint32_t id, const DialOptions& options);
+
   const std::shared_ptr<internal::BrokerCore> core_;
 };
 

@@ -1,6 +1,7 @@
 #include "goplugin/client.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -47,6 +48,13 @@ bool OfThisProcess() {
 absl::Status EndAll(const std::vector<std::shared_ptr<Session>>& sessions,
                     absl::Duration deadline) {
   const internal::Stopwatch stopwatch;
+  // What ended before is not this shutdown's.
+  std::vector<std::shared_ptr<Session>> running;
+  std::copy_if(sessions.begin(), sessions.end(), std::back_inserter(running),
+               [](const std::shared_ptr<Session>& session) {
+                 return !session->ended() &&
+                        !session->exit_status().has_value();
+               });
   for (const std::shared_ptr<Session>& session : sessions) {
     session->BeginShutdown();
   }
@@ -55,31 +63,17 @@ absl::Status EndAll(const std::vector<std::shared_ptr<Session>>& sessions,
       session->BeginKill();
     }
   }
-  absl::Status first;
   for (const std::shared_ptr<Session>& session : sessions) {
+    session->WaitForEnd().IgnoreError();
+  }
+  absl::Status first;
+  for (const std::shared_ptr<Session>& session : running) {
     first.Update(session->WaitForEnd());
   }
   return first;
 }
 
 }  // namespace
-
-void LaunchOperation::Cancel() {
-  if (!internal::Runtime::CheckProcess().ok()) return;
-  if (std::shared_ptr<Session> session = session_.lock()) {
-    session->CancelStart();
-  }
-}
-
-absl::Status LaunchOperation::CancelAndWait() {
-  absl::Status status = Session::CheckMayBlock();
-  if (!status.ok()) return status;
-  if (std::shared_ptr<Session> session = session_.lock()) {
-    session->CancelStart();
-  }
-  if (told_ != nullptr) told_->Wait();
-  return absl::OkStatus();
-}
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Start(
     absl::StatusOr<std::shared_ptr<Session>> created) {
@@ -104,6 +98,19 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Start(
 
 LaunchOperation Client::StartAsync(
     absl::StatusOr<std::shared_ptr<Session>> created, LaunchCallback done) {
+  std::shared_ptr<LaunchOperation::Result> result;
+  if (done == nullptr) {
+    result = std::make_shared<LaunchOperation::Result>();
+    done = [result](absl::StatusOr<std::unique_ptr<Client>> client) {
+      *result = std::move(client);
+    };
+  }
+  if (!created.ok() && !internal::Runtime::CheckProcess().ok()) {
+    // Without a lock, which the parent's other threads may have held.
+    std::move(done)(created.status());
+    return LaunchOperation(std::weak_ptr<Session>(), nullptr,
+                           std::move(result));
+  }
   auto told = std::make_shared<internal::Told>();
   if (!created.ok()) {
     absl::AnyInvocable<void()&&> tell = [done = std::move(done), told,
@@ -113,7 +120,8 @@ LaunchOperation Client::StartAsync(
     };
     // Better here than never.
     if (!internal::Runtime::RunApart(tell)) std::move(tell)();
-    return LaunchOperation(std::weak_ptr<Session>(), std::move(told));
+    return LaunchOperation(std::weak_ptr<Session>(), std::move(told),
+                           std::move(result));
   }
   std::shared_ptr<Session> session = *std::move(created);
   std::weak_ptr<Session> weak = session;
@@ -134,7 +142,7 @@ LaunchOperation Client::StartAsync(
       told->Notify();
     });
   });
-  return LaunchOperation(std::move(weak), std::move(told));
+  return LaunchOperation(std::move(weak), std::move(told), std::move(result));
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Launch(Command command,
@@ -266,8 +274,9 @@ absl::Status Client::Shutdown() {
 void Client::ShutdownAsync(absl::AnyInvocable<void(absl::Status) &&> done) {
   absl::Status usable = internal::Runtime::CheckProcess();
   if (!usable.ok()) return std::move(done)(std::move(usable));
-  session_->OnEnd(std::move(done));
+  // The end, if there has been one, is judged by it.
   session_->BeginShutdown();
+  session_->OnEnd(std::move(done));
 }
 
 absl::Status Client::Kill() {
@@ -282,9 +291,10 @@ absl::Status Client::ShutdownAll(absl::Span<Client* const> clients,
                                  absl::Duration deadline) {
   absl::Status status = Session::CheckMayBlock();
   if (!status.ok()) return status;
-  std::vector<std::shared_ptr<Session>> sessions(clients.size());
-  std::transform(clients.begin(), clients.end(), sessions.begin(),
-                 [](const Client* client) { return client->session_; });
+  std::vector<std::shared_ptr<Session>> sessions;
+  for (const Client* client : clients) {
+    if (client != nullptr) sessions.push_back(client->session_);
+  }
   return EndAll(sessions, deadline);
 }
 
@@ -311,6 +321,7 @@ absl::Status Client::ShutdownAll(
 }
 
 absl::StatusOr<ReattachConfig> Client::reattach_config() const {
+  if (!OfThisProcess()) return internal::Runtime::CheckProcess();
   return session_->reattach_config();
 }
 
@@ -357,6 +368,13 @@ void Client::OnExit(
 
 absl::Status Client::Explain(const grpc::Status& status) const {
   return session_->Explain(status);
+}
+
+void Client::ExplainAsync(
+    grpc::Status status, absl::AnyInvocable<void(absl::Status) &&> done) const {
+  absl::Status usable = internal::Runtime::CheckProcess();
+  if (!usable.ok()) return std::move(done)(std::move(usable));
+  session_->ExplainAsync(std::move(status), std::move(done));
 }
 
 }  // namespace goplugin

@@ -25,6 +25,7 @@
 #include "goplugin/error.h"
 #include "goplugin/exit_status.h"
 #include "goplugin/handshake_info.h"
+#include "goplugin/launch_operation.h"
 #include "goplugin/reattach.h"
 #include "goplugin/runner.h"
 
@@ -32,40 +33,10 @@ namespace goplugin {
 
 namespace internal {
 class Session;
-class Told;
 }  // namespace internal
 namespace testing {
 class InProcessPlugin;
 }  // namespace testing
-
-// A launch (or reattach, or attach) under way, from Client::LaunchAsync and its
-// like. Dropping it does not stop it.
-class LaunchOperation {
- public:
-  LaunchOperation() = default;
-
-  // Ends the launch: what was started is killed and swept, and the callback
-  // gets an error of Reason::kCancelled. Without effect once the callback was
-  // called. Thread-safe, never blocks.
-  void Cancel();
-
-  // The same, and waits until nothing of the launch is left and its callback
-  // has returned; for one that is over, until that. At most
-  // options.shutdown.kill_timeout and 4 s, and what the callback takes; a
-  // second once the process exits, when callbacks are begun no more. Errors:
-  // kWrongThread in a callback of this library, where the launch is not
-  // cancelled; kForked.
-  absl::Status CancelAndWait();
-
- private:
-  friend class Client;
-  LaunchOperation(std::weak_ptr<internal::Session> session,
-                  std::shared_ptr<internal::Told> told)
-      : session_(std::move(session)), told_(std::move(told)) {}
-
-  std::weak_ptr<internal::Session> session_;
-  std::shared_ptr<internal::Told> told_;
-};
 
 // A running plugin: its process, its channel, its logs, and its orderly end.
 //
@@ -80,24 +51,30 @@ class LaunchOperation {
 // Thread safety: every method may be called from any thread at any time, but
 // for the destructor, which must be the last. Methods that block answer
 // Reason::kWrongThread when called from a callback of this library.
+//
 // Lifetime: stubs and channels may outlive the client; their calls fail once
 // the plugin is gone. A launched plugin never outlives the client, nor the
 // process it was launched from (SIGKILL included), unless its command says so.
-// Callbacks: what LaunchAsync and its like, ShutdownAsync and OnExit are given
-// is called on a thread of this library's. Up to 256 callbacks of as many
-// clients may block before those of others have to wait. Only in a forked
-// child, once the process exits, and where the system gives no thread is it
-// called by that method itself, before it returns, with kForked, kShutDown or
-// kResources.
-// Fork: in a child of a process that has used this library, methods fail with
-// Reason::kForked at once, those that launch too, and the destructor does
-// nothing: the plugin belongs to the parent. Exec first.
+//
+// Callbacks: what LaunchAsync and its like, ShutdownAsync, OnExit and
+// ExplainAsync are given is called once, on a thread of this library's, for one
+// client in order and never two at a time. It may block: up to 256 of as many
+// clients do so before those of others have to wait. Three errors are told by
+// the method itself, on the caller's thread and before it returns: kForked in a
+// forked child, kShutDown once the process exits, kResources where the system
+// gives no thread.
+//
+// Fork: in a child of a process that has used this library, methods that give a
+// status fail with Reason::kForked at once, those that launch too, and the
+// destructor does nothing: the plugin belongs to the parent. Exec first.
+//
 // Exit: when main returns or exit() is called, clients and launches that are
 // left are ended within the times of their ShutdownOptions, and nothing of the
 // host's is called any more, callbacks of launches and sinks included; methods
 // then answer kShutDown. After _exit, quick_exit or a signal the kernel ends
 // the plugins, and the next launch of this user removes what they left; so it
 // does with what a Runner was lent whose Start had not returned.
+//
 // Errors: see error.h; each status has a reason, evidence and a hint. Nothing
 // throws.
 class Client {
@@ -114,10 +91,13 @@ class Client {
   static absl::StatusOr<std::unique_ptr<Client>> Launch(Command command,
                                                         ClientOptions options);
 
-  // The same without blocking. `done` is called exactly once, also when the
-  // operation is cancelled, and maybe before this has returned.
+  // The same without blocking. What Launch would have returned, errors in the
+  // options and a Cancel included, goes to `done`, or to LaunchOperation::Wait
+  // where there is none. `done` is called once, on a thread as said above and
+  // maybe before this has returned. What depends on the caller (environment,
+  // working directory, PATH, processors) is read before this returns.
   static LaunchOperation LaunchAsync(Command command, ClientOptions options,
-                                     LaunchCallback done);
+                                     LaunchCallback done = nullptr);
 
   // The same with a plugin that `runner` starts: see runner.h. Shutdown and the
   // destructor ask the plugin to go, and then call the runner's Kill in place
@@ -126,7 +106,7 @@ class Client {
       std::shared_ptr<Runner> runner, ClientOptions options);
   static LaunchOperation LaunchAsync(std::shared_ptr<Runner> runner,
                                      ClientOptions options,
-                                     LaunchCallback done);
+                                     LaunchCallback done = nullptr);
 
   // Takes over a plugin that runs already: started by another host, which let
   // go of it (Detach), or by hand in test mode. Waits until it is ready, at
@@ -158,7 +138,7 @@ class Client {
       ReattachConfig config, ClientOptions options);
   static LaunchOperation ReattachAsync(ReattachConfig config,
                                        ClientOptions options,
-                                       LaunchCallback done);
+                                       LaunchCallback done = nullptr);
 
   // The same with a plugin that `runner` takes hold of, by Runner::Attach: in a
   // container, on another machine. The runner's word takes the place of all
@@ -171,7 +151,7 @@ class Client {
   static LaunchOperation ReattachAsync(ReattachConfig config,
                                        std::shared_ptr<Runner> runner,
                                        ClientOptions options,
-                                       LaunchCallback done);
+                                       LaunchCallback done = nullptr);
 
   // Connects to a plugin that somebody else runs: a sidecar, a container, a
   // service. `target` is any target of gRPC's, as "unix:/shared/kv.sock",
@@ -201,7 +181,7 @@ class Client {
       ClientOptions options);
   static LaunchOperation AttachAsync(
       std::string target, std::shared_ptr<grpc::ChannelCredentials> credentials,
-      ClientOptions options, LaunchCallback done);
+      ClientOptions options, LaunchCallback done = nullptr);
 
   // Runs Shutdown if that was not done, and waits for it: at most
   // options.shutdown.Total() + 3 s, or 4 s more where a file system or an
@@ -230,22 +210,29 @@ class Client {
   // kCrashed, kShutDown. As with every wait here, InfiniteDuration is no
   // deadline (until the plugin's end), and one of 0 or less has passed:
   // kTimeout at once.
+  //
+  // One that stays unanswered for 2 s may be the first sign of a plugin that
+  // answers few calls at once: its output over GRPCStdio is then not read any
+  // more, if that helps it, and an entry and Explain tell so.
   absl::Status Ping(absl::Duration timeout = absl::Seconds(5)) const;
 
-  // Ends the plugin by the ladder of ShutdownOptions: its Shutdown call,
-  // SIGTERM, SIGKILL, and returns when it is gone and swept up. May be called
-  // often: later calls wait for, and return, the result of the first. Errors:
-  // kShutdownForced when the plugin did not go by itself (it is gone all the
-  // same, but where the text says that not even SIGKILL helped), kCrashed when
-  // it had ended before, kNoProcessControl when an attached plugin did not take
-  // the call.
+  // Ends the plugin by the ladder of ShutdownOptions: the end of its stdin if
+  // that is a pipe, its Shutdown call, SIGTERM, SIGKILL, and returns when it is
+  // gone and swept up. May be called often: later calls wait for, and return,
+  // the result of the first. Errors: kShutdownForced when the plugin did not go
+  // by itself (it is gone all the same, but where the text says that not even
+  // SIGKILL helped), kCrashed when it had ended before (but not by SIGTERM,
+  // SIGINT or SIGHUP in the last 5 s: whatever stops this host stops its
+  // plugins, too), kNoProcessControl when an attached plugin did not take the
+  // call.
   absl::Status Shutdown();
   // The same without blocking; `done` is called exactly once, after every log
   // entry and OnExit callback.
   void ShutdownAsync(absl::AnyInvocable<void(absl::Status) &&> done);
-  // Shuts all clients down at the same time. Those still running after
-  // `deadline`, at once when it is 0 or less, are killed. Returns the first
-  // error.
+  // Shuts all clients down at the same time; null ones are skipped. Those still
+  // running after `deadline`, at once when it is 0 or less, are killed. Returns
+  // the first error that this shutdown met, with the plugin's name and pid: a
+  // plugin that had ended before is OnExit's to tell.
   static absl::Status ShutdownAll(absl::Span<Client* const> clients,
                                   absl::Duration deadline);
   static absl::Status ShutdownAll(
@@ -266,9 +253,11 @@ class Client {
   // kNoProcessControl for an attached plugin.
   absl::StatusOr<ReattachConfig> reattach_config() const;
   // Lets go of the plugin, which runs on with its socket in place, and ends
-  // this client: its methods answer as after a Shutdown. Errors: those of
-  // reattach_config, and kOptions for a plugin that would end with its host;
-  // then nothing has changed. kCrashed or kShutDown when the plugin has ended.
+  // this client: its methods answer as after a Shutdown. Whether the plugin
+  // itself stays without a host is its own matter (of this library's Serve:
+  // ServeOptions::outlives_host). Errors: those of reattach_config, and
+  // kOptions for a plugin that would end with its host; then nothing has
+  // changed. kCrashed or kShutDown when the plugin has ended.
   absl::StatusOr<ReattachConfig> Detach();
 
   // The negotiated application protocol version.
@@ -305,6 +294,10 @@ class Client {
   // when there was one. For a plugin that lives on, the call's own error in
   // this library's form. OK for an OK status.
   absl::Status Explain(const grpc::Status& status) const;
+  // The same without blocking, for callbacks and async calls: `done` gets what
+  // Explain would have returned.
+  void ExplainAsync(grpc::Status status,
+                    absl::AnyInvocable<void(absl::Status) &&> done) const;
 
  private:
   friend class internal::Session;

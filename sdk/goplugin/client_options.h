@@ -16,6 +16,8 @@
 
 namespace goplugin {
 
+class Telemetry;
+
 // What host and plugin have to agree on before they talk. Both sides hold the
 // same values.
 struct HandshakeConfig {
@@ -46,6 +48,13 @@ enum class TlsMode {
 
 struct TlsOptions {
   TlsMode mode = TlsMode::kAutoMtls;
+
+  // With AutoMTLS, how many bits an RSA key of the plugin's must have, 1024 at
+  // least. Keys below 2048 bits, which some old Python libraries make, can be
+  // broken by whoever spends enough; on a unix socket of one's own that is a
+  // small risk. For kManual the TLS library's own rules hold (OpenSSL:
+  // openssl.cnf, CipherString = DEFAULT@SECLEVEL=1).
+  int min_rsa_bits = 2048;
 
   // The rest is for kManual only; all PEM. The roots the plugin's certificate
   // must lead to. Required: an empty value would mean the system's roots, which
@@ -126,7 +135,7 @@ struct LaunchTimings {
 //   options.handshake.magic_cookie_key = "BASIC_PLUGIN";
 //   options.handshake.magic_cookie_value = "hello";
 //   options.handshake.protocol_versions = {1, 2};
-//   options.log_sink = std::make_shared<MyLogSink>();
+//   options.log_sink = goplugin::MakeStderrLogSink("kv-plugin: ");
 struct ClientOptions {
   HandshakeConfig handshake = {};
   TlsOptions tls = {};
@@ -151,6 +160,13 @@ struct ClientOptions {
   // Called on a callback thread at each step of the launch with the time since
   // Launch was called.
   std::function<void(LaunchPhase, absl::Duration)> on_phase = nullptr;
+
+  // Told what happens to the plugin, as events to count and measure: see
+  // telemetry.h.
+  std::shared_ptr<Telemetry> telemetry = nullptr;
+  // How often telemetry is told what the plugin's process uses, where /proc
+  // tells. At least 100 ms. InfiniteDuration: never.
+  absl::Duration usage_interval = absl::InfiniteDuration();
 
   // The networks the plugin may choose. Others are refused when its line names
   // them.

@@ -16,7 +16,9 @@ namespace goplugin {
 // What is the host's here is the calling thread's, as it is at the call of
 // Launch or LaunchAsync: the current directory, PATH, the environment, the
 // processors it may run on, its scheduling policy and nice value. The last
-// three are given as far as the kernel allows.
+// three are given as far as the kernel allows; a log entry says what is not.
+// Signals get their default action, but for HUP, INT and QUIT that were ignored
+// when this library was loaded and still are not at their default.
 //
 // Never run by a shell: `args` reach the program byte for byte.
 //
@@ -29,13 +31,18 @@ struct Command {
   enum class Stdin {
     kDevNull,  // reads see the end of the file at once
     kInherit,  // the host's own
+    // A pipe that nothing is written to, open while the plugin is to run. Its
+    // end is the first, polite step of a shutdown, before the Shutdown call,
+    // and comes when the host dies as well: for plugins that end when their
+    // stdin does, as language servers do. Not with kOutlivesHost.
+    kPipe,
   };
   // Which process group the child joins.
   enum class ProcessGroup {
     kShared,  // the host's: a terminal's Ctrl-C reaches the plugin too (stock
-              // plugins ignore it)
-    kOwn,  // a new one, led by the plugin: signals of the shutdown ladder reach
-           // its children too
+              // plugins ignore it). Signals of the shutdown ladder reach what
+              // descends from the plugin, as far as /proc tells
+    kOwn,     // a new one, led by the plugin: those signals reach all of it
   };
   // How long the plugin may live.
   enum class Lifetime {

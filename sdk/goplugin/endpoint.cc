@@ -11,7 +11,9 @@ const char* NetworkName(Endpoint::Network network) {
 }
 
 std::string Endpoint::ToString() const {
-  return absl::StrCat(NetworkName(network), ":", address);
+  const bool is_abstract = !address.empty() && address.front() == '\0';
+  return absl::StrCat(NetworkName(network), ":",
+                      is_abstract ? "@" + address.substr(1) : address);
 }
 
 }  // namespace goplugin

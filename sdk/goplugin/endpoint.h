@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "goplugin/language.h"
+
 namespace goplugin {
 
 // Where a plugin serves, as its handshake line announced it. A plain value.
@@ -10,12 +12,14 @@ struct Endpoint {
   enum class Network { kUnix, kTcp };
 
   Network network = Network::kUnix;
-  // kUnix: the socket's path, at most 107 bytes. kTcp: "host:port", IPv6 hosts
-  // in brackets.
+  // kUnix: the socket's path, or a zero byte and the name of an abstract one;
+  // at most 107 bytes. kTcp: "host:port", IPv6 hosts in brackets. In each use
+  // other spellings are taken as well: "@name", "unix:///run/kv.sock",
+  // "localhost/127.0.0.1:80".
   std::string address;
 
-  // "unix:/run/kv/plugin.sock", "tcp:127.0.0.1:10000". For people; not a gRPC
-  // target.
+  // "unix:/run/kv/plugin.sock", "unix:@name", "tcp:127.0.0.1:10000". For
+  // people; not a gRPC target.
   std::string ToString() const;
 
   friend bool operator==(const Endpoint& a, const Endpoint& b) {

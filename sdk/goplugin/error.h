@@ -82,19 +82,32 @@ struct ErrorDetails {
   // none.
   std::string panic = {};
   // The last lines of the plugin's stderr, at most 16 KiB, "" when it wrote
-  // nothing.
+  // nothing. A line that tells more than its text, as hclog's JSON does, reads
+  // as ToString(LogEntry) gives it.
   std::string stderr_tail = {};
 };
 
 // Reads the details back from a status that this library made; nullopt for any
-// other status. Details that somebody damaged on their way leave the message,
-// and the reason where the code has only one.
+// other status. Words that somebody put before or behind the message do no
+// harm; of another message, or damaged details, the message is left, and the
+// reason where it is still known.
 //
 // Example:
 //   absl::optional<goplugin::ErrorDetails> details =
-//   goplugin::GetErrorDetails(client.status()); if (details && details->reason
-//   == goplugin::Reason::kAppVersion) OfferUpgrade(details->hint);
+//       goplugin::GetErrorDetails(client.status());
+//   const bool too_old =
+//       details && details->reason == goplugin::Reason::kAppVersion;
+//   if (too_old) OfferUpgrade(details->hint);
 absl::optional<ErrorDetails> GetErrorDetails(const absl::Status& status);
+
+// `status` for people: its code and its message, "OK" when it is. A plugin's
+// words may be in it: control characters but newlines and tabs are escaped, so
+// that they steer no terminal. Printing the status itself escapes nothing, and
+// adds the payload in which the rest of the details travel.
+//
+// Example:
+//   std::cerr << goplugin::ToString(client.status()) << "\n";
+std::string ToString(const absl::Status& status);
 
 }  // namespace goplugin
 

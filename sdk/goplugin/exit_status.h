@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "goplugin/language.h"
+
 namespace goplugin {
 
 // How a plugin process ended. A plain value; copy it freely.

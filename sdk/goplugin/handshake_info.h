@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/types/optional.h"
+#include "goplugin/language.h"
 
 namespace goplugin {
 

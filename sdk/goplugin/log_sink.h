@@ -1,6 +1,8 @@
 #ifndef GOPLUGIN_LOG_SINK_H_
 #define GOPLUGIN_LOG_SINK_H_
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "goplugin/language.h"
 
 namespace goplugin {
 
@@ -42,6 +45,12 @@ struct LogEntry {
   bool continues = false;
 };
 
+// `entry` for people, on one line without a newline, as hclog writes it but for
+// the time:
+//   [INFO]  kv.cache: stored: key=hello bytes=17
+// Control characters are escaped.
+std::string ToString(const LogEntry& entry);
+
 // Where a plugin's log entries go.
 //
 // Thread safety: the SDK calls Log from its callback threads, never twice at
@@ -59,6 +68,26 @@ class LogSink {
   virtual void Log(const LogEntry& entry) = 0;
 };
 
+// A sink that calls `log`, which must not be empty, for each entry; the rules
+// of LogSink hold for it.
+//
+// Example:
+//   options.log_sink = goplugin::MakeLogSink([](const goplugin::LogEntry& e) {
+//     LOG(INFO) << goplugin::ToString(e);
+//   });
+std::shared_ptr<LogSink> MakeLogSink(
+    std::function<void(const LogEntry& entry)> log);
+
+// A sink that writes a line for each entry to this process's stderr: `prefix`,
+// then ToString(entry). Lines of these sinks do not mix, of whatever client
+// they are: one is written at a time, and the others wait for it. What can't be
+// written is lost, without SIGPIPE: a line, or, where stderr does not block and
+// has no more place, the rest of one; the next then begins on a new line.
+//
+// Example:
+//   options.log_sink = goplugin::MakeStderrLogSink("kv-plugin: ");
+std::shared_ptr<LogSink> MakeStderrLogSink(std::string prefix = "");
+
 // A piece of what a plugin wrote to its stdout or stderr.
 struct StdioChunk {
   enum class Stream { kStdout, kStderr };
@@ -75,9 +104,10 @@ struct StdioChunk {
 // The rules of LogSink hold here too. Output over GRPCStdio waits for a slow
 // sink, and the plugin with it: of messages of up to 64 MiB nothing is dropped.
 // A sink that returns from nothing for 1 s is not waited for any more, nor is
-// any once the plugin has ended: of what comes then at least 4 MiB are kept.
-// Longer messages, and streams that are compressed, are left out, and an entry
-// of source kSdk says so.
+// any once the plugin has ended: of what comes then at least 4 MiB are kept,
+// where a piece counts for 256 bytes besides its own. Longer messages, and
+// streams that are compressed, are left out, and an entry of source kSdk says
+// so.
 class StdioSink {
  public:
   virtual ~StdioSink() = default;

@@ -16,6 +16,7 @@
 #include "goplugin/endpoint.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/handshake/spelling.h"
 #include "simdjson.h"
 
 namespace goplugin {
@@ -136,6 +137,7 @@ class EntryReader {
     if (network == "unix" || network == "tcp") {
       endpoint->network = network == "unix" ? Endpoint::Network::kUnix
                                             : Endpoint::Network::kTcp;
+      *endpoint = internal::Canonical(*endpoint);
       return absl::OkStatus();
     }
     ErrorDetails details;
@@ -157,7 +159,7 @@ Struct ToStruct(const ReattachConfig& config) {
   Struct address;
   auto& parts = *address.mutable_fields();
   parts["Network"].set_string_value(NetworkName(config.endpoint.network));
-  parts["String"].set_string_value(config.endpoint.address);
+  parts["String"].set_string_value(internal::GoSpelling(config.endpoint));
 
   Struct entry;
   auto& fields = *entry.mutable_fields();

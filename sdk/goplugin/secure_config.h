@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "goplugin/language.h"
+
 namespace goplugin {
 
 // What the plugin program must consist of. A plain value; see

@@ -90,19 +90,44 @@ struct ServeOptions {
 
   // Called with the server's builder after Serve has set it up and before it
   // starts, on the thread that called Serve: the place for interceptors,
-  // quotas and channel arguments. Called once. Must not throw.
+  // quotas and channel arguments. Called once. Must not throw. A port that is
+  // added here is this program's own matter: the host is not told of it, and
+  // whoever finds it is served at once, also before on_broker is called.
   std::function<void(grpc::ServerBuilder&)> configure_server = nullptr;
 
   // Called once, on the thread that called Serve, with the broker for further
   // connections to the host: keep a pointer for the services. It is valid until
   // Serve returns. No call is served, no line printed and test_mode not called
-  // before it has returned; who connects earlier waits. So there is no host yet
-  // to dial. With `credentials` of one's own, DialOptions::credentials are
-  // needed as well. Must not throw.
+  // before it has returned; who connects earlier waits (but see
+  // configure_server). So there is no host yet to dial. With `credentials` of
+  // one's own, DialOptions::credentials are needed as well. Must not throw.
   std::function<void(Broker&)> on_broker = nullptr;
   // How long a brokered connection that the host has announced waits to be
   // dialled. At most 1024 wait; then the oldest go.
   absl::Duration broker_keep = absl::Seconds(30);
+
+  // Whether the plugin lives on without its host, for others to reattach to.
+  //
+  // Else Serve ends, as by SIGTERM, within 5 s of a host that is gone: killed,
+  // say, before it could ask. Gone is a host of which there is no sign for 2 s.
+  // Signs are somebody who has the other end of stdout, the life of the process
+  // that had it when the plugin began to serve, and so was to read its line,
+  // and a connection (over tcp, anybody's); of stderr its other end as well, if
+  // that process had it too. Shells and loggers in between are no hosts,
+  // whatever they redirect. Files, terminals, /dev/null and datagrams tell
+  // nothing: where stdout and stderr both are such, the plugin lives on anyhow.
+  // Calls under way then get a second of shutdown_grace at most.
+  //
+  // The reader of the line is found by /proc/PID/fd, if stdout is a pipe. Where
+  // that may not be read, as of a parent that runs as another user (runuser,
+  // setpriv, sudo), the parent counts as the host, and the plugin lives as long
+  // as that does: have such a program exec the plugin, or end with its own
+  // host. In a pid namespace of its own the plugin can't see its parent, and
+  // waits for a first connection before it misses anybody.
+  //
+  // Where the host multiplexes, the end of its connection ends the plugin
+  // either way. In test mode a plugin outlives its hosts.
+  bool outlives_host = false;
 
   // Set: the plugin was started by hand, under a debugger for one, and waits
   // for hosts to reattach to it. Called once it serves, on the thread that

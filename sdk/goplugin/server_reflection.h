@@ -1,6 +1,8 @@
 #ifndef GOPLUGIN_SERVER_REFLECTION_H_
 #define GOPLUGIN_SERVER_REFLECTION_H_
 
+#include "goplugin/language.h"
+
 namespace goplugin {
 
 // Lets tools such as grpcurl ask the plugin for its services, as HashiCorp's

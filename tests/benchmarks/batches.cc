@@ -1,4 +1,5 @@
 #include <iostream>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -6,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "tests/benchmarks/benches.h"
+#include "tests/benchmarks/passing.h"
 #include "tests/benchmarks/report.h"
 #include "tests/benchmarks/session.h"
 
@@ -62,15 +64,24 @@ void ServeBatches(const Flags& flags) {
     session = Launch(flags);
     socket = session.client->endpoint().address;
   }
-  const Kv raw(proto::KV::NewStub(RawChannel(socket, flags)));
+  std::map<std::string, std::unique_ptr<Kv>> channels;
+  const auto add = [&](const std::string& name, const auto& channel) {
+    channels[name] = std::make_unique<Kv>(proto::KV::NewStub(channel));
+  };
+  add("raw", RawChannel(socket, flags));
+  if (session.client != nullptr) {
+    const std::shared_ptr<grpc::Channel> own = session.client->channel();
+    add("sdk", own);
+    add("passed", PassingChannelTo(own, false));
+    add("relayed", PassingChannelTo(own, true));
+  }
   JsonLine("batches", flags.auto_mtls).Add("socket", socket).Print();
   for (std::string line; std::getline(std::cin, line);) {
     Batch batch;
-    if (!Read(line, &batch) ||
-        (batch.channel == "sdk" && session.kv == nullptr)) {
+    if (!Read(line, &batch) || channels.count(batch.channel) == 0) {
       Must(absl::InvalidArgumentError("no such batch: " + line));
     }
-    Run(batch, batch.channel == "sdk" ? *session.kv : raw);
+    Run(batch, *channels[batch.channel]);
   }
 }
 

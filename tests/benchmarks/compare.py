@@ -3,10 +3,12 @@
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import tempfile
 
 import measure
+import plugin_start
 
 SECURITY = (("plain", []), ("AutoMTLS", ["-automtls"]))
 
@@ -43,6 +45,11 @@ class Table:
                      show(pairs.others, pairs.unit),
                      f"{ratios[1]:.2f} ({ratios[0]:.2f}..{ratios[2]:.2f})",
                      wanted, met))
+
+    def growth(self, what, values, slope=None):
+        """Values of growing crowds, and the slope of what grows with them."""
+        self._print((what, " / ".join(values), "",
+                     "" if slope is None else f"slope {slope:.2f}", "", ""))
 
     def single(self, what, text, target="", met=None):
         verdict = "" if met is None else ("yes" if met else "no")
@@ -163,6 +170,54 @@ def unary_raw(table, setup):
     ours.close()
 
 
+def passing(table, setup):
+    """A supervised channel's calls, and the same client's own channel."""
+    ours, calls = open_batches(setup)
+    for what, call in calls:
+        for channel, name, target in (
+                ("passed", "over a passing channel", 1.03),
+                ("relayed", "through the relay", None)):
+            batch_rows(table, setup, f"unary, {what}, {name}",
+                       ((ours, channel), (ours, "sdk")), call, target=target)
+    ours.close()
+
+
+def replicas(table, setup):
+    """A Python plugin that computes: one interpreter, and two."""
+    pairs = measure.Pairs("/s")
+
+    def per_second(count):
+        options = ["-bench", "replicas", "-count", str(count), "-parallel",
+                   "4", "-calls", str(setup.computing_calls), "-key",
+                   "!burn:400000"]
+        return measure.run(setup.cpp(options, setup.computing_plugin),
+                           setup.directory)[0]["per_second"]
+
+    for number in range(setup.rounds):
+        counts = (2, 1) if number % 2 else (1, 2)
+        rates = {count: per_second(count) for count in counts}
+        pairs.add(rates[2], rates[1])
+    table.pairs("CPU-bound calls (Python), 2 replicas and 1", pairs,
+                ours_over_other=True, target=1.7, more_is_better=True)
+
+
+def idle(table, setup):
+    """Hosts of one plugin that have made a call and now have nothing to do."""
+    ours, calls = open_batches(setup)
+    alone = measure.Batches(setup.program("cpp_host"),
+                            ["-socket", ours.socket], setup.directory)
+    call = calls[0][1]
+    ours.calls("sdk", "get", call[0], 16, call[1])
+    alone.calls("raw", "get", call[0], 16, call[1])
+    with_sdk, without = measure.idle_wakes((ours, alone), setup.idle_seconds)
+    table.single("idle, wake-ups a second: the SDK's threads; all",
+                 f"{with_sdk[0]:.1f}; {with_sdk[1]:.1f} "
+                 f"(without the SDK {without[1]:.1f})", "< 2",
+                 with_sdk[0] < 2)
+    alone.close()
+    ours.close()
+
+
 def channel_arguments(table, setup):
     """Raw channels in processes of their own, to one plugin process."""
     ours, calls = open_batches(setup)
@@ -262,6 +317,46 @@ def beside(table, setup):
         table.single("  the bulk stream", show(rates, "MB/s"))
 
 
+def plugin_lives(setup, plugin, flags):
+    """Medians of a plugin's lives under the Go host: from its start to its
+    line, and Kill."""
+    options = [*flags, "-launches", str(setup.launches), "-calls", "0"]
+    lives = [line for line in measure.run(setup.go(options, plugin),
+                                          setup.directory)
+             if line["bench"] == "cold_start"]
+    return (statistics.median(line["line_us"] - line["spawn_us"]
+                              for line in lives),
+            statistics.median(line["shutdown_us"] for line in lives))
+
+
+def plugin_side(table, setup):
+    """A plugin of ours, in each way to link it, and the Go one, both under the
+    Go host."""
+    for linked in ("static", "shared"):
+        ours = [setup.program(f"plugin_cpp_{linked}")]
+        for name, flags in SECURITY:
+            line, end = measure.Pairs(), measure.Pairs()
+            for _ in range(setup.rounds):
+                sides = [plugin_lives(setup, plugin, flags)
+                         for plugin in (ours, setup.plugin)]
+                line.add(sides[0][0], sides[1][0])
+                end.add(sides[0][1], sides[1][1])
+            table.pairs(f"{linked} plugin: to its line, {name}", line,
+                        target=1.2 if flags else 1.0)
+            table.pairs("  Kill", end, target=0.8)
+            # A health check: no plugin has anything to do for it.
+            calls_row(table, setup, f"{linked} plugin: unary, {name}",
+                      [*flags, "-call", "ping", "-calls", str(setup.calls)],
+                      "p50_us", target=1.0,
+                      sides=[lambda options, plugin=plugin: setup.go(
+                          options, plugin) for plugin in (ours, setup.plugin)])
+        resident = measure.Pairs("MiB")
+        for _ in range(setup.rounds):
+            resident.add(*(plugin_start.measure(plugin, setup.directory)[-1]
+                           / 1024 for plugin in (ours, setup.plugin)))
+        table.pairs(f"{linked} plugin: resident", resident, target=1.0)
+
+
 def output_row(table, setup, what, flags, kind, count, target):
     rate, processor = measure.Pairs("M/s"), measure.Pairs("ns")
     dropped = 0
@@ -290,26 +385,43 @@ def output(table, setup):
         output_row(table, setup, what, [], kind, setup.log_lines, target)
 
 
-def together(table, setup):
-    for count in (1, 10, 100):
-        lines = []
-        for _ in range(3 if count < 100 else setup.crowds):
-            options = ["-bench", "together", "-count", str(count)]
-            lines += measure.run(setup.cpp(options), setup.directory)
+def growth(table, setup):
+    """N launches at the same time, and their end together."""
+    crowds = [crowd(setup, count) for count in setup.crowds]
 
-        def middle(field, source=lines):
-            return measure.spread([line[field] for line in source])[1]
+    def row(what, field, scale, unit):
+        totals = [line[field] for line in crowds]
+        values = [f"{total / count / scale:.2f}"
+                  for total, count in zip(totals, setup.crowds)]
+        values[-1] += unit
+        # What one costs is mostly what the first one costs.
+        table.growth(what, values,
+                     measure.slope(setup.crowds[1:], totals[1:]))
 
-        table.single(f"{count} together: wall",
-                     show([line["wall_us"] for line in lines], "us"))
-        table.single("  host's processor time, a plugin",
-                     f"{middle('host_cpu_us') / count / 1000:.2f} ms")
-        table.single("  threads (the SDK's)",
-                     f"{middle('threads'):.0f} ({middle('sdk_threads'):.0f})")
-        grown = middle("rss_kib") - middle("rss_before_kib")
-        table.single("  host memory (a plugin)",
-                     f"{middle('rss_kib') / 1024:.1f} MiB "
-                     f"({grown / count:.0f} KiB)")
+    counts = "/".join(str(count) for count in setup.crowds)
+    row(f"{counts} together, a plugin: wall", "wall_us", 1000, " ms")
+    row("  host's processor time", "host_cpu_us", 1000, " ms")
+    row("  shutdown, wall", "shutdown_us", 1000, " ms")
+    row("  shutdown, host's processor time", "shutdown_cpu_us", 1000, " ms")
+    row("  descriptors", "descriptors", 1, "")
+    row("  host memory", "grown_kib", 1, " KiB")
+    table.growth("  in all: threads (the SDK's)",
+                 [f"{line['threads']:.0f} ({line['sdk_threads']:.0f})"
+                  for line in crowds])
+    table.growth("  in all: host memory, MiB",
+                 [f"{line['rss_kib'] / 1024:.1f}" for line in crowds])
+
+
+def crowd(setup, count):
+    """The medians of what `count` plugins at the same time took."""
+    options = ["-bench", "together", "-count", str(count)]
+    lines = []
+    for _ in range(setup.crowd_rounds):
+        lines += measure.run(setup.cpp(options), setup.directory)
+    for line in lines:
+        line["grown_kib"] = line["rss_kib"] - line["rss_before_kib"]
+    return {field: measure.spread([line[field] for line in lines])[1]
+            for field, value in lines[0].items() if isinstance(value, int)}
 
 
 def logs(table, setup):
@@ -345,6 +457,11 @@ class Setup:
         self._go_host = os.path.abspath(flags.go_host)
         self.broker_peer = os.path.abspath(flags.broker_peer)
         self.flood_peer = [os.path.abspath(flags.flood_peer)]
+        self.computing_plugin = [
+            os.path.abspath(flags.python), os.path.join(
+                os.path.dirname(os.path.abspath(__file__)),
+                "../conformance/python/few_workers.py"), "--workers=6"]
+        self.computing_calls = 60 if flags.quick else 120
         self.brokered = 30 if flags.quick else 100
         self.rounds = 4 if flags.quick else 12
         self.launches = 4 if flags.quick else 8
@@ -353,7 +470,9 @@ class Setup:
         self.batches = 20 if flags.quick else 80
         self.batch_calls = 150
         self.large_calls = 6
-        self.crowds = 1 if flags.quick else 3
+        self.idle_seconds = 10 if flags.quick else 30
+        self.crowds = (1, 10, 100) if flags.quick else (1, 10, 100, 1000)
+        self.crowd_rounds = 3
         self.stdio_bytes = (8 if flags.quick else 32) << 20
         self.log_lines = 100000 if flags.quick else 300000
         self.log_seconds = 0.2 if flags.quick else 1
@@ -378,11 +497,14 @@ def main():
     parser.add_argument("--broker-peer", required=True)
     parser.add_argument("--flood-peer", required=True)
     parser.add_argument("--plugin", required=True)
+    parser.add_argument("--python", required=True,
+                        help="an interpreter with grpcio and the KV service")
     parser.add_argument("--only", default="",
                         help="the names of parts to run, comma-separated")
     flags = parser.parse_args()
-    parts = (cold_start, unary_go, unary_raw, channel_arguments, broker,
-             multiplexed, output, together, logs, overshoot)
+    parts = (cold_start, unary_go, unary_raw, passing, replicas,
+             channel_arguments, broker, multiplexed, plugin_side, output,
+             growth, logs, idle, overshoot)
     wanted = flags.only.split(",") if flags.only else [
         part.__name__ for part in parts]
     with tempfile.TemporaryDirectory() as directory:

@@ -22,6 +22,8 @@ int main(int argc, char** argv) {
     goplugin::benchmarks::ServeBatches(*flags);
   } else if (flags->bench == "together") {
     goplugin::benchmarks::MeasureTogether(*flags);
+  } else if (flags->bench == "replicas") {
+    goplugin::benchmarks::MeasureReplicas(*flags);
   } else if (flags->bench == "overshoot") {
     goplugin::benchmarks::MeasureOvershoot(*flags);
   } else {

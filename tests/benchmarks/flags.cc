@@ -27,11 +27,9 @@ bool SetFlag(const std::string& name, const std::string& value, Flags* flags) {
       {"size", &flags->size},           {"count", &flags->count},
       {"deadline", &flags->deadline_ms}};
   const std::map<std::string, std::string*> texts = {
-      {"bench", &flags->bench},
-      {"call", &flags->call},
-      {"output", &flags->output},
-      {"cwd", &flags->directory},
-      {"socket", &flags->socket}};
+      {"bench", &flags->bench},   {"call", &flags->call},
+      {"output", &flags->output}, {"cwd", &flags->directory},
+      {"key", &flags->key},       {"socket", &flags->socket}};
   if (name == "argument") return ParseArgument(value, &flags->arguments);
   const auto text = texts.find(name);
   if (text != texts.end()) {
@@ -50,6 +48,7 @@ bool MakesSense(const Flags& flags) {
                             flags.output == "hclog" || flags.output == "text";
   const bool known_bench = flags.bench == "hosts" || flags.bench == "batches" ||
                            flags.bench == "together" ||
+                           flags.bench == "replicas" ||
                            flags.bench == "overshoot";
   const bool attaches = flags.bench == "batches" && !flags.socket.empty();
   return known_call && known_output && known_bench && flags.parallel > 0 &&
@@ -66,6 +65,8 @@ const char kUsage[] =
        cpp_host -bench batches [...] PLUGIN [ARGS...]
        cpp_host -bench batches -socket PATH [-argument NAME=INTEGER]...
        cpp_host -bench together -count N [-automtls] PLUGIN [ARGS...]
+       cpp_host -bench replicas -count N -calls N -parallel N -key KEY
+                PLUGIN [ARGS...]
        cpp_host -bench overshoot -count N -deadline MS PLUGIN [ARGS...]
 )";
 

@@ -17,9 +17,11 @@ struct Flags {
   int warmup = 500;   // calls before those
   int parallel = 1;   // callers at the same time
   int size = 16;      // bytes of the value
-  // Plugins (together), launches (overshoot), bytes or lines (output).
+  // Plugins (together, replicas), launches (overshoot), bytes or lines
+  // (output).
   int count = 10;
-  int deadline_ms = 500;  // of a launch (overshoot)
+  std::string key = "bench";  // that replicas are asked for
+  int deadline_ms = 500;      // of a launch (overshoot)
   bool auto_mtls = false;
   bool multiplex = false;
   std::string call = "get";

@@ -31,6 +31,17 @@ std::int64_t MemoryKib(const std::string& name) {
   return kib;
 }
 
+// Of this process, less the one that counts them.
+std::int64_t CountDescriptors() {
+  std::int64_t count = -1;
+  DIR* descriptors = opendir("/proc/self/fd");
+  while (const dirent* descriptor = readdir(descriptors)) {
+    if (descriptor->d_name[0] != '.') ++count;
+  }
+  closedir(descriptors);
+  return count;
+}
+
 struct Threads {
   std::int64_t all = 0;
   std::int64_t sdk = 0;
@@ -54,6 +65,7 @@ Threads CountThreads() {
 
 void MeasureTogether(const Flags& flags) {
   const std::int64_t rss_before = MemoryKib("VmRSS");
+  const std::int64_t descriptors_before = CountDescriptors();
   std::vector<Session> sessions(flags.count);
   std::vector<std::thread> callers;
   const Usage before = Usage::Now();
@@ -65,6 +77,7 @@ void MeasureTogether(const Flags& flags) {
   const absl::Duration wall = Clock() - begin;
   const Usage after = Usage::Now();
   const Threads threads = CountThreads();
+  const std::int64_t descriptors = CountDescriptors() - descriptors_before;
   const std::int64_t rss = MemoryKib("VmRSS");
 
   std::vector<Client*> clients;
@@ -73,11 +86,14 @@ void MeasureTogether(const Flags& flags) {
   const absl::Duration shutdown_begin = Clock();
   Client::ShutdownAll(clients, absl::Seconds(60)).IgnoreError();
   const absl::Duration shutdown = Clock() - shutdown_begin;
+  const Usage end = Usage::Now();
   JsonLine("together", flags.auto_mtls)
       .Add("plugins", std::int64_t{flags.count})
       .Add("wall_us", Microseconds(wall))
       .Add("host_cpu_us", Microseconds(after.processor - before.processor))
       .Add("shutdown_us", Microseconds(shutdown))
+      .Add("shutdown_cpu_us", Microseconds(end.processor - after.processor))
+      .Add("descriptors", descriptors)
       .Add("threads", threads.all)
       .Add("sdk_threads", threads.sdk)
       .Add("rss_before_kib", rss_before)

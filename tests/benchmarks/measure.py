@@ -1,9 +1,11 @@
 """Runs the benchmark programs and collects what they print."""
 
 import json
+import math
 import os
 import statistics
 import subprocess
+import time
 
 
 def run(command, directory):
@@ -46,9 +48,34 @@ class Batches:
         self._process.stdin.flush()
         return self._read()
 
+    def wakes(self):
+        """How often its threads have given up a processor so far: the SDK's
+        own, and all."""
+        own = total = 0
+        tasks = f"/proc/{self._process.pid}/task"
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/status", encoding="ascii") as file:
+                status = file.read()
+            count = sum(int(line.split(":")[1]) for line in status.splitlines()
+                        if "voluntary_ctxt_switches" in line)
+            total += count
+            own += count if "goplugin-" in status else 0
+        return own, total
+
     def close(self):
         self._process.stdin.close()
         self._process.wait()
+
+
+def idle_wakes(hosts, seconds):
+    """How often a second each of these Batches wakes with nothing to do: the
+    SDK's threads, and all."""
+    time.sleep(3)  # what the last call has left to do
+    before = [host.wakes() for host in hosts]
+    time.sleep(seconds)
+    return [[(after - count) / seconds
+             for after, count in zip(host.wakes(), counts)]
+            for host, counts in zip(hosts, before)]
 
 
 class Pairs:
@@ -84,6 +111,14 @@ def medians(command, directory):
 
 def p99(values):
     return statistics.quantiles(values, n=100, method="inclusive")[98]
+
+
+def slope(sizes, totals):
+    """Of a line through the logarithms of both: 1 for what grows as the sizes
+    do, 2 for what grows with their square."""
+    return statistics.linear_regression(
+        [math.log(size) for size in sizes],
+        [math.log(max(total, 1e-9)) for total in totals]).slope
 
 
 def quartiles(values):

@@ -42,7 +42,7 @@ install_missing $TEST_PACKAGES
 newer=$(find tests/conformance/go tests/benchmarks/go_host -name '*.go' \
   -newer "$peers/bin/go_host" 2>&1)
 if [ -n "$newer" ] || [ ! -x "$peers/bin/go_host" ] || [ ! -x "$peers/bin/broker" ] ||
-  [ ! -x "$peers/bin/kv" ]; then
+  [ ! -x "$peers/bin/kv" ] || [ ! -x "$peers/venv/bin/python" ]; then
   tests/conformance/peers.sh "$peers"
 fi
 
@@ -61,10 +61,20 @@ rm -rf "$programs"
 mkdir -p "$programs"
 cp "$bin"/tests/benchmarks/{broker_host,cpp_host,log_benchmark} \
   "$bin/tests/plugins/misbehave" "$programs/"
+# The C++ plugin, in both ways to link it.
+for linked in static shared; do
+  config=
+  [ $linked = shared ] || config=--config=static
+  # shellcheck disable=SC2086  # none or one
+  "$BAZEL" build -c opt $config --ui_event_filters=-info --show_result=0 \
+    //examples/plugin_cpp
+  cp "$bin/examples/plugin_cpp/plugin_cpp" "$programs/plugin_cpp_$linked"
+done
 # Bazel's idle server has work to do now and then.
 bazel_end "$stamp"
 
 # shellcheck disable=SC2086  # none or one
 python3 tests/benchmarks/compare.py $quick --programs "$programs" \
   --go-host "$peers/bin/go_host" --broker-peer "$peers/bin/broker" \
-  --flood-peer "$peers/bin/kv" --plugin "${plugin:-$peers/bin/kv}"
+  --flood-peer "$peers/bin/kv" --plugin "${plugin:-$peers/bin/kv}" \
+  --python "$peers/venv/bin/python"

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <filesystem>
@@ -57,6 +59,11 @@ class GoMultiplexTest : public PeersTest,
     EXPECT_TRUE(absl::StartsWith(address, absl::StrCat(temp(), "/")));
     EXPECT_TRUE(std::filesystem::is_socket(address)) << address;
     return address;
+  }
+
+  static void RunShell(const char* script, pid_t pid) {
+    const std::string command = absl::StrCat("sh -c '", script, "' ", pid);
+    EXPECT_EQ(system(command.c_str()), 0);
   }
 
   void ExpectNothingInTemp() const {
@@ -181,6 +188,46 @@ TEST_P(GoMultiplexTest, APluginThatCantIsTakenAsItIs) {
   EXPECT_FALSE((*client)->multiplexed());
   ExpectFullWalk(**client, kMark);
 }
+
+// ---- Somebody stands still (GOPLUGIN_LONG_TESTS=1: it takes 45 s each)
+// -------
+
+class GoPauseTest : public GoMultiplexTest {
+ protected:
+  void SetUp() override {
+    GoMultiplexTest::SetUp();
+    const char* wanted = getenv("GOPLUGIN_LONG_TESTS");
+    if (wanted == nullptr) GTEST_SKIP() << "GOPLUGIN_LONG_TESTS is not set";
+  }
+};
+
+// Longer than any time of yamux's.
+constexpr char kPause[] = "kill -STOP $0; sleep 42; kill -CONT $0";
+
+TEST_P(GoPauseTest, ThePluginIsStopped) {
+  ASSERT_NO_FATAL_FAILURE(Launch({"-lifetime", "10m"}));
+  RunShell(kPause, client_->pid());
+  EXPECT_EQ(Put(*client_, "key", "value"), "");
+  EXPECT_EQ(Get(*client_, "!stdout:printed"), "");
+  EXPECT_TRUE(stdio_->WaitForPiped("printed\n"));
+  EXPECT_TRUE(client_->Ping().ok());
+}
+
+// Go's end takes no second connection. The plugin ends, too.
+TEST_P(GoPauseTest, TheHostIsStopped) {
+  ASSERT_NO_FATAL_FAILURE(Launch({"-lifetime", "10m"}));
+  RunShell(kPause, getpid());
+  const grpc::Status call = GetStatus(*client_, "key");
+  EXPECT_FALSE(call.ok());
+  const absl::Status why = client_->Explain(call);
+  EXPECT_TRUE(absl::StrContains(why.message(), "ping was not answered")) << why;
+  EXPECT_TRUE(absl::StrContains(GetErrorDetails(why)->hint, "stood still"))
+      << why;
+}
+
+INSTANTIATE_TEST_SUITE_P(Tls, GoPauseTest,
+                         ::testing::Values(TlsMode::kInsecure),
+                         [](const auto&) { return "Plain"; });
 
 INSTANTIATE_TEST_SUITE_P(Tls, GoMultiplexTest,
                          ::testing::Values(TlsMode::kInsecure,

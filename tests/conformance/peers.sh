@@ -6,9 +6,11 @@
 # OUTDIR (default: $GOPLUGIN_PEERS, or ~/.cache/go-plugin-cpp/peers) gets bin/
 # with one program for each peer, see README.md in go/ and python/. Safe to run
 # again: what is up to date is left alone. Says what it installs, and needs the
-# Go module proxy and PyPI for that, nothing else.
+# Go module proxy, PyPI and crates.io for that, nothing else.
 #
 # Exit codes: 0 all built, 1 something is missing (the last line says what).
+# Without a cargo there is no plugin in Rust, which is an error only with
+# GOPLUGIN_REQUIRE_PEERS=1.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,7 +29,7 @@ die() { echo "peers: error: $*" >&2; exit 1; }
 
 # build DIR TARGET PACKAGE: a Go program, in the module of DIR.
 build() {
-  (cd "$1" && GOTOOLCHAIN=local GOFLAGS= GOWORK=off \
+  (cd "$1" && GOTOOLCHAIN=local GOFLAGS="" GOWORK=off \
     "$go" build -buildvcs=false -o "$out/bin/$2" "$3") ||
     die "can't build $3"
 }
@@ -53,7 +55,7 @@ build_go() {
 }
 
 go_plugin_source() {
-  (cd "$here/go" && GOTOOLCHAIN=local GOFLAGS= GOWORK=off "$go" list -m \
+  (cd "$here/go" && GOTOOLCHAIN=local GOFLAGS="" GOWORK=off "$go" list -m \
     -f '{{.Dir}}' github.com/hashicorp/go-plugin)
 }
 
@@ -92,6 +94,12 @@ build_python() {
     "$out/hashicorp-python/plugin.py"
 }
 
+build_rust() {
+  (cd "$here/rust" && CARGO_TARGET_DIR="$out/rust" "$cargo" build --quiet \
+    --locked) || die "can't build the plugin in Rust"
+  ln -sfn "$out/rust/debug/kv_rust" "$out/bin/kv_rust"
+}
+
 find_python
 find_go "$out/go-venv"
 say "Go: $go ($(GOTOOLCHAIN=local "$go" env GOVERSION)), Python: $python"
@@ -99,4 +107,11 @@ build_go
 # For the test that compares README.md's tables with it.
 ln -sfn "$(go_plugin_source)" "$out/go-plugin"
 build_python
-say "built in $out/bin:" $(ls "$out/bin")
+if have_cargo || [ "${GOPLUGIN_REQUIRE_PEERS:-}" = 1 ]; then
+  find_cargo
+  say "Rust: $cargo ($("$cargo" --version))"
+  build_rust
+else
+  say "no cargo 1.85 or newer: no plugin in Rust, its tests are skipped"
+fi
+say "built in $out/bin: $(ls -x -w 0 "$out/bin")"

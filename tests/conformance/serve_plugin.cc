@@ -3,6 +3,7 @@
 //
 //   serve_plugin [--versions=1,2] [--network=unix,tcp]
 //                [--tls_roots=FILE --tls_cert=FILE --tls_key=FILE]
+//                [--outlives_host]
 //                [--after=FILE]: made once Serve has returned
 
 #include <grpcpp/security/server_credentials.h>
@@ -34,6 +35,7 @@ ABSL_FLAG(std::string, network, "unix", "unix or tcp");
 ABSL_FLAG(std::string, tls_roots, "", "PEM file: whom to trust");
 ABSL_FLAG(std::string, tls_cert, "", "PEM file: our certificate");
 ABSL_FLAG(std::string, tls_key, "", "PEM file: its key");
+ABSL_FLAG(bool, outlives_host, false, "lives on without its host");
 ABSL_FLAG(std::string, after, "", "a file to make once Serve has returned");
 
 namespace {
@@ -144,6 +146,7 @@ int main(int argc, char** argv) {
     options.networks = {goplugin::Endpoint::Network::kTcp};
   }
   options.credentials = Credentials();
+  options.outlives_host = absl::GetFlag(FLAGS_outlives_host);
   const int exit_code = goplugin::Serve(options);
   if (!absl::GetFlag(FLAGS_after).empty()) {
     std::ofstream(absl::GetFlag(FLAGS_after)) << "done";

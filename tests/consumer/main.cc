@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
   absl::StatusOr<std::unique_ptr<goplugin::Client>> client =
       goplugin::Client::Launch(goplugin::Command{argv[1]}, options);
   if (!client.ok()) {
-    std::cerr << client.status().message() << "\n";
+    std::cerr << goplugin::ToString(client.status()) << "\n";
     return 1;
   }
 
@@ -63,6 +63,6 @@ int main(int argc, char** argv) {
   const bool answered = PutAndGet(*kv);
 
   const absl::Status bye = (*client)->Shutdown();
-  if (!bye.ok()) std::cerr << bye.message() << "\n";
+  if (!bye.ok()) std::cerr << goplugin::ToString(bye) << "\n";
   return answered && bye.ok() ? 0 : 1;
 }

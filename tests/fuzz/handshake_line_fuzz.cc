@@ -13,6 +13,7 @@
 #include "goplugin/internal/handshake/address.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/handshake/line_reader.h"
+#include "goplugin/internal/handshake/spelling.h"
 
 namespace goplugin::internal {
 namespace {
@@ -47,6 +48,7 @@ void CheckResponse(const HandshakeResponse& response) {
   Require(response.core_version == kCoreProtocolVersion);
   Require(response.protocol == Protocol::kGrpc);
   Require(!CheckAddress(response.endpoint).has_value());
+  Require(Canonical(response.endpoint) == response.endpoint);
   const auto again =
       ParseHandshakeLine(FormatHandshakeLine(response), Policy());
   Require(again.ok());

@@ -62,7 +62,8 @@ void ParseAll(const std::vector<Line>& lines) {
     continued = line.continues;
     tail.Append(line.text);
   }
-  for (const std::string& kept : {parser.panic(), tail.ToString()}) {
+  for (const std::string& kept :
+       {parser.panic(), tail.ToString(), ReadableTail(tail.ToString())}) {
     Require(kept.size() <= kMaxKept);
     Require(IsValidUtf8(kept));
   }

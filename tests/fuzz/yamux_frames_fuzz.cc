@@ -225,7 +225,7 @@ class Owner final : public YamuxSession::Events {
       case 1:
         ++calls_;
         now_ += absl::Seconds(input_.Byte());
-        return Ended(session_.Advance(now_));
+        return session_.Advance(now_);
       default:
         ActOn(input_.Byte() % 16, head);
     }

@@ -143,7 +143,7 @@ class CommandUserBoundaryTest : public HarnessTest {
   // `path` of the workspace, where the other user can execute it.
   std::string Copy(const std::string& path) const {
     const std::string copy = ScratchPath(fs::path(path).filename());
-    if (!fs::exists(copy)) fs::copy_file(RunfilePath(path), copy);
+    CopyProgram(RunfilePath(path), copy);
     return copy;
   }
 

@@ -69,6 +69,75 @@ ExitStatus Signalled(int number) {
   return {ExitStatus::Kind::kSignalled, number};
 }
 
+// An answer of ExplainAsync that is waited for.
+class Explained {
+ public:
+  Explained(const Client& client, const grpc::Status& call) {
+    client.ExplainAsync(
+        call, [this](absl::Status why) { answer_.Put(std::move(why)); });
+  }
+  absl::Status Take() {
+    absl::optional<absl::Status> answer = answer_.Take();
+    EXPECT_TRUE(answer.has_value()) << "never told";
+    return answer.value_or(absl::OkStatus());
+  }
+
+ private:
+  Mailbox<absl::Status> answer_;
+};
+
+TEST_F(CrashTest, ExplainAsyncTellsTheSame) {
+  std::unique_ptr<Client> client = MustLaunch(ServerPlugin({}));
+  ASSERT_NE(client, nullptr);
+  const grpc::Status call = Call(*client, "!exit:7");
+  const absl::Status why = Explained(*client, call).Take();
+  ExpectError(why, {Reason::kCrashed, "exit code 7", "gave up by itself"});
+  ExpectError(why, {Reason::kCrashed, "the call: gRPC said", ""});
+  EXPECT_EQ(ToString(client->Explain(call)), ToString(why));
+}
+
+// Where the code is that needs it, and Explain is refused.
+TEST_F(CrashTest, ExplainAsyncInACallback) {
+  std::unique_ptr<Client> client = MustLaunch(ServerPlugin({}));
+  ASSERT_NE(client, nullptr);
+  Mailbox<absl::Status> answer;
+  client->OnExit([&](ExitStatus, const absl::Status&) {
+    client->ExplainAsync(grpc::Status(grpc::StatusCode::UNAVAILABLE, "gone"),
+                         [&](absl::Status why) { answer.Put(std::move(why)); });
+  });
+  EXPECT_FALSE(Call(*client, "!exit:7").ok());
+  const absl::optional<absl::Status> why = answer.Take();
+  ASSERT_TRUE(why.has_value());
+  ExpectError(*why, {Reason::kCrashed, "exit code 7", ""});
+}
+
+TEST_F(CrashTest, ExplainAsyncOfAPluginThatLivesOn) {
+  std::unique_ptr<Client> client = MustLaunch(ServerPlugin({}));
+  ASSERT_NE(client, nullptr);
+  EXPECT_EQ(Explained(*client, grpc::Status::OK).Take(), absl::OkStatus());
+  const grpc::Status own(grpc::StatusCode::NOT_FOUND, "x");
+  EXPECT_EQ(ToString(Explained(*client, own).Take()),
+            ToString(client->Explain(own)));
+  // What may mean an exit waits for one, and many do so at the same time.
+  const grpc::Status lost(grpc::StatusCode::UNAVAILABLE, "lost");
+  const absl::Time start = absl::Now();
+  std::vector<std::unique_ptr<Explained>> many;
+  for (int i = 0; i < 20; ++i) {
+    many.push_back(std::make_unique<Explained>(*client, lost));
+  }
+  for (const auto& one : many) {
+    const absl::Status why = one->Take();
+    EXPECT_EQ(why.code(), absl::StatusCode::kUnavailable);
+    EXPECT_TRUE(absl::StrContains(ToString(why), "the plugin lives")) << why;
+  }
+  EXPECT_GE(absl::Now() - start, absl::Seconds(1));
+  EXPECT_LT(absl::Now() - start, kGrace);
+  // One that still waits is told at the end.
+  Explained last(*client, lost);
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
+  ExpectError(last.Take(), {Reason::kShutDown, "UNAVAILABLE", ""});
+}
+
 TEST_F(CrashTest, ExitInACall) {
   ExpectCrash(ServerPlugin({"--die-in-call=exit"}), "key",
               {Reason::kCrashed, "exit code 3", "gave up by itself"},
@@ -96,9 +165,17 @@ TEST_F(CrashTest, KilledInACall) {
 }
 
 TEST_F(CrashTest, TerminatedBySomebody) {
-  ExpectCrash(ServerPlugin({}), "!signal:15",
-              {Reason::kCrashed, "SIGTERM", "somebody sent it that signal"},
-              Signalled(SIGTERM));
+  std::unique_ptr<Client> client = MustLaunch(ServerPlugin({}));
+  ASSERT_NE(client, nullptr);
+  const grpc::Status call = Call(*client, "!signal:15");
+  ASSERT_FALSE(call.ok());
+  const ExpectedError expected = {Reason::kCrashed, "SIGTERM",
+                                  "KillMode=mixed"};
+  ExpectError(client->Explain(call), expected);
+  EXPECT_EQ(client->exit_status(), Signalled(SIGTERM));
+  // Long before the host's own end: somebody meant the plugin alone.
+  absl::SleepFor(absl::Milliseconds(5500));
+  ExpectError(client->Shutdown(), expected);
 }
 
 TEST_F(CrashTest, PanicInACall) {
@@ -109,8 +186,7 @@ TEST_F(CrashTest, PanicInACall) {
 }
 
 TEST_F(CrashTest, DiesBetweenCalls) {
-  std::unique_ptr<Client> client =
-      MustLaunch(ServerPlugin({"--die-after=200ms"}));
+  std::unique_ptr<Client> client = MustLaunch(ServerPlugin({"--die-after=1s"}));
   ASSERT_NE(client, nullptr);
   ASSERT_TRUE(client->WaitForExit(kPatience).ok());
   EXPECT_TRUE(client->exited());

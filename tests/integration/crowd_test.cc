@@ -186,8 +186,7 @@ class CrowdTest : public HarnessTest,
   void StickExecs() {
     for (int i = 0; i < kStalledExecs; ++i) {
       const std::string program = ScratchPath(absl::StrCat("stalls", i));
-      std::filesystem::copy_file(RunfilePath("tests/plugins/misbehave"),
-                                 program);
+      CopyProgram(RunfilePath("tests/plugins/misbehave"), program);
       stalled_.push_back(std::make_unique<StalledExec>(program));
       Stick(Command{program, {"silent"}}, Options());
     }

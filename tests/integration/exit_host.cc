@@ -9,19 +9,25 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "goplugin/broker.h"
 #include "goplugin/client.h"
+#include "goplugin/log_sink.h"
 #include "goplugin/runner.h"
+#include "goplugin/telemetry.h"
 #include "tests/support/harness/plugins.h"
 
 namespace goplugin::testing {
@@ -124,8 +130,132 @@ LaunchOperation StartUntil(Command command, LaunchPhase phase, bool block) {
   return operation;
 }
 
+std::unique_ptr<Client> MustLaunch() {
+  Launched client = Client::Launch(Marked(ServerPlugin({})), Options());
+  if (client.ok()) return *std::move(client);
+  fprintf(stderr, "%s\n", client.status().ToString().c_str());
+  _exit(70);
+}
+
+// Calls `call` again and again, on a thread that nobody waits for.
+void Keep(std::function<void()> call) {
+  std::thread([call = std::move(call)] {
+    while (true) call();
+  }).detach();
+}
+
+// Threads that are in the middle of each method that waits.
+void KeepCalling() {
+  Client& client = *MustLaunch().release();
+  Keep([] {
+    Client::Launch(Marked(ServerPlugin({})), Options()).status().IgnoreError();
+  });
+  Keep([] {
+    Client::Launch(Marked(Misbehave({"silent"})), Options())
+        .status()
+        .IgnoreError();
+  });
+  Keep([] {
+    Client::LaunchAsync(Command(), Options(), [](Launched) {})
+        .CancelAndWait()
+        .IgnoreError();
+  });
+  Keep([&client] { client.Ping(absl::InfiniteDuration()).IgnoreError(); });
+  Keep([&client] {
+    client.Explain(grpc::Status(grpc::StatusCode::UNAVAILABLE, "?"))
+        .IgnoreError();
+  });
+  Keep([&client] {
+    client.WaitForExit(absl::InfiniteDuration()).status().IgnoreError();
+  });
+  Keep([&client] {
+    DialOptions options;
+    options.timeout = absl::InfiniteDuration();
+    client.broker().Dial(1, options).status().IgnoreError();
+  });
+  WaitALittle();
+}
+
+[[noreturn]] void ExitHere() { exit(kExitCode); }
+
+// Ends with its first call, of whichever method the SDK calls first.
+class ExitingRunner final : public Runner {
+ public:
+  std::string Name() const override { return "exiting runner"; }
+  absl::StatusOr<RunnerProcess> Start(const RunnerRequest&) override {
+    ExitHere();
+  }
+  absl::StatusOr<ExitStatus> Wait() override { return ExitStatus(); }
+  absl::Status Kill() override { return absl::OkStatus(); }
+};
+
+class ExitingSink final : public LogSink {
+ public:
+  void Log(const LogEntry&) override { ExitHere(); }
+};
+
+class ExitingStdioSink final : public StdioSink {
+ public:
+  void Write(const StdioChunk&) override { ExitHere(); }
+};
+
+class ExitingTelemetry final : public Telemetry {
+ public:
+  void OnLaunch(const LaunchEvent&) override { ExitHere(); }
+};
+
+// A callback of a client that is there, and is left.
+void ExitInsideOf(Client& client, const std::string& callback) {
+  if (callback == "on_exit") {
+    client.OnExit([](ExitStatus, absl::Status) { ExitHere(); });
+    kill(client.pid(), SIGKILL);
+  } else if (callback == "shutdown") {
+    client.ShutdownAsync([](absl::Status) { ExitHere(); });
+  } else {
+    client.ExplainAsync(grpc::Status(grpc::StatusCode::UNAVAILABLE, "?"),
+                        [](absl::Status) { ExitHere(); });
+  }
+}
+
+// Has a callback of the library's call exit().
+void ExitInside(const std::string& callback) {
+  ClientOptions options = Options();
+  Command command = Marked(ServerPlugin({}));
+  if (callback == "runner") {
+    Client::LaunchAsync(std::make_shared<ExitingRunner>(), options,
+                        [](Launched) {});
+  } else if (callback == "done") {
+    Client::LaunchAsync(command, options, [](Launched) { ExitHere(); });
+  } else if (callback == "phase") {
+    options.on_phase = [](LaunchPhase at, absl::Duration) {
+      if (at == LaunchPhase::kLine) ExitHere();
+    };
+    Client::LaunchAsync(command, options, [](Launched) {});
+  } else if (callback == "sink") {
+    options.log_sink = std::make_shared<ExitingSink>();
+    Client::LaunchAsync(Marked(Misbehave({"stderr-forever"})), options,
+                        [](Launched) {});
+  } else if (callback == "stderr_sink") {
+    options.stderr_sink = std::make_shared<ExitingStdioSink>();
+    Client::LaunchAsync(Marked(Misbehave({"stderr-forever"})), options,
+                        [](Launched) {});
+  } else if (callback == "stdio_sink") {
+    options.stdio_sink = std::make_shared<ExitingStdioSink>();
+    Client::LaunchAsync(Marked(Misbehave({"noise-forever"})), options,
+                        [](Launched) {});
+  } else if (callback == "telemetry") {
+    options.telemetry = std::make_shared<ExitingTelemetry>();
+    Client::LaunchAsync(command, options, [](Launched) {});
+  } else {
+    ExitInsideOf(*MustLaunch().release(), callback);
+  }
+  while (true) pause();
+}
+
 // Until the launch is where `phase` says.
 LaunchOperation StartLaunch(const std::string& phase) {
+  if (absl::StartsWith(phase, "inside ")) ExitInside(phase.substr(7));
+  if (phase == "threads") KeepCalling();
   if (phase == "runner") return StartRunner();
   if (phase == "checked") return StartChecked();
   if (phase == "line") {
@@ -154,13 +284,6 @@ void LaunchAndDrop() {
                         dropped.Notify();
                       });
   dropped.WaitForNotification();
-}
-
-std::unique_ptr<Client> MustLaunch() {
-  Launched client = Client::Launch(Marked(ServerPlugin({})), Options());
-  if (client.ok()) return *std::move(client);
-  fprintf(stderr, "%s\n", client.status().ToString().c_str());
-  _exit(70);
 }
 
 // `local` is main's own.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
@@ -35,7 +36,8 @@ using Words = std::vector<std::string>;
 // A launch under way: "none"; just "begun"; a program that is "checked" for
 // ever; a "runner" that does not come back; a plugin that says no "line", or
 // does not answer ("connect"); a callback that does not return before the
-// client is handed over ("handover").
+// client is handed over ("handover"). Not of these: "threads" that are in the
+// middle of each method that waits; "inside X", where X, a callback, exits.
 const Words kUnderWay = {"begun", "checked", "runner",
                          "line",  "connect", "handover"};
 // A ready client: "none"; of main ("local"); "leaked"; "dropped" in its
@@ -121,8 +123,10 @@ class ExitsTest : public HarnessTest {
         absl::StrCat("TMPDIR=", directory),
         absl::StrCat("XDG_RUNTIME_DIR=", directory),
         absl::StrCat("EXIT_HOST_BIG=", big_)};
-    // A client that is leaked is a leak.
-    if (cell.client == "leaked") {
+    // A client that is leaked is a leak, and threads that go on while the
+    // process ends leave what they are at.
+    if (cell.client == "leaked" || cell.phase == "threads" ||
+        absl::StartsWith(cell.phase, "inside ")) {
       environment.emplace_back("ASAN_OPTIONS=detect_leaks=0");
     }
     return RunHost({RunfilePath("tests/integration/exit_host"), cell.way,
@@ -195,8 +199,28 @@ TEST_P(OrderlyExitsTest, WithAClientAndALaunchUnderWay) {
   RunAll();
 }
 
+TEST_P(OrderlyExitsTest, WhileOtherThreadsWait) {
+  for (int i = 0; i < 10; ++i) Add({way(), "threads", "none", "dropped"});
+  RunAll();
+}
+
 INSTANTIATE_TEST_SUITE_P(, OrderlyExitsTest,
                          ::testing::Values("return", "exit"));
+
+class ExitsInsideTest : public ExitsTest {};
+
+TEST_F(ExitsInsideTest, EachCallback) {
+  for (const char* callback :
+       {"done", "phase", "sink", "stderr_sink", "stdio_sink", "telemetry",
+        "on_exit", "shutdown", "explain", "runner"}) {
+    const bool is_runner = callback == std::string("runner");
+    for (const char* client : {"none", "local"}) {
+      Add({"exit", absl::StrCat("inside ", callback), client, "dropped",
+           is_runner});
+    }
+  }
+  RunAll();
+}
 
 // Nothing of ours runs: files may be left, and the next launch sweeps them.
 class SuddenExitsTest : public ExitsTest,

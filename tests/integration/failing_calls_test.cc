@@ -75,6 +75,8 @@ class FailingCallsTest
   std::string Live() {
     const Life life = std::get<0>(GetParam());
     ClientOptions options = ShortLadder();
+    // So many lives are bound to meet a busy moment of the machine.
+    options.shutdown.exit_timeout = absl::Seconds(2);
     options.start_timeout = absl::Seconds(2);
     options.log_sink = std::make_shared<RecordingLogSink>();
     options.stdio_sink = std::make_shared<RecordingStdioSink>();

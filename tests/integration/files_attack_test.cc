@@ -264,8 +264,7 @@ class HostileHeirTest : public HarnessTest {
 
   Command Hostile(int seconds) const {
     Command command{ScratchPath("hostile")};
-    fs::copy_file(RunfilePath("tests/plugins/hostile_heir"), command.path,
-                  fs::copy_options::skip_existing);
+    CopyProgram(RunfilePath("tests/plugins/hostile_heir"), command.path);
     command.args = {target_, std::to_string(seconds)};
     command.working_directory = "/";
     command.user = Command::User{kUid, kUid, {}};

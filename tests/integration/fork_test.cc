@@ -20,6 +20,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "examples/proto/kv.grpc.pb.h"
 #include "goplugin/broker.h"
 #include "goplugin/client.h"
 #include "gtest/gtest.h"
@@ -163,6 +164,10 @@ const Call kOfClients[] = {
      [](Client& client, const ReattachConfig&) {
        return SaysForked(client.Detach().status());
      }},
+    {"ReattachConfig",
+     [](Client& client, const ReattachConfig&) {
+       return SaysForked(client.reattach_config().status());
+     }},
     {"WaitForExit",
      [](Client& client, const ReattachConfig&) {
        return SaysForked(client.WaitForExit(absl::InfiniteDuration()).status());
@@ -217,7 +222,6 @@ const Call kOthers[] = {
        client.timings();
        client.channel();
        client.broker().NextId();
-       client.reattach_config().status().IgnoreError();
        return true;
      }},
     // There are none in this process.
@@ -228,6 +232,31 @@ const Call kOthers[] = {
        return status.ok() || SaysForked(status);
      }},
 };
+
+// A worker that returns from where its parent's server is a local variable.
+class ForkedServerTest : public HarnessTest {};
+
+TEST_F(ForkedServerTest, IsLeftToTheParent) {
+  const std::unique_ptr<Client> client = MustLaunch(ServerPlugin({"--broker"}));
+  ASSERT_NE(client, nullptr);
+  proto::KV::Service service;
+  absl::StatusOr<std::unique_ptr<BrokerServer>> server =
+      client->broker().AcceptAndServe(client->broker().NextId(), {&service});
+  ASSERT_TRUE(server.ok()) << server.status();
+  absl::StatusOr<std::unique_ptr<BrokerListener>> listener =
+      client->broker().Listen();
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  EXPECT_EQ(InForkedChild([&] {
+              server->reset();
+              listener->reset();
+              return true;
+            }),
+            "");
+  for (const Endpoint& place :
+       {(*server)->endpoint(), (*listener)->endpoint()}) {
+    EXPECT_EQ(access(place.address.c_str(), F_OK), 0) << place.address;
+  }
+}
 
 class ForkTest : public HarnessTest,
                  public ::testing::WithParamInterface<Call> {};

@@ -150,10 +150,12 @@ std::vector<Fault> SilenceFaults() {
        kShort},
       {"LongLine10Mb",
        MisbehaveBy("long-line-10mb"),
-       {Reason::kHandshakeTimeout, "bytes left out",
-        "prints its handshake line to stdout and flushes it"},
-       TlsMode::kInsecure,
-       kShort},
+       {Reason::kHandshakeMalformed, "bytes without a newline",
+        "must end with a newline, or go to stderr"}},
+      {"LongLineForever",
+       MisbehaveBy("long-line-forever"),
+       {Reason::kHandshakeMalformed, "bytes without a newline",
+        "must end with a newline, or go to stderr"}},
       {"StderrForever",
        MisbehaveBy("stderr-forever"),
        {Reason::kHandshakeTimeout, "last stderr",
@@ -259,6 +261,19 @@ std::vector<Fault> LineFaults() {
       {"PathTooLong",
        MisbehaveBy("path-too-long"),
        {Reason::kTransport, "108", "shorter path"}},
+      {"BehindTextAndAnotherVersion",
+       [] {
+         return Misbehave({"say", "loading 1|9|unix|/tmp/none|grpc|\\n"});
+       },
+       {Reason::kAppVersion, "before it: \"loading\"",
+        "let that end with a newline"}},
+      {"BehindTextAndTwice",
+       [] {
+         return Misbehave(
+             {"say", "ran 1|1|unix|/a|grpc for 1|1|unix|/b|grpc\\n"});
+       },
+       {Reason::kHandshakeMalformed, "before it: \"ran\"",
+        "let that end with a newline"}},
       {"CookieOfAnotherHost",
        ServerBy({"--cookie=other"}),
        {Reason::kExitedEarly, "This binary is a plugin", "magic cookie"}},
@@ -280,6 +295,30 @@ TEST_F(HandshakeFaultTest, ARefusedLineIsToldAtOnce) {
     }
     // It was 1 s and more.
     EXPECT_LT(least, absl::Milliseconds(500));
+  }
+}
+
+// The search goes on for a second: the line itself may follow.
+TEST_F(HandshakeFaultTest, ALineBehindTextIsToldWithin2Seconds) {
+  ClientOptions options = KvOptions();
+  options.start_timeout = absl::Minutes(1);
+  const absl::Time start = absl::Now();
+  EXPECT_FALSE(
+      Client::Launch(
+          Misbehave({"say", "loading 1|1|unix|/a|grpc 1|1|unix|/b|grpc\\n"}),
+          options)
+          .ok());
+  EXPECT_LT(absl::Now() - start, absl::Seconds(2));
+}
+
+TEST_F(HandshakeFaultTest, ALineThatDoesNotEndIsToldWithin2Seconds) {
+  ClientOptions options = KvOptions();
+  options.start_timeout = absl::Minutes(1);
+  for (const char* what : {"long-line-10mb", "long-line-forever"}) {
+    const absl::Time start = absl::Now();
+    ExpectError(Client::Launch(Misbehave({what}), options).status(),
+                {Reason::kHandshakeMalformed, "without a newline", ""});
+    EXPECT_LT(absl::Now() - start, absl::Seconds(2)) << what;
   }
 }
 

@@ -35,6 +35,23 @@ class HealthTest : public HarnessTest {
   }
 };
 
+// Its streams are not in the way, and closing them would take them from it for
+// good.
+TEST_F(HealthTest, OneThatAnswersSlowlyKeepsItsStreams) {
+  auto log = std::make_shared<RecordingLogSink>();
+  ClientOptions options = PlainOptions();
+  options.log_sink = log;
+  std::unique_ptr<Client> client = MustLaunch(
+      ServerPlugin({"--health=slow", "--warming=2500ms", "--broker"}), options);
+  ASSERT_NE(client, nullptr);
+  // A check, and what was tried after each 2 s without an answer.
+  EXPECT_EQ(client->Ping(absl::Seconds(20)), absl::OkStatus());
+  absl::SleepFor(absl::Seconds(5));
+  for (const LogEntry& entry : log->entries()) {
+    EXPECT_LT(entry.level, LogLevel::kWarn) << entry.message;
+  }
+}
+
 TEST_F(HealthTest, Unimplemented) {
   ExpectReadyButPingSays("--health=unimplemented", "UNIMPLEMENTED",
                          "no health service");

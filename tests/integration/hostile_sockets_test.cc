@@ -20,7 +20,9 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -29,6 +31,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "goplugin/broker.h"
@@ -152,7 +156,7 @@ class HostileSocketsTest : public HarnessTest {
   // The command with a copy of its program that everybody can reach.
   Command AsNobody(Command command) {
     const std::string copy = ScratchPath("plugin");
-    fs::copy_file(command.path, copy, fs::copy_options::overwrite_existing);
+    CopyProgram(command.path, copy);
     command.path = copy;
     command.working_directory = "/";
     command.user = Command::User{kNobody, kNobody, {}};
@@ -373,14 +377,35 @@ TEST_F(HostileSocketsTest, AReattachUsesTheSocketThatItProved) {
 
 // ---- Others at the host's sockets -------------------------------------------
 
-// How many sockets of the SDK's, as /proc/net/unix has them, take a connection.
-int CountOpenSockets() {
+// What /proc/net/unix calls this process's sockets.
+std::set<std::string> OwnSockets() {
+  std::set<std::string> numbers;
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const std::string target = fs::read_symlink(entry.path(), gone);
+    absl::string_view number = target;
+    if (absl::ConsumePrefix(&number, "socket:[") &&
+        absl::ConsumeSuffix(&number, "]")) {
+      numbers.emplace(number);
+    }
+  }
+  return numbers;
+}
+
+// How many of the SDK's sockets, as /proc/net/unix has them, take a connection:
+// those below `directory`, and those of `own`. Tests beside this one have some,
+// too.
+int CountOpenSockets(const std::string& directory,
+                     const std::set<std::string>& own) {
   std::ifstream table("/proc/net/unix");
   int open = 0;
   for (std::string line; std::getline(table, line);) {
     const size_t name = line.find_last_of(" ");
     std::string path = line.substr(name + 1);
-    if (!absl::StrContains(path, "goplugin")) continue;
+    const std::vector<absl::string_view> fields =
+        absl::StrSplit(line, ' ', absl::SkipEmpty());
+    const bool is_own = fields.size() > 6 && own.count(std::string(fields[6]));
+    if (!is_own && !absl::StartsWith(path, directory)) continue;
     sockaddr_un address = AddressOf(path);
     socklen_t size = sizeof address;
     if (path[0] == '@') {
@@ -407,10 +432,35 @@ TEST_F(HostileSocketsTest, NobodyElseGetsToTheHostsSockets) {
     ASSERT_TRUE(server.ok()) << server.status();
     auto dialled = client->broker().Dial(PluginAccepts(*client, 1).ids(0));
     ASSERT_TRUE(dialled.ok()) << dialled.status();
-    Neighbour stranger(CountOpenSockets);
+    const std::set<std::string> own = OwnSockets();
+    Neighbour stranger([&] { return CountOpenSockets(temp(), own); });
     EXPECT_EQ(stranger.Result(), 0) << (multiplex ? "multiplexed" : "plain");
     EXPECT_EQ(client->Shutdown(), absl::OkStatus());
   }
+}
+
+// As sudo and gosu do: the kernel has taken the death signal away.
+TEST_F(HostileSocketsTest, APluginThatHasChangedItsUserIsTold) {
+  if (!MayChangeUsers()) GTEST_SKIP() << "needs root and other users";
+  char pattern[] = "/tmp/raisedXXXXXX";
+  ASSERT_NE(mkdtemp(pattern), nullptr);
+  const std::string directory = pattern;
+  const std::string plugin = directory + "/plugin";
+  CopyProgram(RunfilePath("tests/plugins/server_plugin"), plugin);
+  fs::permissions(directory, fs::perms(0755));
+  Command command{"/usr/bin/setpriv"};
+  command.args = {"--reuid=65534", "--regid=65534", "--clear-groups", plugin,
+                  "--network=tcp"};
+  const auto log = std::make_shared<RecordingLogSink>();
+  ClientOptions options = PlainOptions();
+  options.log_sink = log;
+  std::unique_ptr<Client> client = MustLaunch(command, options);
+  if (client != nullptr) {
+    EXPECT_TRUE(log->WaitForMessage("does not die with this host"));
+    EXPECT_TRUE(log->WaitForMessage("it runs as user 65534"));
+    EXPECT_TRUE(client->Shutdown().ok());
+  }
+  fs::remove_all(directory);
 }
 
 }  // namespace

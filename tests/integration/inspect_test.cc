@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -291,6 +293,29 @@ TEST_F(InspectTest, ACallThatThePluginDiesOf) {
   ExpectFailure(killed, 1, "crashed", "ended unasked");
   EXPECT_EQ(killed.Text("/error/exit"), "signal 9 (SIGKILL)");
   EXPECT_EQ(killed.Number("/exit/signal"), 9);
+}
+
+TEST_F(InspectTest, AnAnswerThatDoesNotFitItsDescriptionIsShown) {
+  const std::string proto = ScratchPath("other.proto");
+  std::ofstream(proto) << R"(syntax = "proto3"; package proto;
+      message GetRequest { string key = 1; }
+      message GetResponse { repeated fixed32 value = 1; }
+      service KV { rpc Get(GetRequest) returns (GetResponse); })";
+  // "!version" is answered with one byte, which is no fixed32.
+  const InspectReport report =
+      ServerPlugin({"--proto", proto, "--call", "proto.KV/Get", "--json",
+                    R"({"key": "!version"})"},
+                   {});
+  EXPECT_EQ(report.exit_code(), 0) << report.output();
+  EXPECT_EQ(report.Text("/call/answer/@1/bytes"), "MQ==");
+}
+
+TEST_F(InspectTest, AReportThatCantBeWritten) {
+  const std::string command = absl::StrCat(
+      "cd ", ScratchPath(""), " && ", RunfilePath("examples/inspect/inspect"),
+      " --cookie BASIC_PLUGIN=hello --versions 1 -- ",
+      RunfilePath("examples/plugin_cpp/plugin_cpp"), " >/dev/full 2>&1");
+  EXPECT_EQ(std::system(command.c_str()), 256);
 }
 
 TEST_F(InspectTest, AnEndThatHasToBeForced) {

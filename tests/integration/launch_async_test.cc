@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -77,6 +78,103 @@ TEST_F(LaunchAsyncTest, HandsOverAClient) {
   ASSERT_NE(client, nullptr);
   EXPECT_TRUE(Answers(*client));
   EXPECT_EQ(client->Shutdown(), absl::OkStatus());
+}
+
+// Many at once, without a callback, a counter or a place to keep them.
+TEST_F(LaunchAsyncTest, WaitGivesTheClientOfEachOfMany) {
+  std::vector<LaunchOperation> launches;
+  for (int i = 0; i < 3; ++i) {
+    launches.push_back(Client::LaunchAsync(ServerPlugin({}), PlainOptions()));
+  }
+  launches.push_back(Client::LaunchAsync(Misbehave({"exit1"}), PlainOptions()));
+  std::vector<Launched> clients;
+  for (LaunchOperation& launch : launches) clients.push_back(launch.Wait());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(clients[i].ok()) << clients[i].status();
+    EXPECT_TRUE(Answers(**clients[i]));
+  }
+  ExpectError(clients[3].status(), {Reason::kExitedEarly, "exit code 1", ""});
+}
+
+TEST_F(LaunchAsyncTest, WaitTellsErrorsInOptionsAndCancel) {
+  ClientOptions options = PlainOptions();
+  options.networks = {};
+  LaunchOperation wrong = Client::LaunchAsync(ServerPlugin({}), options);
+  ExpectError(wrong.Wait().status(), {Reason::kOptions, "networks", ""});
+  LaunchOperation silent =
+      Client::LaunchAsync(Misbehave({"silent"}), PlainOptions());
+  silent.Cancel();
+  ExpectError(silent.Wait().status(), {Reason::kCancelled, "cancelled", ""});
+}
+
+TEST_F(LaunchAsyncTest, WaitIsForOnceAndForLaunchesWithoutACallback) {
+  const ExpectedError nothing = {Reason::kOptions, "no client to wait for",
+                                 "no callback"};
+  LaunchOperation operation =
+      Client::LaunchAsync(ServerPlugin({}), PlainOptions());
+  EXPECT_TRUE(operation.Wait().ok());
+  ExpectError(operation.Wait().status(), nothing);
+  LaunchOperation told = Start(ServerPlugin({}), PlainOptions());
+  ExpectError(told.Wait().status(), nothing);
+  EXPECT_NE(TakeClient(), nullptr);
+  ExpectError(LaunchOperation().Wait().status(), nothing);
+}
+
+// Whatever the copies and threads: one gets the client, or the error.
+TEST_F(LaunchAsyncTest, OfCopiesOneGetsTheClient) {
+  const ExpectedError nothing = {Reason::kOptions, "no client to wait for",
+                                 "no callback"};
+  LaunchOperation operation =
+      Client::LaunchAsync(ServerPlugin({}), PlainOptions());
+  LaunchOperation copy = operation;
+  EXPECT_TRUE(operation.Wait().ok());
+  ExpectError(copy.Wait().status(), nothing);
+}
+
+TEST_F(LaunchAsyncTest, OfSeveralThreadsOneGetsTheError) {
+  for (int turn = 0; turn < 10; ++turn) {
+    LaunchOperation operation =
+        Client::LaunchAsync(Misbehave({"exit1"}), PlainOptions());
+    std::atomic<int> told{0};
+    std::atomic<int> refused{0};
+    const auto wait = [&](LaunchOperation& waiting) {
+      const auto details = GetErrorDetails(waiting.Wait().status());
+      if (!details.has_value()) return;
+      if (details->reason == Reason::kExitedEarly) ++told;
+      if (details->reason == Reason::kOptions) ++refused;
+    };
+    std::vector<std::thread> threads;
+    // The same one, and a copy.
+    for (int i = 0; i < 2; ++i) {
+      threads.emplace_back([&] { wait(operation); });
+    }
+    LaunchOperation copy = operation;
+    threads.emplace_back([&] { wait(copy); });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(told, 1);
+    EXPECT_EQ(refused, 2);
+  }
+}
+
+TEST_F(LaunchAsyncTest, WaitInACallbackIsRefusedAndTheLaunchGoesOn) {
+  LaunchOperation operation =
+      Client::LaunchAsync(ServerPlugin({}), PlainOptions());
+  Mailbox<absl::Status> answer;
+  Client::LaunchAsync(Misbehave({"exit1"}), PlainOptions(),
+                      [&](Launched) { answer.Put(operation.Wait().status()); });
+  ExpectError(*answer.Take(), {Reason::kWrongThread, "from a callback", ""});
+  EXPECT_TRUE(operation.Wait().ok());
+}
+
+// Neither waited for nor kept: the harness sees that the plugin has gone.
+TEST_F(LaunchAsyncTest, AnOperationWithoutACallbackMayBeDropped) {
+  Mailbox<bool> ready;
+  ClientOptions options = PlainOptions();
+  options.on_phase = [&](LaunchPhase phase, absl::Duration) {
+    if (phase == LaunchPhase::kReady) ready.Put(true);
+  };
+  { Client::LaunchAsync(ServerPlugin({}), options); }
+  EXPECT_TRUE(ready.Take().has_value());
 }
 
 TEST_F(LaunchAsyncTest, BadOptionsAreToldByTheCallback) {

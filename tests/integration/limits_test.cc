@@ -145,7 +145,7 @@ TEST_F(LimitsTest, AnotherUser) {
   fs::permissions(temp(), fs::perms(0711));
   Command command = ServerPlugin({});
   const std::string copy = ScratchPath("plugin");
-  fs::copy_file(command.path, copy);
+  CopyProgram(command.path, copy);
   command.path = copy;
   command.working_directory = "/";
   command.user = Command::User{kUid, kGid, {}};
@@ -173,8 +173,7 @@ TEST_F(LimitsTest, AnotherUserHasABroker) {
   fs::permissions(fs::path(temp()).parent_path(), fs::perms(0755));
   fs::permissions(temp(), fs::perms(0711));
   Command command{ScratchPath("plugin")};
-  fs::copy_file(RunfilePath("tests/support/broker/broker_plugin"),
-                command.path);
+  CopyProgram(RunfilePath("tests/support/broker/broker_plugin"), command.path);
   command.working_directory = "/";
   command.user = Command::User{kUid, kGid, {}};
   std::unique_ptr<Client> client = MustLaunch(command, KvOptions());

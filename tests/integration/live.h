@@ -35,11 +35,19 @@ inline ClientOptions PlainOptions() {
   return options;
 }
 
+// How soon a plugin has ended that ends by itself: instrumented ones, and those
+// of busy machines, take their time.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr absl::Duration kSoonEnded = absl::Seconds(2);
+#else
+inline constexpr absl::Duration kSoonEnded = absl::Milliseconds(300);
+#endif
+
 // For plugins that have to be forced.
 inline ClientOptions ShortLadder() {
   ClientOptions options = PlainOptions();
   options.shutdown.rpc_timeout = absl::Seconds(1);
-  options.shutdown.exit_timeout = absl::Milliseconds(300);
+  options.shutdown.exit_timeout = kSoonEnded;
   options.shutdown.terminate_timeout = absl::Seconds(1);
   return options;
 }

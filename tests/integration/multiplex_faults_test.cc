@@ -204,6 +204,17 @@ TEST_F(MultiplexTest, TheConnectionCloses) {
   EXPECT_FALSE(client->exited());
 }
 
+// As Go does to a host that stood still.
+TEST_F(MultiplexTest, TheConnectionClosesBehindAPing) {
+  auto client = Launch();
+  Get(*client, "frames:000200010000000000000007");
+  Get(*client, "close");
+  auto channel = client->broker().Dial(1, Within(absl::Seconds(30)));
+  ExpectError(channel.status(),
+              {Reason::kConnect, "ping was not answered", "stood still"});
+  EXPECT_TRUE(log_->WaitForMessage("ping was not answered"));
+}
+
 TEST_F(MultiplexTest, ADeathIsACrash) {
   auto client = Launch();
   grpc::ClientContext context;

@@ -3,13 +3,15 @@
 
 #include <fcntl.h>
 #include <grpcpp/support/client_interceptor.h>
+#include <grpcpp/support/status.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -80,7 +82,7 @@ class NeighboursTest : public HarnessTest {
 
   std::string CopyOfMisbehave(const std::string& name) const {
     const std::string copy = ScratchPath(name);
-    std::filesystem::copy_file(RunfilePath("tests/plugins/misbehave"), copy);
+    CopyProgram(RunfilePath("tests/plugins/misbehave"), copy);
     return copy;
   }
 
@@ -174,6 +176,8 @@ TEST_F(NeighboursTest, ManyTranslationsThatDoNotComeBack) {
 
 TEST_F(NeighboursTest, ManySinksThatDoNotComeBack) {
   ClientOptions options = ShortLadder();
+  // Of so many some are slow to exit on a busy machine.
+  options.shutdown.exit_timeout = kPatience;
   options.log_sink = std::make_shared<StuckLogSink>(gate_);
   std::vector<std::unique_ptr<Client>> stuck;
   for (int i = 0; i < kMany; ++i) {
@@ -217,6 +221,50 @@ TEST_F(NeighboursTest, AnInterceptorThatDoesNotComeBackInTheHealthCheck) {
   ASSERT_TRUE(gate_->AwaitArrivals(1, kPatience));
   ExpectOthersLive();
   stuck.ExpectErrorBy(kShort, Reason::kConnect);
+}
+
+// Holds up the Shutdown call alone.
+class StuckShutdownFactory final
+    : public grpc::experimental::ClientInterceptorFactoryInterface {
+ public:
+  explicit StuckShutdownFactory(std::shared_ptr<Gate> gate)
+      : gate_(std::move(gate)) {}
+  grpc::experimental::Interceptor* CreateClientInterceptor(
+      grpc::experimental::ClientRpcInfo* info) override {
+    return absl::EndsWith(info->method(), "/Shutdown")
+               ? new StuckInterceptor(gate_)
+               : nullptr;
+  }
+
+ private:
+  const std::shared_ptr<Gate> gate_;
+};
+
+// The end waits a second for the call that is under way; who asks for the cause
+// is told it before.
+TEST_F(NeighboursTest, ExplainOfACrashWhoseEndIsHeldUp) {
+  ClientOptions options = PlainOptions();
+  options.shutdown.rpc_timeout = absl::Minutes(1);
+  options.interceptors = [gate = gate_] {
+    InterceptorFactories factories;
+    factories.push_back(std::make_unique<StuckShutdownFactory>(gate));
+    return factories;
+  };
+  const std::unique_ptr<Client> client = MustLaunch(ServerPlugin({}), options);
+  ASSERT_NE(client, nullptr);
+  Mailbox<absl::Status> bye;
+  client->ShutdownAsync(
+      [&bye](absl::Status status) { bye.Put(std::move(status)); });
+  ASSERT_TRUE(gate_->AwaitArrivals(1, kPatience));
+  absl::Status explained;
+  std::thread explain([&] {
+    explained = client->Explain(
+        grpc::Status(grpc::StatusCode::UNAVAILABLE, "it is gone"));
+  });
+  EXPECT_EQ(kill(client->pid(), SIGKILL), 0);
+  explain.join();
+  ExpectError(explained, {Reason::kCrashed, "signal 9", ""});
+  ExpectError(*bye.Take(), {Reason::kCrashed, "signal 9", ""});
 }
 
 TEST_F(NeighboursTest, InterceptorsThatAreNeverMade) {

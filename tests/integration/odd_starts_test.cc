@@ -75,6 +75,33 @@ TEST_F(OddStartTest, NoiseLooksLikeALine) {
   ExpectWorks({"--noise=candidate"});
 }
 
+// As .NET, a coloured console and a wrapper's "echo -n" leave it.
+TEST_F(OddStartTest, TextBeforeTheLine) {
+  for (const char* before :
+       {"\xef\xbb\xbf", "\x1b[1;32m", "\x1b]0;kv\a\xef\xbb\xbf ", "loading... ",
+        "loading 10%\\rloading 100%\\r"}) {
+    SCOPED_TRACE(before);
+    ExpectWorks({absl::StrCat(
+        "--line=", before,
+        "{core}|{app}|{network}|{address}|grpc|{cert}\x1b[0m\\n")});
+  }
+  EXPECT_TRUE(stdio_->WaitForRaw("loading..."));
+}
+
+// By the host's clock; brokered connections included, which have no test here
+// of their own: they use the same credentials.
+TEST_F(OddStartTest, ACertificateOfAnotherTime) {
+  options_.tls.mode = TlsMode::kAutoMtls;
+  ExpectWorks({"--tls=expired"});
+  ExpectWorks({"--tls=not-yet-valid"});
+}
+
+TEST_F(OddStartTest, AWeakKeyThatIsLetIn) {
+  options_.tls.mode = TlsMode::kAutoMtls;
+  options_.tls.min_rsa_bits = 1024;
+  ExpectWorks({"--tls=weak-key"});
+}
+
 TEST_F(OddStartTest, BlankLineAfterTheLine) {
   ExpectWorks({"--line={core}|{app}|{network}|{address}|grpc|{cert}\\n\\n"});
 }

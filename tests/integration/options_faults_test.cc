@@ -160,7 +160,10 @@ std::vector<BadOption> HandshakeFaults() {
   return {
       {"CookieKeyEmpty",
        [](Command&, ClientOptions& o) { o.handshake.magic_cookie_key = ""; },
-       "magic_cookie_key", "environment variable"},
+       "magic_cookie_key can't be used; hint: set it to the environment "
+       "variable that the plugin checks; the plugin's documentation names it; "
+       "it is empty",
+       "environment variable"},
       {"CookieKeyWithEquals",
        [](Command&, ClientOptions& o) { o.handshake.magic_cookie_key = "A="; },
        "magic_cookie_key", "environment variable"},

@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "goplugin/client.h"
 #include "gtest/gtest.h"
@@ -320,7 +321,8 @@ TEST_F(DetachFaultTest, AfterShutdown) {
               {Reason::kShutDown, "the plugin with it", "instead of"});
 }
 
-// A host that is killed leaves a survivor behind, and has said where.
+// A host that is killed leaves a survivor behind, and has said where. By
+// GOPLUGIN_LONG_TESTS the next one takes its time.
 TEST_F(ReattachTest, AfterTheHostWasKilled) {
   const std::string program = RunfilePath("tests/integration/lonely_host");
   int pipe[2];
@@ -346,6 +348,9 @@ TEST_F(ReattachTest, AfterTheHostWasKilled) {
   ASSERT_TRUE(providers.ok()) << providers.status();
   ASSERT_EQ(providers->count("kv"), 1u);
   const ReattachConfig config = providers->at("kv");
+  if (getenv("GOPLUGIN_LONG_TESTS") != nullptr) {
+    absl::SleepFor(absl::Seconds(65));
+  }
   EXPECT_TRUE(Lives(config.pid));
   std::unique_ptr<Client> client = MustReattach(config);
   ASSERT_NE(client, nullptr);

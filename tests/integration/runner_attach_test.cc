@@ -16,6 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "examples/runner/child.h"
@@ -28,6 +29,7 @@
 #include "tests/support/harness/harness_test.h"
 #include "tests/support/harness/plugins.h"
 #include "tests/support/harness/recording_sinks.h"
+#include "tests/support/stuck/gate.h"
 
 namespace goplugin::testing {
 namespace {
@@ -46,14 +48,11 @@ class ForeignPlugin {
  public:
   explicit ForeignPlugin(std::vector<std::string> flags) {
     const Command command = ServerPlugin(std::move(flags));
-    std::vector<std::string> environment = {
-        "BASIC_PLUGIN=hello", "PLUGIN_PROTOCOL_VERSIONS=1",
-        absl::StrCat("TMPDIR=", getenv("TMPDIR"))};
-    if (const char* sanitizer = getenv("TSAN_OPTIONS")) {
-      environment.push_back(absl::StrCat("TSAN_OPTIONS=", sanitizer));
-    }
     const absl::StatusOr<Child> child = StartChild(
-        ArgumentsOf(command), EnvironmentOf(command, std::move(environment)));
+        ArgumentsOf(command),
+        EnvironmentOf(command,
+                      {"BASIC_PLUGIN=hello", "PLUGIN_PROTOCOL_VERSIONS=1",
+                       absl::StrCat("TMPDIR=", getenv("TMPDIR"))}));
     EXPECT_TRUE(child.ok()) << child.status();
     if (!child.ok()) return;
     child_ = *child;
@@ -109,6 +108,7 @@ class AttachingRunner final : public Runner {
   }
   absl::StatusOr<RunnerProcess> Attach(const ReattachConfig& config) override {
     EXPECT_EQ(config.endpoint, plugin_.config().endpoint);
+    if (gate_ != nullptr) gate_->Pass();
     if (!attach_.ok()) return attach_;
     RunnerProcess process;
     if (has_exit_fd_) process.exit_fd = dup(plugin_.child().pidfd);
@@ -129,6 +129,8 @@ class AttachingRunner final : public Runner {
   }
   std::string Diagnose() override { return "it rains"; }
 
+  // Where Attach gets stuck.
+  void set_gate(std::shared_ptr<Gate> gate) { gate_ = std::move(gate); }
   void set_attach(absl::Status status) { attach_ = std::move(status); }
   void set_wait(absl::Status status) { wait_ = std::move(status); }
   void set_has_exit_fd(bool has) { has_exit_fd_ = has; }
@@ -137,6 +139,7 @@ class AttachingRunner final : public Runner {
  private:
   ForeignPlugin& plugin_;
   const bool with_output_;
+  std::shared_ptr<Gate> gate_;
   absl::Status attach_;
   absl::Status wait_;
   bool has_exit_fd_ = true;
@@ -334,6 +337,47 @@ TEST_F(RunnerAttachFaultTest, ThePluginEndsMeanwhile) {
   ASSERT_TRUE(client.has_value());
   ASSERT_FALSE(client->ok());
   ExpectError(client->status(), {Reason::kReattachNotFound, "", ""});
+}
+
+// What it brings afterwards is left as it is.
+TEST_F(RunnerAttachFaultTest, AttachHangs) {
+  Run();
+  const auto gate = std::make_shared<Gate>();
+  runner_->set_gate(gate);
+  ClientOptions options = ShortLadder();
+  options.start_timeout = absl::Milliseconds(300);
+  const absl::Time start = absl::Now();
+  ExpectFault(plugin_->config(),
+              {Reason::kReattachNotFound, "within the start timeout", "Attach"},
+              options);
+  EXPECT_LT(absl::Now() - start, options.start_timeout + kGrace);
+  gate->Open();
+  // The runner is let go of when its method is back.
+  EXPECT_TRUE(Eventually([this] { return runner_.use_count() == 1; }));
+  EXPECT_EQ(runner_->kills(), 0);
+  EXPECT_TRUE(plugin_->Lives());
+}
+
+TEST_F(RunnerAttachFaultTest, CancelledWhileAttachHangs) {
+  Run();
+  const auto gate = std::make_shared<Gate>();
+  runner_->set_gate(gate);
+  Mailbox<absl::StatusOr<std::unique_ptr<Client>>> ready;
+  LaunchOperation operation = Client::ReattachAsync(
+      plugin_->config(), runner_, ShortLadder(),
+      [&ready](absl::StatusOr<std::unique_ptr<Client>> c) {
+        ready.Put(std::move(c));
+      });
+  ASSERT_TRUE(gate->AwaitArrivals(1, kPatience));
+  const absl::Time start = absl::Now();
+  EXPECT_EQ(operation.CancelAndWait(), absl::OkStatus());
+  EXPECT_LT(absl::Now() - start, kGrace);
+  ASSERT_TRUE(ready.Has());
+  ExpectError(ready.Take()->status(), {Reason::kCancelled, "cancelled", ""});
+  gate->Open();
+  EXPECT_TRUE(Eventually([this] { return runner_.use_count() == 1; }));
+  EXPECT_EQ(runner_->kills(), 0);
+  EXPECT_TRUE(plugin_->Lives());
 }
 
 // Such a runner says so itself.

@@ -19,6 +19,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "examples/runner/child.h"
 #include "goplugin/client.h"
 #include "goplugin/internal/versions/mutex_lock.h"
@@ -237,7 +238,7 @@ TEST_F(RunnerFaultTest, ATerminalInPlaceOfAPipe) {
     process.stdout_fd = terminal;
   };
   auto log = std::make_shared<RecordingLogSink>();
-  ClientOptions options = ShortLadder();
+  ClientOptions options = PlainOptions();
   options.log_sink = log;
   auto client = MustRun(ServerPlugin({}), mischief, options);
   ASSERT_NE(client, nullptr);
@@ -402,6 +403,37 @@ TEST_F(RunnerFaultTest, KillWithoutEffectAtTheEnd) {
       client->Shutdown(),
       {Reason::kShutdownForced, "not even after its runner's Kill", "exit_fd"});
   EXPECT_EQ(runner_->kills(), 1);
+}
+
+// Whoever asks before, and whoever asks afterwards.
+TEST_F(RunnerFaultTest, OnExitOfOneThatWasGivenUp) {
+  Mischief mischief;
+  mischief.kill_without_effect = true;
+  ClientOptions options = ShortLadder();
+  options.shutdown.kill_timeout = absl::Milliseconds(200);
+  auto client = MustRun(ServerPlugin({"--ignore-shutdown"}), mischief, options);
+  ASSERT_NE(client, nullptr);
+  struct Exit {
+    ExitStatus status;
+    absl::Status why;
+  };
+  Mailbox<Exit> before;
+  Mailbox<Exit> after;
+  client->OnExit([&before](ExitStatus status, absl::Status why) {
+    before.Put({status, std::move(why)});
+  });
+  EXPECT_FALSE(client->Shutdown().ok());
+  client->OnExit([&after](ExitStatus status, absl::Status why) {
+    after.Put({status, std::move(why)});
+  });
+  for (Mailbox<Exit>* box : {&before, &after}) {
+    const absl::optional<Exit> exit = box->Take();
+    ASSERT_TRUE(exit.has_value());
+    EXPECT_EQ(exit->status.kind, ExitStatus::Kind::kUnknown);
+    ExpectError(exit->why, {Reason::kNoProcessControl,
+                            "not even after its runner's Kill", "exit_fd"});
+  }
+  EXPECT_FALSE(client->exited());
 }
 
 TEST_F(RunnerFaultTest, KillComesInPlaceOfSignals) {

@@ -34,9 +34,7 @@ class SecureConfigTest : public HarnessTest,
     HarnessTest::SetUp();
     command_ = ServerPlugin({});
     const std::string copy = ScratchPath("plugin");
-    fs::copy_file(command_.path, copy);
-    // Bazel's output is read-only, and these tests write to it.
-    fs::permissions(copy, fs::perms(0755));
+    CopyProgram(command_.path, copy);
     command_.path = copy;
     command_.secure_config = SecureConfig{
         Sha256OfFile(copy), SecureConfig::Hash::kSha256, GetParam()};

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -40,6 +41,17 @@ TEST_F(ShutdownAllTest, EndsEveryClientOfTheProcess) {
 
 TEST_F(ShutdownAllTest, NobodyThere) {
   EXPECT_EQ(Client::ShutdownAll(absl::ZeroDuration()), absl::OkStatus());
+}
+
+// As a vector with a place for each plugin has where a launch failed.
+TEST_F(ShutdownAllTest, EmptyPlacesAreSkipped) {
+  std::vector<std::unique_ptr<Client>> clients(3);
+  clients[1] = MustLaunch(ServerPlugin({}));
+  ASSERT_NE(clients[1], nullptr);
+  EXPECT_EQ(Client::ShutdownAll(clients, kEnough), absl::OkStatus());
+  EXPECT_TRUE(clients[1]->exited());
+  const std::vector<Client*> nobody(2);
+  EXPECT_EQ(Client::ShutdownAll(nobody, kEnough), absl::OkStatus());
 }
 
 TEST_F(ShutdownAllTest, TheDeadlineKills) {
@@ -82,6 +94,31 @@ TEST_F(ShutdownAllTest, WhileClientsComeAndGo) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(Client::ShutdownAll(kEnough), absl::OkStatus());
+}
+
+// Whatever moment of a launch's first it finds.
+TEST_F(ShutdownAllTest, WhileLaunchesBegin) {
+  constexpr int kLaunches = 3000;
+  std::atomic<int> running{4};
+  std::atomic<int> told{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&running, &told] {
+      for (int turn = 0; turn < kLaunches; ++turn) {
+        // Nothing is started.
+        Client::LaunchAsync(Command(), PlainOptions(), [&told](auto launched) {
+          EXPECT_FALSE(launched.ok());
+          ++told;
+        });
+      }
+      --running;
+    });
+  }
+  while (running > 0) {
+    EXPECT_EQ(Client::ShutdownAll(absl::ZeroDuration()), absl::OkStatus());
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(Eventually([&told] { return told == 4 * kLaunches; }));
 }
 
 TEST_F(ShutdownAllTest, AForkedChildMayNot) {

@@ -141,7 +141,7 @@ TEST_F(SweepTest, ADeadRootHostOfAnotherUsersPlugin) {
   fs::permissions(temp(), fs::perms(0711));
   fs::permissions(ScratchPath(""), fs::perms(0755));
   const std::string program = ScratchPath("plugin");
-  fs::copy_file(RunfilePath("tests/plugins/server_plugin"), program);
+  CopyProgram(RunfilePath("tests/plugins/server_plugin"), program);
   const HostEnd end = Run({"sigterm", "none", "leaked", "dropped"},
                           {absl::StrCat("EXIT_HOST_PROGRAM=", program)});
   ASSERT_TRUE(WIFSIGNALED(end.status)) << Describe(end);

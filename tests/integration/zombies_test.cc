@@ -48,6 +48,12 @@ int Zombies() {
   return count;
 }
 
+void ExpectNoZombies() {
+  const absl::Time start = absl::Now();
+  EXPECT_TRUE(Eventually([] { return Zombies() == 0; })) << Zombies();
+  EXPECT_LT(absl::Now() - start, kReaped + kGrace);
+}
+
 class ZombiesTest : public HarnessTest {
  protected:
   // A client that lives on: what its end would clean up does not count.
@@ -59,12 +65,6 @@ class ZombiesTest : public HarnessTest {
   void TearDown() override {
     bystander_.reset();
     HarnessTest::TearDown();
-  }
-
-  static void ExpectNoZombies() {
-    const absl::Time start = absl::Now();
-    EXPECT_TRUE(Eventually([] { return Zombies() == 0; })) << Zombies();
-    EXPECT_LT(absl::Now() - start, kReaped + kGrace);
   }
 
   std::unique_ptr<Client> bystander_;
@@ -92,7 +92,8 @@ TEST_F(ZombiesTest, StartedAfterTheLaunchHadEnded) {
     gate->Open();
   });
   ClientOptions options = ShortLadder();
-  options.start_timeout = absl::Milliseconds(100);
+  // Before the gate opens, and long enough for a busy machine to begin.
+  options.start_timeout = absl::Milliseconds(500);
   options.shutdown.kill_timeout = absl::Milliseconds(500);
   std::vector<std::unique_ptr<Launching>> late;
   for (int i = 0; i < 5; ++i) {
@@ -127,6 +128,24 @@ TEST_F(ZombiesTest, NoTimeForACancelledLaunch) {
     launching.ExpectErrorBy(absl::ZeroDuration(), Reason::kCancelled);
   }
   ExpectNoZombies();
+}
+
+using LastZombiesTest = HarnessTest;
+
+// The SDK's threads end with the launch: nobody is left to reap.
+TEST_F(LastZombiesTest, NoTimeForTheLastLaunch) {
+  for (int i = 0; i < 100; ++i) {
+    ClientOptions options = NoTime();
+    options.start_timeout = kPatience;
+    {
+      // A process that has something to clear away.
+      Launching launching(ServerPlugin({}), options);
+      absl::SleepFor(absl::Microseconds(30 * i));
+      launching.Cancel();
+      launching.ExpectErrorOrClient(Reason::kCancelled);
+    }
+    ExpectNoZombies();
+  }
 }
 
 TEST_F(ZombiesTest, NoTimeForTheEndOfAClient) {

@@ -152,6 +152,11 @@ void LongLine10Mb(const char*) {
   Hang();
 }
 
+void LongLineForever(const char*) {
+  const std::string block(std::size_t{1} << 16, 'x');
+  while (true) Say(kOut, block);
+}
+
 void StderrForever(const char*) {
   std::string block = output::Noise("10mb");
   while (true) Say(kErr, block);
@@ -197,6 +202,7 @@ constexpr Behaviour kTable[] = {
     {"noise-10mb", Noise10Mb, "10 MiB in lines of 1 KiB, stays"},
     {"noise-forever", NoiseForever, "such lines without end"},
     {"long-line-10mb", LongLine10Mb, "10 MiB without a newline, stays"},
+    {"long-line-forever", LongLineForever, "no newline, and no end"},
     {"stderr-forever", StderrForever, "floods stderr, no line"},
     {"grandchild", Strays, "exits 1; a child keeps the pipes ARG (20) s"},
 };

@@ -29,20 +29,24 @@ constexpr Known kKnown[] = {
     {"grandchild",
      "=FILE; a child keeps the pipes until FILE is gone, or 20 s"},
     {"ignore-sigterm", ""},
+    {"ends-with-stdin", "exits with 0 when its stdin ends"},
     // The line.
-    {"line", "=FORMAT with {core} {app} {network} {address} {cert}, \\n \\r"},
+    {"line",
+     "=FORMAT with {core} {app} {network} {address} {name} {port} {cert}, \\n "
+     "\\r"},
     {"slow-line", "=TIME between two bytes of the line"},
     {"core", "=N core version (1)"},
     {"app", "=N application version, whatever the host offers"},
     {"versions", "=N,N versions to negotiate from (1)"},
     // Where it serves.
-    {"network", "=unix, tcp or tcp6"},
+    {"network", "=unix, abstract, tcp or tcp6"},
     {"socket-name", "=NAME of the socket in its directory"},
     {"ignore-socket-dir",
      "puts the socket in TMPDIR or /tmp, as plugins "
      "before go-plugin 1.5"},
     {"delay-server", "=TIME between line and listener (unix)"},
     {"ends-with-connection", "exits with 0 when its last connection closes"},
+    {"max-connection-age", "=TIME, and 100 ms more for what is under way"},
     {"default-message-limits", "leaves gRPC's 4 MB"},
     // TLS.
     {"tls", "=KIND, see README.md (auto)"},
@@ -66,8 +70,10 @@ constexpr Known kKnown[] = {
     // In calls.
     {"health",
      "=serving, not_serving, late, unimplemented, not_found, hang, "
-     "die, warming, large, bomb"},
-    {"warming", "=TIME for which health is UNAVAILABLE, with --health=warming"},
+     "slow, die, warming, large, bomb"},
+    {"warming",
+     "=TIME for which health is UNAVAILABLE, with --health=warming, or that "
+     "each answer takes, with --health=slow"},
     {"large", "=BYTES of a message that is large, or compressed (a bomb)"},
     {"no-health", "same as --health=unimplemented"},
     {"shutdown", "=ok, ignore, hang, error, unimplemented or cut"},

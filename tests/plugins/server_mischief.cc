@@ -1,5 +1,6 @@
 #include "tests/plugins/server_mischief.h"
 
+#include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -53,11 +54,27 @@ void SayLongLine(std::size_t size) {
 
 }  // namespace
 
+// As language servers do: at once where there is nothing to read.
+void EndWithStdin() {
+  pollfd input = {STDIN_FILENO, POLLIN, 0};
+  const auto ends = [] {
+    char byte = 0;
+    return read(STDIN_FILENO, &byte, 1) <= 0;
+  };
+  if (poll(&input, 1, 0) > 0 && ends()) _exit(0);
+  std::thread([ends] {
+    while (!ends()) {
+    }
+    _exit(0);
+  }).detach();
+}
+
 void BeforeServer(const Flags& flags) {
   signal(SIGINT, SIG_IGN);
   signal(SIGPIPE, SIG_IGN);
   if (flags.Has("ignore-sigterm")) signal(SIGTERM, SIG_IGN);
   if (flags.Has("grandchild")) StartGrandchild(flags.Get("grandchild", ""));
+  if (flags.Has("ends-with-stdin")) EndWithStdin();
   if (flags.Has("stderr")) {
     Say(kStderr, output::Unescape(flags.Get("stderr", "")) + "\n");
   }

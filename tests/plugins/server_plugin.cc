@@ -75,10 +75,18 @@ Address ChooseAddress(const Flags& flags) {
   const std::string kind = flags.Get("network", "unix");
   if (kind == "tcp") return {"tcp", "127.0.0.1:0", "127.0.0.1:"};
   if (kind == "tcp6") return {"tcp", "[::1]:0", "[::1]:"};
+  if (kind == "abstract") {
+    const std::string name = absl::StrCat("server_plugin.", getpid());
+    return {"unix", "unix-abstract:" + name, "@" + name};
+  }
   std::string path =
       absl::StrCat(output::SocketDirectory(!flags.Has("ignore-socket-dir")),
                    "/", flags.Get("socket-name", absl::StrCat("sp", getpid())));
   return {"unix", "unix:" + path, path};
+}
+
+std::string PortOf(const Address& address) {
+  return address.address.substr(address.address.rfind(':') + 1);
 }
 
 std::string Line(const Flags& flags, int version, const Address& address,
@@ -92,6 +100,8 @@ std::string Line(const Flags& flags, int version, const Address& address,
                               {"{app}", absl::StrCat(version)},
                               {"{network}", address.network},
                               {"{address}", address.address},
+                              {"{name}", address.address.substr(1)},
+                              {"{port}", PortOf(address)},
                               {"{cert}", certificate}});
 }
 
@@ -118,6 +128,12 @@ struct Serving {
     grpc::ServerBuilder builder;
     // Else two plugins can bind the same port.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    if (flags.Has("max-connection-age")) {
+      builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                                 static_cast<int>(absl::ToInt64Milliseconds(
+                                     flags.Time("max-connection-age"))));
+      builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, 100);
+    }
     // gRPC does not tell of the end of a connection: those are accepted here.
     const bool own = flags.Has("ends-with-connection");
     if (!own) builder.AddListeningPort(target, tls.credentials, &port);

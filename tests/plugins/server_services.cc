@@ -3,6 +3,7 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <unistd.h>
 
+#include <thread>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -25,6 +26,22 @@ class OneReply final : public Reactor {
  public:
   explicit OneReply(const std::string& bytes) : reply_(ToBuffer(bytes)) {
     StartWriteAndFinish(&reply_, grpc::WriteOptions(), Status::OK);
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  ByteBuffer reply_;
+};
+
+// The same after a while, without holding up anybody.
+class SlowReply final : public Reactor {
+ public:
+  SlowReply(const std::string& bytes, absl::Duration delay)
+      : reply_(ToBuffer(bytes)) {
+    std::thread([this, delay] {
+      absl::SleepFor(delay);
+      StartWriteAndFinish(&reply_, grpc::WriteOptions(), Status::OK);
+    }).detach();
   }
   void OnDone() override { delete this; }
 
@@ -153,6 +170,7 @@ Reactor* PluginServices::Health(grpc::GenericCallbackServerContext* context) {
     return new JustStatus(Status(StatusCode::NOT_FOUND, "unknown service"));
   }
   if (kind == "hang") return new NoReply;
+  if (kind == "slow") return new SlowReply(kServing, flags_.Time("warming"));
   if (kind == "die") Die("signal");
   if (kind == "large" || kind == "bomb") {
     return SendLarge(context, kServing, flags_.Bytes("large", 5 << 20),

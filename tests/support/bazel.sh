@@ -4,17 +4,32 @@
 # current directory:
 #
 #   bazel_begin FILE     # FILE: a scratch file
-#   $BAZEL build ...
+#   bazel_yield FILE     # optional: the server leaves the processors to others
+#   "$BAZEL" build ...
 #   bazel_end FILE
 
 bazel_begin() {
   : >"$1"
 }
 
+# Sets _pid_file, of a server that was started after FILE was made: one older
+# than that is not ours.
+bazel_is_ours() {
+  _pid_file=$("$BAZEL" info output_base 2>/dev/null)/server/server.pid.txt
+  # shellcheck disable=SC3013  # every shell that is met has it
+  [ "$_pid_file" -nt "$1" ]
+}
+
+# The server is a session of its own, and where Linux schedules sessions as
+# groups (autogroup) it has an equal share, whatever its policy and niceness.
+bazel_yield() {
+  bazel_is_ours "$1" || return 0
+  _group=/proc/$(cat "$_pid_file")/autogroup
+  [ ! -w "$_group" ] || echo 19 >"$_group"
+}
+
 bazel_end() {
   [ -e "$1" ] || return 0
-  # Bazel says where its server's files are; one older than ours is not ours.
-  _pid_file=$("$BAZEL" info output_base 2>/dev/null)/server/server.pid.txt
-  if [ "$_pid_file" -nt "$1" ]; then "$BAZEL" shutdown || true; fi
+  if bazel_is_ours "$1"; then "$BAZEL" shutdown || true; fi
   rm -f "$1"
 }

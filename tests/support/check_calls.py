@@ -9,6 +9,8 @@
    must not be used elsewhere.
 2. What runs on the loop's thread includes nothing, through however many of our
    headers, that reads files, asks a name service, or makes keys.
+3. Nothing waits for a time by Abseil's own waits, which go by the wall clock in
+   2022: versions/steady_condition.h is there instead.
 
 Ends with code 1 and a line for each place. What may be is in ALLOWED, with the
 reason; a line there that is not needed any more is an error, too.
@@ -36,6 +38,10 @@ FOPEN = re.compile(r"(?<![\w.>:])(?:::|std::)?fopen\s*\([^;]*?"
 REMOVE = re.compile(r"(?<![\w.>])(?:::|std::)remove\s*\("
                     r"[^,()]*(?:\([^()]*\))?[^,()]*\)\s*(?:;|[!=<]|&&|\|\|)")
 WORDS = re.compile(r"\bstd::(filesystem|ofstream|fstream|rename)\b")
+
+WAITS = re.compile(r"\b(AwaitWith(?:Timeout|Deadline)"
+                   r"|WaitWith(?:Timeout|Deadline)"
+                   r"|WaitForNotificationWith(?:Timeout|Deadline))\s*\(")
 
 # The rooms, and single files, whose code runs on the loop's thread.
 ON_THE_LOOP = [
@@ -153,6 +159,15 @@ def check_calls(root):
             yield path, line, name, "only internal/files/ may do that"
 
 
+def check_waits(root):
+    for path in sources(root):
+        text = without_strings(read(root, path))
+        for match in WAITS.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            yield (path, line, match.group(1),
+                   "goes by the wall clock: use versions/steady_condition.h")
+
+
 def check_includes(root):
     """Follows our own headers from each file that runs on the loop."""
     for start in sources(root):
@@ -174,8 +189,13 @@ def check_includes(root):
                 todo.append((own, way + [own]))
 
 
+def everything(root):
+    return (list(check_calls(root)) + list(check_includes(root)) +
+            list(check_waits(root)))
+
+
 def check(root, allowed):
-    found = list(check_calls(root)) + list(check_includes(root))
+    found = everything(root)
     used = set()  # of both lists
     bad = 0
     for path, line, name, why in found:
@@ -208,6 +228,10 @@ PLANTED = {
         ("std::ofstream file(path);", "std::ofstream"),
         ("FILE* f = fopen(path, \"we\");", "fopen for writing"),
         ("int F() { return fchmodat(AT_FDCWD, p, 0600, 0); }", "fchmodat"),
+        ("bool F() { return mutex_.AwaitWithTimeout(c, t); }",
+         "AwaitWithTimeout"),
+        ("bool F() { return cond.WaitWithDeadline(&m, t); }",
+         "WaitWithDeadline"),
     ],
     "sdk/goplugin/internal/loop/a.cc": [
         ("#include <sys/stat.h>", "sys/stat.h"),
@@ -239,8 +263,7 @@ def self_test():
                     os.makedirs(os.path.dirname(target), exist_ok=True)
                     with open(target, "w", encoding="utf-8") as out:
                         out.write(text if content is text else content)
-                found = [entry[2] for entry in
-                         list(check_calls(root)) + list(check_includes(root))]
+                found = [entry[2] for entry in everything(root)]
             if found != ([name] if name else []):
                 print("self-test: %r: found %s" % (text, found))
                 failures += 1

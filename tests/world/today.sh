@@ -6,8 +6,9 @@
 #   tests/world/today.sh COMMAND...      e.g. tests/world/today.sh tests/run.sh
 #
 # The first run makes the root, in about three minutes; it is kept in .build/today
-# (TODAY: elsewhere) until it is older than a week. Takes root, debootstrap and
-# a Debian mirror. Nothing of it can be seen from outside, its mounts included.
+# (TODAY: elsewhere) until it is older than a week, or other packages are wanted.
+# Takes root, debootstrap and a Debian mirror. Nothing of it can be seen from
+# outside, its mounts included.
 #
 # Exit codes: the command's; 75 when the root can't be had today, after one line
 # that says why.
@@ -50,7 +51,7 @@ common --override_module=platforms=/usr/share/bazel/tools/platforms
 common --override_module=bazel_skylib=/usr/share/bazel/tools/skylib
 common --override_module=rules_license=/usr/share/bazel/rules/license
 common --override_module=rules_python=/usr/share/bazel/rules/python
-build --config=system
+common --config=system
 END'
 
 install_libraries() {
@@ -75,7 +76,7 @@ install_libraries() {
 # The packages of install.sh that exist in sid, less what experimental brings.
 world_packages() {
   local package
-  for package in $TEST_PACKAGES $CHECK_PACKAGES git golang-go file; do
+  for package in $TEST_PACKAGES $FUZZ_PACKAGES cargo file git golang-go; do
     case $package in
       libgrpc* | protobuf-compiler* | libprotobuf-dev | libprotoc-dev) ;;
       *) echo "$package" ;;
@@ -93,7 +94,9 @@ say_versions() {
 [ $# -gt 0 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 2; }
 use_root "${TODAY:-$checkout/.build/today}" "today's libraries"
 [ -z "$(find "$place/made" -mtime +6 2>/dev/null)" ] || rm "$place/made"
-root_is_made || make_root sid install_libraries
+recipe=$(declare -f install_libraries && echo "$keep_bazel$restore_bazel" &&
+  world_packages)
+root_is_made "$recipe" || make_root sid install_libraries "$recipe"
 refresh_root
 echo "Today's libraries: $(say_versions)"
 within bash -c 'cd /project && exec "$@"' _ "$@"

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -121,6 +122,17 @@ absl::StatusOr<FoundPlugin> StartAndFind(
   return found;
 }
 
+absl::StatusOr<std::shared_ptr<internal::Session>> MakeSession(
+    const std::shared_ptr<InProcessServer>& server, ClientOptions options) {
+  internal::PluginSearch search =
+      [server, caller = internal::ReadCallerPlaces()](
+          const ClientOptions& options, internal::Pool& /*pool*/) {
+        return StartAndFind(server, caller, options);
+      };
+  return internal::Session::Create(internal::JoinSource(std::move(search)),
+                                   std::move(options));
+}
+
 }  // namespace
 
 InProcessPlugin::InProcessPlugin(InProcessPluginOptions options)
@@ -130,13 +142,13 @@ InProcessPlugin::~InProcessPlugin() { server_->EndAndWait(); }
 
 absl::StatusOr<std::unique_ptr<Client>> InProcessPlugin::Launch(
     ClientOptions options) {
-  internal::PluginSearch search =
-      [server = server_, caller = internal::ReadCallerPlaces()](
-          const ClientOptions& options, internal::Pool& /*pool*/) {
-        return StartAndFind(server, caller, options);
-      };
-  return Client::Start(internal::Session::Create(
-      internal::JoinSource(std::move(search)), std::move(options)));
+  return Client::Start(MakeSession(server_, std::move(options)));
+}
+
+LaunchOperation InProcessPlugin::LaunchAsync(ClientOptions options,
+                                             Client::LaunchCallback done) {
+  return Client::StartAsync(MakeSession(server_, std::move(options)),
+                            std::move(done));
 }
 
 void InProcessPlugin::WriteStderr(absl::string_view text) {

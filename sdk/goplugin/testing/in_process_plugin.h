@@ -15,6 +15,7 @@
 #include "goplugin/client.h"
 #include "goplugin/client_options.h"
 #include "goplugin/exit_status.h"
+#include "goplugin/launch_operation.h"
 
 namespace goplugin::testing {
 
@@ -41,7 +42,7 @@ struct InProcessPluginOptions {
 //
 // Example:
 //   FakeKv kv;                                 // a proto::KV::Service
-//   goplugin::testing::InProcessPlugin plugin({{&kv}});
+//   goplugin::testing::InProcessPlugin plugin(&kv);
 //   absl::StatusOr<std::unique_ptr<goplugin::Client>> client =
 //       plugin.Launch(options);
 //   ASSERT_THAT(client, goplugin::testing::IsOk());
@@ -58,7 +59,8 @@ struct InProcessPluginOptions {
 // and the connection (a unix socket in a private directory) is without TLS;
 // nothing is read from the plugin's stdout and stderr but what this class is
 // told to write. For these, and for plugins that break the protocol, see
-// ScriptedPlugin.
+// ScriptedPlugin. Under a Supervisor, which needs another one for each start:
+// InProcessPlugins.
 //
 // Thread safety: all methods may be called from any thread.
 // Lifetime: client and plugin may end in any order. The destructor ends the
@@ -69,6 +71,10 @@ struct InProcessPluginOptions {
 class InProcessPlugin {
  public:
   explicit InProcessPlugin(InProcessPluginOptions options);
+  // One that serves `service` alone. A template, so that {} are options.
+  template <typename Service>
+  explicit InProcessPlugin(Service* service, std::uint32_t protocol_version = 1)
+      : InProcessPlugin(InProcessPluginOptions{{service}, protocol_version}) {}
   ~InProcessPlugin();
   InProcessPlugin(const InProcessPlugin&) = delete;
   InProcessPlugin& operator=(const InProcessPlugin&) = delete;
@@ -81,6 +87,9 @@ class InProcessPlugin {
   // socket can be made; kResources when the system gives no thread;
   // kWrongThread.
   absl::StatusOr<std::unique_ptr<Client>> Launch(ClientOptions options);
+  // The same without blocking, as Client::LaunchAsync.
+  LaunchOperation LaunchAsync(ClientOptions options,
+                              Client::LaunchCallback done);
 
   // The plugin writes to its stderr: lines for the log, hclog's JSON or any
   // text, and the last words of a crash. Before Launch and after the end it is

@@ -49,7 +49,7 @@ class IsOkMatcher {
   bool MatchAndExplain(const Result& result,
                        ::testing::MatchResultListener* listener) const {
     const absl::Status& status = StatusOf(result);
-    if (!status.ok()) *listener << "which is " << status;
+    if (!status.ok()) *listener << "which is " << ToString(status);
     return status.ok();
   }
   void DescribeTo(std::ostream* out) const { *out << "is OK"; }
@@ -70,7 +70,7 @@ class DetailsMatcher {
   bool MatchAndExplain(const Result& result,
                        ::testing::MatchResultListener* listener) const {
     const absl::Status& status = StatusOf(result);
-    *listener << "which is " << status;
+    *listener << "which is " << ToString(status);
     const absl::optional<ErrorDetails> details = GetErrorDetails(status);
     if (!details.has_value()) {
       *listener << ", no error of go-plugin-cpp";

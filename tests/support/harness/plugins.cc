@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -40,6 +41,14 @@ Command OwnPlugin(const std::string& path, std::vector<std::string> args) {
 std::string RunfilePath(const std::string& path) {
   return absl::StrCat(getenv("TEST_SRCDIR"), "/", getenv("TEST_WORKSPACE"), "/",
                       path);
+}
+
+void CopyProgram(const std::string& program, const std::string& copy) {
+  // Beside one that still runs: that one can't be written to.
+  const std::string fresh = absl::StrCat(copy, ".new");
+  std::filesystem::copy_file(program, fresh);
+  std::filesystem::permissions(fresh, std::filesystem::perms(0755));
+  std::filesystem::rename(fresh, copy);
 }
 
 std::string Sha256OfFile(const std::string& path) {

@@ -14,6 +14,11 @@ namespace goplugin::testing {
 // path in the workspace.
 std::string RunfilePath(const std::string& path);
 
+// Copies a program to `copy`, in the place of what is there, where everybody
+// may execute it and the owner write to it: what Bazel's output allows differs
+// with where it was built.
+void CopyProgram(const std::string& program, const std::string& copy);
+
 // The SHA-256 of a file, 32 bytes.
 std::string Sha256OfFile(const std::string& path);
 

@@ -36,7 +36,7 @@ bool ReadSome(internal::UniqueFd& fd, std::string& text) {
 }  // namespace
 
 PluginProcess::PluginProcess(
-    const std::string& program,
+    std::vector<std::string> command,
     const std::map<std::string, std::string>& environment) {
   internal::UniqueFd stdout_write;
   internal::UniqueFd stderr_write;
@@ -49,14 +49,15 @@ PluginProcess::PluginProcess(
   std::vector<char*> pointers;
   for (std::string& variable : variables) pointers.push_back(&variable[0]);
   pointers.push_back(nullptr);
-  std::string path = program;
-  char* arguments[] = {&path[0], nullptr};
+  std::vector<char*> arguments;
+  for (std::string& argument : command) arguments.push_back(&argument[0]);
+  arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, stdout_write.get(), 1);
   posix_spawn_file_actions_adddup2(&actions, stderr_write.get(), 2);
-  if (posix_spawn(&pid_, path.c_str(), &actions, nullptr, arguments,
-                  pointers.data()) != 0) {
+  if (posix_spawnp(&pid_, arguments[0], &actions, nullptr, arguments.data(),
+                   pointers.data()) != 0) {
     pid_ = -1;
   }
   posix_spawn_file_actions_destroy(&actions);

@@ -17,6 +17,10 @@ namespace goplugin {
 class PluginProcess {
  public:
   PluginProcess(const std::string& program,
+                const std::map<std::string, std::string>& environment)
+      : PluginProcess(std::vector<std::string>{program}, environment) {}
+  // Program and arguments; looked up in PATH.
+  PluginProcess(std::vector<std::string> command,
                 const std::map<std::string, std::string>& environment);
   ~PluginProcess();
 

@@ -3,12 +3,18 @@
 //
 //   PROBE_NETWORK=tcp    listens on tcp
 //   PROBE_NOISE=1        prints before Serve, without flushing
+//   PROBE_UNSYNCED=1     std::ios::sync_with_stdio(false), before that
+//   PROBE_OUTLIVES=1     outlives its host
+//   PROBE_PATIENT=1      has no end to its shutdown_grace
 //   PROBE_TLS=DIRECTORY  credentials of its own: cert.pem, key.pem, and roots
 //                        for the host's certificate, which it asks for
 //   PROBE_RECEIVE=BYTES  by configure_server: the longest message it takes
+//   PROBE_AGAIN=1        serves once more when the host has asked for the end
 //   PROBE_SIGPIPE=ignored  SIGPIPE is ignored from the start
 //   Put "print" VALUE    prints VALUE
-//   Put "log" VALUE      logs VALUE by a Logger, and prints it to stderr
+//   Put "cout" VALUE     prints VALUE by std::cout, without flushing
+//   Put "log" VALUE      logs VALUE by a Logger, and prints it to stderr, by
+//                        std::cerr and std::clog as well
 //   Put "spin"           never returns
 //   Put "hold"           returns when its call is cancelled
 //   Put "length:N" VALUE an error unless VALUE has N bytes
@@ -24,6 +30,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -58,6 +65,10 @@ goplugin::ServeOptions Options() {
   if (network != nullptr && std::string(network) == "tcp") {
     options.networks = {goplugin::Endpoint::Network::kTcp};
   }
+  if (std::getenv("PROBE_PATIENT") != nullptr) {
+    options.shutdown_grace = absl::InfiniteDuration();
+  }
+  options.outlives_host = std::getenv("PROBE_OUTLIVES") != nullptr;
   const char* tls = std::getenv("PROBE_TLS");
   if (tls != nullptr) options.credentials = OwnCredentials(tls);
   const char* receive = std::getenv("PROBE_RECEIVE");
@@ -90,9 +101,13 @@ class ProbeService final : public proto::KV::Service {
                    const proto::PutRequest* request, proto::Empty*) override {
     if (request->key() == "print") {
       std::fwrite(request->value().data(), 1, request->value().size(), stdout);
+    } else if (request->key() == "cout") {
+      std::cout << request->value();
     } else if (request->key() == "log") {
       goplugin::Logger().Info(request->value());
       std::fprintf(stderr, "%s\n", request->value().c_str());
+      std::cerr << request->value() << std::endl;
+      std::clog << request->value() << "\n";
     } else if (request->key() == "spin") {
       for (;;) pause();
     } else if (request->key() == "hold") {
@@ -131,6 +146,10 @@ class ProbeService final : public proto::KV::Service {
 }  // namespace
 
 int main() {
+  if (std::getenv("PROBE_UNSYNCED") != nullptr) {
+    std::ios::sync_with_stdio(false);
+    std::cout << "unsynced, ";
+  }
   if (std::getenv("PROBE_NOISE") != nullptr) std::printf("noise, ");
   const bool ignores_sigpipe = std::getenv("PROBE_SIGPIPE") != nullptr;
   if (ignores_sigpipe) signal(SIGPIPE, SIG_IGN);
@@ -139,6 +158,9 @@ int main() {
   ProbeService version_5("5");
   goplugin::ServeOptions options = Options();
   options.services = {{2, {&version_2}}, {5, {&version_5}}};
-  const int result = goplugin::Serve(options);
+  int result = goplugin::Serve(options);
+  if (result == 0 && std::getenv("PROBE_AGAIN") != nullptr) {
+    result = goplugin::Serve(options);
+  }
   return SigpipeDisposition() == sigpipe_before ? result : 99;
 }

@@ -41,6 +41,13 @@ class Launching {
     EXPECT_TRUE(error.ok() || GetErrorDetails(error).has_value()) << error;
   }
 
+  // Its error, or its client where what was to end it came too late.
+  void ExpectErrorOrClient(Reason reason) {
+    absl::optional<Launched> launched = box_->Take();
+    ASSERT_TRUE(launched.has_value()) << "never told";
+    if (!launched->ok()) ExpectError(launched->status(), {reason, "", ""});
+  }
+
   std::unique_ptr<Client> Take() {
     absl::optional<Launched> launched = box_->Take();
     EXPECT_TRUE(launched.has_value()) << "never told";

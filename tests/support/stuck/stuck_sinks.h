@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "goplugin/log_sink.h"
+#include "goplugin/telemetry.h"
 #include "tests/support/stuck/gate.h"
 
 namespace goplugin::testing {
@@ -18,6 +19,26 @@ class StuckLogSink final : public LogSink {
  public:
   explicit StuckLogSink(std::shared_ptr<Gate> gate) : gate_(std::move(gate)) {}
   void Log(const LogEntry& /*entry*/) override { gate_->Pass(); }
+
+ private:
+  const std::shared_ptr<Gate> gate_;
+};
+
+class StuckStdioSink final : public StdioSink {
+ public:
+  explicit StuckStdioSink(std::shared_ptr<Gate> gate)
+      : gate_(std::move(gate)) {}
+  void Write(const StdioChunk& /*chunk*/) override { gate_->Pass(); }
+
+ private:
+  const std::shared_ptr<Gate> gate_;
+};
+
+class StuckTelemetry final : public Telemetry {
+ public:
+  explicit StuckTelemetry(std::shared_ptr<Gate> gate)
+      : gate_(std::move(gate)) {}
+  void OnLaunch(const LaunchEvent& /*event*/) override { gate_->Pass(); }
 
  private:
   const std::shared_ptr<Gate> gate_;

@@ -25,7 +25,8 @@ TEST(ChannelTargetTest, NamesTheEndpoint) {
             "unix:/run/a%20b%23c%3Fd%25e");
   EXPECT_EQ(ChannelTarget(Tcp("127.0.0.1:10000")), "ipv4:127.0.0.1:10000");
   EXPECT_EQ(ChannelTarget(Tcp("[::1]:10000")), "ipv6:[::1]:10000");
-  EXPECT_EQ(ChannelTarget(Tcp("localhost:10000")), "dns:///localhost:10000");
+  EXPECT_EQ(ChannelTarget(Tcp("localhost:10000")),
+            "ipv6:[::ffff:127.0.0.1]:10000,[::1]:10000");
 }
 
 TEST(EndpointOfTargetTest, KnowsWhatNeedsNoNameService) {
@@ -35,6 +36,7 @@ TEST(EndpointOfTargetTest, KnowsWhatNeedsNoNameService) {
   };
   EXPECT_EQ(address("unix:/run/a%20b"), "/run/a b");
   EXPECT_EQ(address("unix:///run/kv"), "/run/kv");
+  EXPECT_EQ(address("unix-abstract:kv%20"), std::string("\0kv ", 4));
   EXPECT_EQ(address("ipv4:127.0.0.1:80"), "127.0.0.1:80");
   EXPECT_EQ(address("ipv6:%5B::1%5D:80"), "[::1]:80");
   EXPECT_EQ(address("dns:///localhost:80"), "localhost:80");

@@ -49,9 +49,84 @@ TEST(MakeErrorTest, TheMessageHoldsWhatEvidenceExitHintAndTail) {
   const absl::Status status = MakeError(Full());
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(status.message(),
-            "the plugin ended unasked; pid 7; line \"1|1\"; signal 11 "
-            "(SIGSEGV), core dumped; hint: look at its log; last "
+            "the plugin ended unasked; hint: look at its log; pid 7; line "
+            "\"1|1\"; signal 11 (SIGSEGV), core dumped; last "
             "stderr:\nlast words");
+}
+
+constexpr char kUrl[] = "type.googleapis.com/goplugin.wire.ErrorDetails";
+
+size_t PayloadSize(const absl::Status& status) {
+  return status.GetPayload(kUrl)->size();
+}
+
+void ExpectSame(const ErrorDetails& details, const ErrorDetails& want) {
+  EXPECT_EQ(details.reason, want.reason);
+  EXPECT_EQ(details.what, want.what);
+  EXPECT_EQ(details.evidence, want.evidence);
+  EXPECT_EQ(details.hint, want.hint);
+  EXPECT_EQ(details.exit_status, want.exit_status);
+  EXPECT_EQ(details.panic, want.panic);
+  EXPECT_EQ(details.stderr_tail, want.stderr_tail);
+}
+
+// Who prints the whole status sees it behind the message.
+TEST(MakeErrorTest, ThePayloadRepeatsNothingOfTheMessage) {
+  ErrorDetails details = Full();
+  details.evidence = {std::string(300, 'e'), "", "last fact"};
+  details.hint = std::string(300, 'h');
+  details.stderr_tail = "first\n" + std::string(1500, 't') + "\npanic: x\nend";
+  const absl::Status status = MakeError(details);
+  EXPECT_LE(PayloadSize(status), 64);
+  ExpectSame(*GetErrorDetails(status), details);
+  EXPECT_LE(PayloadSize(MakeError(Reason::kSpawn, "what", "hint")), 32);
+}
+
+TEST(MakeErrorTest, OfALongTailThePayloadHasWhatTheMessageLacks) {
+  ErrorDetails details = Full();
+  details.stderr_tail.clear();
+  for (int i = 0; i < 500; ++i) details.stderr_tail += "a line of twenty b\n";
+  details.stderr_tail += "panic: x";
+  const absl::Status status = MakeError(details);
+  EXPECT_LT(PayloadSize(status), details.stderr_tail.size() - 1900);
+  ExpectSame(*GetErrorDetails(status), details);
+}
+
+// As those do who say what they were about.
+TEST(MakeErrorTest, DetailsSurviveWordsBeforeOrBehindTheMessage) {
+  const absl::Status status = MakeError(Full());
+  for (const std::string& message :
+       {"loading kv: " + std::string(status.message()),
+        std::string(status.message()) + " (third try)"}) {
+    absl::Status annotated(status.code(), message);
+    annotated.SetPayload(kUrl, *status.GetPayload(kUrl));
+    ExpectSame(*GetErrorDetails(annotated), Full());
+  }
+}
+
+TEST(MakeErrorTest, OfAnotherMessageTheReasonIsKnown) {
+  const absl::Status status = MakeError(Full());
+  for (const std::string message : {"", "short", "the plugin ended uNasked"}) {
+    absl::Status other(status.code(), message);
+    other.SetPayload(kUrl, *status.GetPayload(kUrl));
+    const ErrorDetails details = *GetErrorDetails(other);
+    EXPECT_EQ(details.reason, Reason::kCrashed);
+    EXPECT_EQ(details.what, message);
+    EXPECT_EQ(details.hint, "");
+    EXPECT_EQ(details.exit_status, Full().exit_status);
+  }
+}
+
+TEST(MakeErrorTest, TheTailOfAMessageBeginsAtALine) {
+  ErrorDetails details = Full();
+  for (int i = 0; i < 500; ++i) {
+    details.stderr_tail += "\n" + std::string(97, 'x') + " end";
+  }
+  const std::string message(MakeError(details).message());
+  const std::string lead = "last stderr:\n";
+  const std::string tail = message.substr(message.find(lead) + lead.size());
+  EXPECT_EQ(tail.substr(0, 102), std::string(97, 'x') + " end\n");
+  EXPECT_GT(tail.size(), 1900);
 }
 
 // Every byte, with NUL in front, between and at the end.
@@ -193,6 +268,28 @@ TEST(MakeErrorTest, ADamagedPayloadLeavesReasonByCodeAndMessage) {
   EXPECT_EQ(details->what, "another file");
 }
 
+TEST(ToStringTest, IsTheCodeAndTheMessage) {
+  EXPECT_EQ(ToString(absl::OkStatus()), "OK");
+  EXPECT_EQ(ToString(MakeError(Reason::kSpawn, "what", "do this")),
+            "FAILED_PRECONDITION: what; hint: do this");
+  // Somebody else's status, and what somebody else has put into ours.
+  EXPECT_EQ(ToString(absl::InternalError("x")), "INTERNAL: x");
+  absl::Status status = MakeError(Reason::kSpawn, "what", "");
+  status.SetPayload("other.Thing", absl::Cord("abc"));
+  EXPECT_EQ(ToString(status), "FAILED_PRECONDITION: what [other.Thing='abc']");
+}
+
+// The second set of control characters (CSI is U+009B) included.
+TEST(ToStringTest, SteersNoTerminal) {
+  const absl::Status status = MakeError(Reason::kSpawn,
+                                        "a\x1b[2J\xc2\x9b"
+                                        "31m\rover\x7f",
+                                        "\xc3\xa4\tb\nc");
+  EXPECT_EQ(ToString(status),
+            "FAILED_PRECONDITION: a\\x1b[2J\\xc2\\x9b31m\\rover\\x7f; hint: "
+            "\xc3\xa4\tb\nc");
+}
+
 TEST(MakeErrorTest, OtherStatusesHaveNoDetails) {
   EXPECT_FALSE(GetErrorDetails(absl::OkStatus()).has_value());
   EXPECT_FALSE(GetErrorDetails(absl::InternalError("x")).has_value());
@@ -213,6 +310,18 @@ TEST(MakeErrorTest, EveryReasonHasANameOfItsOwnAndComesBack) {
 TEST(QuoteTest, EscapesAndCutsInTheMiddle) {
   EXPECT_EQ(Quote("a\n\xff"), "\"a\\n\\xff\"");
   EXPECT_EQ(Quote("abcdefghij", 4), "\"ab\" ... 6 bytes left out ... \"ij\"");
+}
+
+TEST(QuoteTest, ACertificateIsShortened) {
+  const std::string certificate = "MIICTzCC" + std::string(800, 'Q') + "==";
+  EXPECT_EQ(Quote("1|1|unix|/s|grpc|" + certificate + "|true"),
+            "\"1|1|unix|/s|grpc|MIICTzCCQQQQQQQQ...(810 characters)|true\"");
+  // In a text that is cut as well, and more than one.
+  EXPECT_EQ(Quote("a " + certificate + "\nb " + certificate, 90),
+            "\"a MIICTzCCQQQQQQQQ...(810 characters)\\nb "
+            "MIICTzCCQQQQQQQQ...(810 characters)\"");
+  const std::string path = "/MIIC/" + std::string(90, 'd');
+  EXPECT_EQ(Quote(path), "\"" + path + "\"");
 }
 
 TEST(ExitStatusTest, SaysWhatHappened) {

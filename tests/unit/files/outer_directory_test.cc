@@ -11,9 +11,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "goplugin/internal/files/bound_socket.h"
+#include "goplugin/internal/files/time_limit.h"
 #include "gtest/gtest.h"
 #include "tests/unit/files/files_test_support.h"
 
@@ -228,9 +228,10 @@ TEST_F(OuterDirectoryTest, ManyFilesTakeManyCalls) {
   const std::string path = made->directory().path();
   ASSERT_EQ(mkdir((path + "/l").c_str(), 0700), 0);
   Touch(path + "/l/file");
-  EXPECT_EQ(made->RemoveSome(absl::InfinitePast()), Removal::kMore);
+  EXPECT_EQ(made->RemoveSome(TimeLimit(absl::ZeroDuration())), Removal::kMore);
   EXPECT_TRUE(Exists(path + "/l/file"));
-  EXPECT_EQ(made->RemoveSome(absl::InfiniteFuture()), Removal::kDone);
+  EXPECT_EQ(made->RemoveSome(TimeLimit(absl::InfiniteDuration())),
+            Removal::kDone);
   EXPECT_FALSE(Exists(path));
 }
 

@@ -12,10 +12,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "goplugin/internal/files/bound_socket.h"
 #include "goplugin/internal/files/mark.h"
+#include "goplugin/internal/files/time_limit.h"
 #include "gtest/gtest.h"
 #include "tests/unit/files/files_test_support.h"
 
@@ -197,7 +197,8 @@ TEST_F(PluginFilesTest, WhatVanishedIsMadeAgainElsewhere) {
 TEST_F(PluginFilesTest, AfterTheEndNothingIsMade) {
   const std::shared_ptr<PluginFiles> files = Make();
   LentBy(*files);
-  EXPECT_EQ(files->RemoveSome(absl::InfiniteFuture()), Removal::kDone);
+  EXPECT_EQ(files->RemoveSome(TimeLimit(absl::InfiniteDuration())),
+            Removal::kDone);
   EXPECT_EQ(Details(files->Brokered().status()).reason, Reason::kShutDown);
   EXPECT_EQ(Details(files->Doors().status()).reason, Reason::kShutDown);
   EXPECT_THAT(NamesIn(directory()), IsEmpty());
@@ -223,7 +224,8 @@ TEST_F(PluginFilesTest, WhatIsKeptCanBeAdopted) {
   EXPECT_EQ(files->lent_path() + "/plugin", socket);
   // The name "b" is taken.
   EXPECT_THAT(MustHave(files->Brokered()).directory->path(), HasSubstr("/b"));
-  EXPECT_EQ(files->RemoveSome(absl::InfiniteFuture()), Removal::kDone);
+  EXPECT_EQ(files->RemoveSome(TimeLimit(absl::InfiniteDuration())),
+            Removal::kDone);
   EXPECT_THAT(NamesIn(directory()), IsEmpty());
 }
 
@@ -291,14 +293,14 @@ TEST_F(PluginFilesTest, AnnouncedSocketElsewhereNeedsProof) {
   } while (StatOf(socket).st_ctim.tv_nsec ==
            StatOf(files->lent_path()).st_ctim.tv_nsec);
   files->Remember(UnixEndpoint(socket));
-  files->RemoveSome(absl::InfiniteFuture());
+  files->RemoveSome(TimeLimit(absl::InfiniteDuration()));
   EXPECT_EQ(files->leftover(), "");
   EXPECT_FALSE(Exists(socket));
 
   const std::shared_ptr<PluginFiles> others = Make();
   LentBy(*others);
   others->Remember(UnixEndpoint(older));
-  others->RemoveSome(absl::InfiniteFuture());
+  others->RemoveSome(TimeLimit(absl::InfiniteDuration()));
   EXPECT_THAT(others->leftover(), HasSubstr(older));
   EXPECT_TRUE(Exists(older));
 }

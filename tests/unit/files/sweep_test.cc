@@ -14,11 +14,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "goplugin/internal/files/mark.h"
 #include "goplugin/internal/files/outer_directory.h"
+#include "goplugin/internal/files/time_limit.h"
 #include "gtest/gtest.h"
 #include "tests/unit/files/files_test_support.h"
 
@@ -29,8 +29,8 @@ using ::testing::IsEmpty;
 
 class SweepTest : public FilesTest {
  protected:
-  SweepResult Sweep(absl::Time deadline = absl::InfiniteFuture()) const {
-    return SweepDead(Request().place, deadline);
+  SweepResult Sweep(absl::Duration time = absl::InfiniteDuration()) const {
+    return SweepDead(Request().place, TimeLimit(time));
   }
 
   // The lent directory of a host that died at once. `more` may add to it.
@@ -200,7 +200,7 @@ TEST_F(SweepTest, FifosAndLinksAreNoObstacle) {
 
 TEST_F(SweepTest, EndsAtItsDeadline) {
   LeaveBehind();
-  const SweepResult result = Sweep(absl::InfinitePast());
+  const SweepResult result = Sweep(absl::ZeroDuration());
   EXPECT_EQ(result.removed, 0);
   EXPECT_TRUE(result.has_more);
   EXPECT_EQ(Sweep().removed, 1);
@@ -219,7 +219,8 @@ TEST_F(SweepTest, ManyThatMakeAndSweepLoseNothing) {
         Touch((*lent)->PathOf("file"));
         Sweep();
         if (!Exists((*lent)->PathOf("file"))) _exit(2);
-        if (files->RemoveSome(absl::InfiniteFuture()) != Removal::kDone) {
+        if (files->RemoveSome(TimeLimit(absl::InfiniteDuration())) !=
+            Removal::kDone) {
           _exit(3);
         }
       }

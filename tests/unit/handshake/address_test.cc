@@ -20,7 +20,7 @@ Endpoint Tcp(std::string address) {
 TEST(CheckAddressTest, GoodOnes) {
   for (const Endpoint& endpoint :
        {Unix("/tmp/plugin.sock"), Unix("relative.sock"),
-        Unix("/a b/#?%\xc3\xa9"), Unix("@abstract"),
+        Unix("/a b/#?%\xc3\xa9"), Unix(std::string("\0kv", 3)),
         Unix(std::string(107, 'x')), Tcp("127.0.0.1:1"), Tcp("[::]:65535"),
         Tcp("[fe80::1%eth0]:80"), Tcp("localhost:10000"),
         Tcp("my_host.example-domain:80"), Tcp("0.0.0.0:0080")}) {
@@ -39,6 +39,8 @@ TEST(CheckAddressTest, BadOnes) {
       {Tcp(""), "empty"},
       {Unix(std::string(108, 'x')), "108 bytes"},
       {Unix(std::string("/tmp/a\0b", 8)), "NUL"},
+      {Unix(std::string("\0a\0b", 4)), "NUL"},
+      {Unix(std::string(1, '\0')), "no name"},
       {Tcp("localhost"), "no port"},
       {Tcp("/tmp/plugin.sock"), "no port"},
       {Tcp(":1234"), "host:port"},

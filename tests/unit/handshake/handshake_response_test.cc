@@ -161,7 +161,7 @@ const std::vector<BadLine>& BadLines() {
       {absl::StrCat("1|1|unix|/", std::string(107, 'x'), "|grpc"), "transport",
        "108 bytes", "shorter"},
       {"1|1|tcp|localhost|grpc", "transport", "no port", "127.0.0.1:10000"},
-      {"1|1|tcp|:80|grpc", "transport", "host:port", "127.0.0.1:10000"},
+      {"1|1|tcp|a b:80|grpc", "transport", "host:port", "127.0.0.1:10000"},
       {"1|1|tcp|127.0.0.1:0|grpc", "transport", "1..65535", "127.0.0.1"},
       {"1|1|tcp|127.0.0.1:65536|grpc", "transport", "1..65535", "127.0.0.1"},
       // Protocol.

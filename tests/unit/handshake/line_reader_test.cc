@@ -71,10 +71,9 @@ TEST(HandshakeReaderTest, LooksPastNoise) {
   for (const std::string& noise :
        {std::string("hello\n"), std::string("\n\n\r\n"),
         std::string("a|b|c|d|e|f\n"), std::string("|||||\n"),
-        std::string("1\n"), std::string("-1|1|unix|/s|grpc\n"),
-        std::string("v1|1|unix|/s|grpc\n"), std::string("\0\0\xfe\n", 4),
-        std::string("\xff\xfe 1|1|unix|/noise|grpc\n"),
-        std::string("progress\r1|1|unix|/noise|grpc\n")}) {
+        std::string("1\n"), std::string("x|1|unix|/s|grpc\n"),
+        std::string("v1|x|unix|/s|grpc\n"), std::string("\0\0\xfe\n", 4),
+        std::string("\xff\xfe 1|1|pipe|/noise|grpc\n")}) {
     HandshakeReader reader(Policy());
     EXPECT_EQ(reader.Feed(noise), State::kSearching) << noise;
     EXPECT_EQ(reader.Feed(absl::StrCat("  ", kGood, " \r\n")), State::kDone);
@@ -82,6 +81,82 @@ TEST(HandshakeReaderTest, LooksPastNoise) {
     EXPECT_EQ(reader.result()->raw_line, kGood);
     EXPECT_EQ(reader.noise(), noise);
   }
+}
+
+// Text in front, the noise that is made of it, and what the line must be.
+TEST(HandshakeReaderTest, FindsTheLineBehindWhatStandsBeforeIt) {
+  const struct {
+    std::string before, after, noise;
+  } kCases[] = {
+      {"\xef\xbb\xbf", "", ""},
+      {"\xef\xbb\xbf\xef\xbb\xbf ", "", ""},
+      {"\x1b[32m", "\x1b[0m", ""},
+      {"\x1b[0m\xef\xbb\xbf\x1b[1;32m ", "\x1b[0m\x1b[K", ""},
+      {"\x1b]0;kv plugin\a", "", ""},
+      {"\x1b(B\x1b[m", "\x1b(B", ""},
+      {"loading... ", "", "loading..."},
+      {"loading...", "\r", "loading..."},
+      {"\x1b[33mloading\x1b[0m: ", "", "loading:"},
+      {"progress 10%\rprogress 99%\r", "", "progress 10%\rprogress 99%"},
+      {"Ready", "", "Ready"},
+      {"v", "", "v"},
+      {"2024|01|02|starting ", "", "2024|01|02|starting"},
+      {"1|9|unix|/old|grpc ", "", "1|9|unix|/old|grpc"},
+      {"\xff\xfe ", "", "\xff\xfe"},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.before);
+    HandshakeReader reader(Policy());
+    EXPECT_EQ(reader.Feed(
+                  absl::StrCat("noise\n", c.before, kGood, c.after, "\nrest")),
+              State::kDone);
+    ASSERT_TRUE(reader.has_response()) << reader.result().status();
+    EXPECT_EQ(reader.result()->raw_line, kGood);
+    EXPECT_EQ(reader.result()->endpoint.address, "/tmp/s");
+    EXPECT_EQ(reader.TakeNoise(), absl::StrCat("noise\n", c.noise));
+    EXPECT_EQ(reader.TakeRest(), "rest");
+  }
+}
+
+// Not taken, and told after a second of silence: with what stands before it.
+TEST(HandshakeReaderTest, TellsWhatStandsBeforeALineThatIsUnclear) {
+  const struct {
+    std::string line;
+    const char *reason, *evidence, *hint;
+  } kCases[] = {
+      {"took 1|1|unix|/a|grpc or 1|1|unix|/b|grpc", "handshake_malformed",
+       "before it: \"took\"", "end with a newline"},
+      {"pid 121|1|unix|/a|grpc", "core_version", "before it: \"pid\"",
+       "end with a newline"},
+      {"loading 1|9|unix|/a|grpc", "app_version", "before it: \"loading\"",
+       "end with a newline"},
+      {"loading 1|1|unix|/a|netrpc", "protocol", "before it: \"loading\"",
+       "end with a newline"},
+      {"loading 1|1|tcp|nowhere|grpc", "transport", "before it: \"loading\"",
+       "end with a newline"},
+      {std::string("\xff\xfe"
+                   "1\0|\0"
+                   "1\0|\0u\0n\0i\0x\0|\0",
+                   20),
+       "handshake_malformed", "handshake line:", "OutputEncoding"},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.line);
+    HandshakeReader reader(Policy());
+    EXPECT_EQ(reader.Feed(absl::StrCat(c.line, "\n")), State::kCandidate);
+    EXPECT_EQ(reader.Finish(End::kSilence), State::kDone);
+    const absl::Status& status = reader.result().status();
+    EXPECT_EQ(ReasonOf(status), c.reason);
+    EXPECT_THAT(EvidenceOf(status), HasSubstr(c.evidence));
+    EXPECT_THAT(HintOf(status), HasSubstr(c.hint));
+  }
+}
+
+TEST(HandshakeReaderTest, AtTheDeadlineAMissingNewlineIsNamedBehindText) {
+  HandshakeReader reader(Policy());
+  reader.Feed(absl::StrCat("loading... ", kGood));
+  reader.Finish(End::kDeadline);
+  EXPECT_THAT(HintOf(reader.result().status()), HasSubstr("without a newline"));
 }
 
 TEST(HandshakeReaderTest, LooksPastOddCandidates) {
@@ -113,6 +188,16 @@ TEST(HandshakeReaderTest, TheFirstOddCandidateIsReportedAtTheEnd) {
     EXPECT_THAT(EvidenceOf(status), HasSubstr("noise\\n1|9|"));
     EXPECT_THAT(HintOf(status), HasSubstr("{1}, the plugin {9}"));
   }
+}
+
+TEST(HandshakeReaderTest, ALineThatIsAllOfStdoutIsQuotedOnce) {
+  HandshakeReader reader(Policy());
+  reader.Feed("1|9|unix|/a|json\n");
+  reader.Finish(End::kSilence);
+  const absl::Status& status = reader.result().status();
+  EXPECT_THAT(EvidenceOf(status),
+              HasSubstr("handshake line: \"1|9|unix|/a|json\""));
+  EXPECT_THAT(EvidenceOf(status), Not(HasSubstr("all of stdout")));
 }
 
 // What a line that makes sense has decided waits for nothing.
@@ -173,8 +258,9 @@ double CpuSecondsToRead(const std::string& text) {
 // An error for each of them took a hundred times as long as noise does.
 TEST(HandshakeReaderTest, CandidatesWithoutEndCostLittleMoreThanNoise) {
   constexpr size_t kBytes = size_t{64} * 1024;
-  for (const char* line : {"1|", "1|1|tcp|x|grpc", "2|9|unix|/a|grpc",
-                           "1|1|unix|/a|json", "1|||", "1|1|unix||grpc|"}) {
+  for (const char* line :
+       {"1|", "1|1|tcp|x|grpc", "2|9|unix|/a|grpc", "1|1|unix|/a|json", "1|||",
+        "1|1|unix||grpc|", "a 1|1|unix|1|1|unix|", "a 1|9|unix|/a|grpc"}) {
     std::string noise(line);
     noise[0] = 'x';
     EXPECT_LT(CpuSecondsToRead(Repeated(line, kBytes)),
@@ -345,6 +431,56 @@ TEST(HandshakeReaderTest, AnOverlongCandidateIsReported) {
   EXPECT_THAT(HintOf(status), HasSubstr("newline"));
 }
 
+// A program that is no plugin, or one that shows its progress.
+TEST(HandshakeReaderTest, ALongLineThatDoesNotEndIsToldAfterASilence) {
+  HandshakeReader reader(Policy());
+  EXPECT_EQ(reader.Feed(std::string(HandshakeReader::kMaxLineBytes, 'x')),
+            State::kSearching);
+  EXPECT_EQ(reader.Feed("x"), State::kCandidate);
+  EXPECT_EQ(reader.Finish(End::kSilence), State::kDone);
+  const absl::Status& status = reader.result().status();
+  EXPECT_EQ(ReasonOf(status), "handshake_malformed");
+  EXPECT_THAT(WhatOf(status), HasSubstr("65536 bytes without a newline"));
+  EXPECT_THAT(EvidenceOf(status), HasSubstr("xxx"));
+  EXPECT_THAT(HintOf(status), HasSubstr("go-plugin plugin"));
+}
+
+TEST(HandshakeReaderTest, ALongLineThatEndsIsNoise) {
+  HandshakeReader reader(Policy());
+  const std::string text(100000, 'x');
+  EXPECT_EQ(reader.Feed(text), State::kCandidate);
+  EXPECT_EQ(reader.Feed("\n"), State::kSearching);
+  EXPECT_EQ(reader.Finish(End::kSilence), State::kSearching);
+  EXPECT_EQ(reader.Feed(absl::StrCat(kGood, "\n")), State::kDone);
+  EXPECT_TRUE(reader.has_response());
+
+  // Of another line that is told, it changes nothing.
+  HandshakeReader odd(Policy());
+  EXPECT_EQ(odd.Feed(absl::StrCat("1|x\n", text, "\n")), State::kCandidate);
+  EXPECT_EQ(odd.Finish(End::kSilence), State::kDone);
+  EXPECT_THAT(EvidenceOf(odd.result().status()), HasSubstr("1|x"));
+
+  HandshakeReader exits(Policy());
+  EXPECT_EQ(exits.Feed(text), State::kCandidate);
+  EXPECT_EQ(exits.Finish(End::kExited), State::kDone);
+  EXPECT_EQ(ReasonOf(exits.result().status()), "exited_early");
+}
+
+TEST(HandshakeReaderTest, ALineWithoutEndIsNotReadForEver) {
+  HandshakeReader reader(Policy());
+  const std::string chunk(size_t{1} << 20, '\0');
+  size_t fed = 0;
+  while (fed < 10 * HandshakeReader::kMaxUnendedBytes &&
+         reader.Feed(chunk) != State::kDone) {
+    fed += chunk.size();
+  }
+  EXPECT_LE(fed, HandshakeReader::kMaxUnendedBytes);
+  EXPECT_EQ(ReasonOf(reader.result().status()), "handshake_malformed");
+  // What comes with it is the plugin's output, and what comes then.
+  reader.Feed("later\n");
+  EXPECT_EQ(reader.TakeRest(), "later\n");
+}
+
 TEST(HandshakeReaderTest, TenMegabytesOfNoiseCostLittleMemory) {
   constexpr size_t kTotal = 10 * 1024 * 1024;
   for (const bool newlines : {false, true}) {
@@ -352,7 +488,7 @@ TEST(HandshakeReaderTest, TenMegabytesOfNoiseCostLittleMemory) {
     if (newlines) chunk.back() = '\n';
     HandshakeReader reader(Policy());
     for (size_t fed = 0; fed < kTotal; fed += chunk.size()) {
-      ASSERT_EQ(reader.Feed(chunk), State::kSearching);
+      ASSERT_NE(reader.Feed(chunk), State::kDone);
     }
     EXPECT_EQ(reader.Feed(absl::StrCat("END\n", kGood, "\n")), State::kDone);
     ASSERT_TRUE(reader.has_response());

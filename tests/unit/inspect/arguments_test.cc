@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "examples/inspect/error.h"
 #include "gmock/gmock.h"
@@ -138,10 +139,21 @@ TEST(ArgumentsTest, WhatMakesNoSense) {
   for (const char* hex : {"0", "0g", "0x0a", "0a 0b"}) {
     ExpectWrong(With({"--call=a/b", "--hex", hex}), "--hex is two");
   }
-  for (const char* json : {"", "{", "[]", "1", "{\"a\":}"}) {
-    ExpectWrong(With({"--call=a/b", "--json", json}), "--json is an object");
+  for (const char* json : {"", "{", "{\"a\":}"}) {
+    ExpectWrong(With({"--call=a/b", "--json", json}), "--json can't be read");
   }
   ExpectWrong(With({"--format=xml"}), "--format is text or json");
+}
+
+// Whether it fits the message is seen later.
+TEST(ArgumentsTest, AnyJsonMayBeARequest) {
+  std::string deep = "{}";
+  for (int i = 0; i < 120; ++i) deep = absl::StrCat(R"({"a":)", deep, "}");
+  for (const std::string& json :
+       {std::string(R"("hello")"), std::string("[1]"), std::string("7"),
+        std::string(R"({"a":1,"a":2})"), std::string("{a: 'b'}"), deep}) {
+    EXPECT_EQ(Understood(With({"--call=a/b", "--json", json})).json, json);
+  }
 }
 
 TEST(ArgumentsTest, WhatContradictsItself) {

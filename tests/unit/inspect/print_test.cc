@@ -2,9 +2,11 @@
 
 #include <simdjson.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
+#include "examples/inspect/arguments.h"
 #include "examples/inspect/error.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -24,8 +26,7 @@ Report SmallReport() {
   Call* call = report.mutable_call();
   call->set_method("a.B/C");
   call->set_code("OK");
-  (*call->mutable_answer()->mutable_struct_value()->mutable_fields())["key"]
-      .set_string_value("value");
+  call->set_answer(R"({"key":"value"})");
   report.mutable_exit()->set_text("exit code 0");
   report.mutable_exit()->set_code(0);
   return report;
@@ -48,13 +49,18 @@ TEST(PrintTextTest, NothingSteersTheTerminal) {
   Report report;
   LogEntry* entry = report.add_logs();
   entry->set_level("warn");
-  entry->set_message("red\x1b[31m\rgone");
+  entry->set_message(
+      "red\x1b[31m\rgone \xc2\x9b"
+      "2J \xc3\xa4");
   (*entry->mutable_fields())["key"] = "a\x1b";
   report.mutable_error()->set_what("two\nlines\x07");
   const std::string text = PrintText(report);
-  EXPECT_THAT(text, HasSubstr("log          warn   red?[31m?gone"));
+  EXPECT_THAT(text,
+              HasSubstr("log          warn   red?[31m?gone ?2J \xc3\xa4"));
   EXPECT_THAT(text, HasSubstr("error        two\n             lines?\n"));
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_THAT(PrintJson(report), HasSubstr(R"(\u000dgone \u009b2J )"
+                                           "\xc3\xa4"));
 }
 
 TEST(PrintJsonTest, IsTheReportByItsNames) {
@@ -75,6 +81,17 @@ TEST(PrintJsonTest, IsTheReportByItsNames) {
   ASSERT_EQ(root.at_pointer("/call/answer/key").get(value), simdjson::SUCCESS);
   EXPECT_EQ(value, "value");
   EXPECT_NE(root["certificate"].error(), simdjson::SUCCESS);
+}
+
+// Not another report in its place.
+TEST(PrintTest, AReportThatIsTooLargeIsNone) {
+  const Report report = SmallReport();
+  const std::size_t size = report.ByteSizeLong();
+  for (const auto format :
+       {Arguments::Format::kJson, Arguments::Format::kText}) {
+    EXPECT_EQ(Print(report, format, size - 1), "");
+    EXPECT_NE(Print(report, format, size), "");
+  }
 }
 
 TEST(TextTest, IsAlwaysUtf8) {

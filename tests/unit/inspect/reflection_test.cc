@@ -43,11 +43,15 @@ std::string ToString(const grpc::ByteBuffer& buffer) {
 // One stream of the plugin below.
 class Stream final : public grpc::ServerGenericBidiReactor {
  public:
-  explicit Stream(const Answer& answer) : answer_(answer) {
+  // After the last question, or only when the host cancels.
+  enum class End { kAtOnce, kNever };
+
+  Stream(const Answer& answer, End end) : answer_(answer), end_(end) {
     StartRead(&buffer_);
   }
   void OnReadDone(bool ok) override {
-    if (!ok) return Finish(grpc::Status::OK);
+    if (!ok && end_ == End::kAtOnce) Finish(grpc::Status::OK);
+    if (!ok) return;
     ReflectionRequest request;
     EXPECT_TRUE(request.ParseFromString(ToString(buffer_)));
     const grpc::Slice slice(answer_(request));
@@ -57,10 +61,14 @@ class Stream final : public grpc::ServerGenericBidiReactor {
   void OnWriteDone(bool ok) override {
     if (ok) StartRead(&buffer_);
   }
+  void OnCancel() override {
+    if (end_ == End::kNever) Finish(grpc::Status::CANCELLED);
+  }
   void OnDone() override { delete this; }
 
  private:
   const Answer& answer_;
+  const End end_;
   grpc::ByteBuffer buffer_;
 };
 
@@ -73,10 +81,12 @@ class Refusal final : public grpc::ServerGenericBidiReactor {
 // A server with one version of the reflection service, or with none.
 class Plugin final : public grpc::CallbackGenericService {
  public:
-  Plugin(std::string version, Answer answer)
+  Plugin(std::string version, Answer answer,
+         Stream::End end = Stream::End::kAtOnce)
       : path_(absl::StrCat("/grpc.reflection.", version,
                            ".ServerReflection/ServerReflectionInfo")),
-        answer_(std::move(answer)) {
+        answer_(std::move(answer)),
+        end_(end) {
     grpc::ServerBuilder builder;
     builder.RegisterCallbackGenericService(this);
     server_ = builder.BuildAndStart();
@@ -90,12 +100,13 @@ class Plugin final : public grpc::CallbackGenericService {
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override {
     if (context->method() != path_) return new Refusal;
-    return new Stream(answer_);
+    return new Stream(answer_, end_);
   }
 
  private:
   const std::string path_;
   const Answer answer_;
+  const Stream::End end_;
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -201,6 +212,15 @@ TEST(ReflectionTest, AFileThatImportsItself) {
   Description description;
   EXPECT_TRUE(Ask(plugin, &description).ok());
   EXPECT_THAT(FileNames(description), ElementsAre("a.proto"));
+}
+
+// It answers all, and then waits for no more questions.
+TEST(ReflectionTest, AStreamThatThePluginNeverEnds) {
+  Plugin plugin("v1", AnswerWell, Stream::End::kNever);
+  Description description;
+  const grpc::Status status = Ask(plugin, &description);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_THAT(FileNames(description), ElementsAre("a.proto", "b.proto"));
 }
 
 TEST(ReflectionTest, APluginThatNeverAnswers) {

@@ -76,13 +76,11 @@ TEST(SchemaTest, TranslatesMessages) {
       "shop.Till/Sell", R"({"name": "pen", "code": "AAE=", "price": "7"})");
   ASSERT_TRUE(request.ok()) << request.status();
   EXPECT_EQ(*request, std::string("\x0a\x03pen\x12\x02\x00\x01\x18\x07", 11));
-  const absl::StatusOr<google::protobuf::Value> answer = schema.DecodeAnswer(
+  const absl::StatusOr<std::string> answer = schema.DecodeAnswer(
       "shop.Till/Sell", std::string("\x0a\x05\x0a\x03pen\x12\x02\x08\x01", 11));
   ASSERT_TRUE(answer.ok()) << answer.status();
-  const auto& fields = answer->struct_value().fields();
-  EXPECT_EQ(fields.at("good").struct_value().fields().at("name").string_value(),
-            "pen");
-  EXPECT_EQ(fields.at("time").string_value(), "1970-01-01T00:00:01Z");
+  EXPECT_EQ(*answer,
+            R"({"good":{"name":"pen"},"time":"1970-01-01T00:00:01Z"})");
 }
 
 TEST(SchemaTest, AnEmptyObjectIsAnEmptyRequest) {
@@ -130,6 +128,126 @@ TEST(SchemaTest, AServiceThatNobodyDescribesIsListed) {
   EXPECT_TRUE(schema.Services()[0].undescribed());
   ExpectError(schema.EncodeRequest("some.Service/Do", "{}").status(),
               "no_such_method", "missing.proto");
+}
+
+// "0.proto" to "<count - 1>.proto", each of which imports the next; the first
+// one has the service p.S.
+Description Chain(int count) {
+  Description description;
+  description.source = "a chain";
+  description.services = {"p.S"};
+  for (int i = 0; i < count; ++i) {
+    google::protobuf::FileDescriptorProto* file = description.files.add_file();
+    file->set_name(absl::StrCat(i, ".proto"));
+    if (i + 1 < count) file->add_dependency(absl::StrCat(i + 1, ".proto"));
+  }
+  description.files.mutable_file(0)->set_package("p");
+  description.files.mutable_file(0)->add_service()->set_name("S");
+  return description;
+}
+
+// Protobuf goes from import to import on the stack.
+TEST(SchemaTest, ALongChainOfImports) {
+  const Schema schema(Chain(200000));
+  EXPECT_TRUE(schema.Services()[0].undescribed());
+  EXPECT_FALSE(Schema(Chain(500)).Services()[0].undescribed());
+}
+
+TEST(SchemaTest, ALongRingOfImports) {
+  Description ring = Chain(200000);
+  ring.files.mutable_file()->rbegin()->add_dependency("0.proto");
+  Schema schema(std::move(ring));
+  EXPECT_TRUE(schema.Services()[0].undescribed());
+  ExpectError(schema.EncodeRequest("p.S/Do", "{}").status(), "no_such_method",
+              "0.proto");
+}
+
+// As it does from package to package.
+TEST(SchemaTest, APackageOfManyParts) {
+  Description description = Chain(1);
+  std::string package = "p";
+  for (int i = 0; i < 200000; ++i) package += ".p";
+  description.files.mutable_file(0)->set_package(package);
+  description.services = {package + ".S"};
+  EXPECT_TRUE(Schema(std::move(description)).Services()[0].undescribed());
+}
+
+// And from a message to those that it holds.
+Description Ring(int count) {
+  Description description = Chain(1);
+  google::protobuf::FileDescriptorProto* file =
+      description.files.mutable_file(0);
+  for (int i = 0; i < count; ++i) {
+    google::protobuf::DescriptorProto* message = file->add_message_type();
+    message->set_name(absl::StrCat("M", i));
+    google::protobuf::FieldDescriptorProto* field = message->add_field();
+    field->set_name("next");
+    field->set_number(1);
+    field->set_label(google::protobuf::FieldDescriptorProto::LABEL_OPTIONAL);
+    field->set_type(google::protobuf::FieldDescriptorProto::TYPE_MESSAGE);
+    field->set_type_name(absl::StrCat(".p.M", (i + 1) % count));
+  }
+  google::protobuf::MethodDescriptorProto* method =
+      file->mutable_service(0)->add_method();
+  method->set_name("Do");
+  method->set_input_type(".p.M0");
+  method->set_output_type(".p.M0");
+  return description;
+}
+
+TEST(SchemaTest, MessagesThatHoldEachOther) {
+  Schema many(Ring(100000));
+  ExpectError(many.EncodeRequest("p.S/Do", "{}").status(), "bad_request",
+              "p.M0");
+  Schema few(Ring(4000));
+  EXPECT_EQ(*few.EncodeRequest("p.S/Do", R"({"next":{}})"),
+            std::string("\x0a\x00", 2));
+}
+
+// Protobuf's mapping has values for them.
+TEST(SchemaTest, RequestsThatAreNoObjectInJson) {
+  const std::string path = WriteFile("odd.proto", R"(syntax = "proto3";
+      package odd;
+      import "google/protobuf/struct.proto";
+      import "google/protobuf/timestamp.proto";
+      import "google/protobuf/wrappers.proto";
+      service Odd {
+        rpc Say(google.protobuf.StringValue) returns (google.protobuf.Struct);
+        rpc At(google.protobuf.Timestamp) returns (google.protobuf.Struct);
+        rpc Any(google.protobuf.Value) returns (google.protobuf.Struct);
+        rpc All(google.protobuf.ListValue) returns (google.protobuf.Struct);
+        rpc Map(google.protobuf.Struct) returns (google.protobuf.Struct);
+      })");
+  Schema schema(Read(ReadProtoFile(path)));
+  const auto encode = [&](const char* method, const char* json) {
+    const absl::StatusOr<std::string> request =
+        schema.EncodeRequest(absl::StrCat("odd.Odd/", method), json);
+    return request.ok() ? *request : request.status().ToString();
+  };
+  EXPECT_EQ(encode("Say", R"("hello")"), "\x0a\x05hello");
+  EXPECT_EQ(encode("At", R"("1970-01-01T00:00:07Z")"), "\x08\x07");
+  EXPECT_EQ(encode("Any", "true"), "\x20\x01");
+  EXPECT_EQ(encode("Any", R"({"a": true})"),
+            "\x2a\x09\x0a\x07\x0a\x01"
+            "a"
+            "\x12\x02\x20\x01");
+  EXPECT_EQ(encode("All", "[true]"), "\x0a\x02\x20\x01");
+  EXPECT_EQ(encode("Map", "{}"), "");
+  ExpectError(schema.EncodeRequest("odd.Odd/Say", "7.5").status(),
+              "bad_request", "google.protobuf.StringValue");
+  ExpectError(schema.EncodeRequest("odd.Odd/Say", R"("a","b":"c")").status(),
+              "bad_request", "google.protobuf.StringValue");
+}
+
+TEST(SchemaTest, RequestsThatProtobufRefuses) {
+  const std::string path = WriteFile("deep.proto", R"(syntax = "proto3";
+      message Node { Node child = 1; string name = 2; }
+      service Deep { rpc Do(Node) returns (Node); })");
+  Schema schema(Read(ReadProtoFile(path)));
+  std::string json = "{}";
+  for (int i = 0; i < 120; ++i) json = absl::StrCat(R"({"child":)", json, "}");
+  ExpectError(schema.EncodeRequest("Deep/Do", json).status(), "bad_request",
+              "too deep");
 }
 
 TEST(ProtoFilesTest, ADescriptorSet) {

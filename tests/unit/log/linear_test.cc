@@ -53,7 +53,7 @@ double CpuSecondsToRead(const std::string& text) {
       rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     }
     parser.panic();
-    tail.ToString();
+    ReadableTail(tail.ToString());
     const std::clock_t end = std::clock();
     least = std::min(least, static_cast<double>(end - start) / CLOCKS_PER_SEC);
   }

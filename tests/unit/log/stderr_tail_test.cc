@@ -61,6 +61,36 @@ TEST(StderrTailTest, OfOneHugeLineTheEndIsKept) {
   EXPECT_EQ(tail.ToString(), "after");
 }
 
+// As a log sink shows it: ToString(LogEntry).
+TEST(StderrTailTest, ALineThatIsUnderstoodReadsAsItsEntry) {
+  StderrTail tail;
+  tail.Append("starting");
+  tail.Append(R"({"@level":"error","@message":"no licence","@module":"kv",)"
+              R"("@timestamp":"2026-01-02T03:04:05.000000Z","path":"/a b"})");
+  tail.Append("2026-01-02T03:04:05.000Z [WARN]  kv: slow: ms=7");
+  tail.Append("Traceback (most recent call last):  ");
+  tail.Append("  File \"x.py\", line 1");
+  tail.Append("\x1b[31mred\x1b[0m");
+  EXPECT_EQ(ReadableTail(tail.ToString()),
+            "starting\n"
+            "[ERROR] kv: no licence: path=\"/a b\"\n"
+            "[WARN]  kv: slow: ms=7\n"
+            "Traceback (most recent call last):\n"
+            "  File \"x.py\", line 1\n"
+            "red");
+}
+
+TEST(StderrTailTest, BeginsAtALineWhenLinesAreJson) {
+  StderrTail tail;
+  for (int i = 0; i < 300; ++i) {
+    tail.Append(absl::StrCat(R"({"@level":"info","@message":"m )", i,
+                             std::string(300, 'x'), R"("})"));
+    const std::string text = ReadableTail(tail.ToString());
+    ASSERT_EQ(text.rfind("[INFO]  m ", 0), 0u) << i;
+    ASSERT_LE(text.size(), kMax);
+  }
+}
+
 TEST(StderrTailTest, IsAlwaysValidUtf8) {
   StderrTail bad;
   bad.Append("a\xff z");

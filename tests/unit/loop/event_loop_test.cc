@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -51,6 +52,21 @@ TEST(EventLoopTest, TimersFireOnceAndCancelledOnesNever) {
     second.reset();
   });
   EXPECT_EQ(first_fired, 0);
+}
+
+// Whoever waits for the loop finds done what it had posted itself before.
+TEST(EventLoopTest, RunsInTheOrderOfPostsWhoeverPosts) {
+  EventLoop loop;
+  std::vector<std::string> order;
+  RunOn(loop, [&] {
+    loop.Post([&] { order.push_back("the loop's"); });
+    std::thread([&] {
+      loop.Post([&] { order.push_back("another thread's"); });
+    }).join();
+  });
+  RunOn(loop, [] {});
+  EXPECT_EQ(order,
+            (std::vector<std::string>{"the loop's", "another thread's"}));
 }
 
 // Two connected sockets.

@@ -91,7 +91,7 @@ TEST(PoolTest, TooMuchOutputDropsTheOldestAndSaysSo) {
   });
   blocked.WaitForNotification();
 
-  constexpr size_t kPiece = Lane::kMaxDroppableBytes / 4;
+  constexpr size_t kPiece = Lane::kMaxDroppableBytes / 4 - Lane::kCallbackBytes;
   std::vector<int> ran;
   size_t dropped_before_first = 0;
   lane->Post([&ran] { ran.push_back(-1); });
@@ -108,6 +108,29 @@ TEST(PoolTest, TooMuchOutputDropsTheOldestAndSaysSo) {
   EXPECT_EQ(ran, (std::vector<int>{-1, 6, 7, 8, 9}));
   EXPECT_EQ(dropped, 6u * 3u);
   EXPECT_EQ(dropped_before_first, dropped);
+}
+
+// Of a plugin that writes byte for byte.
+TEST(PoolTest, SmallOutputTakesNoMoreMemoryThanMuchOfIt) {
+  EventLoop loop;
+  Pool pool(loop, "goplugin-call", kMaxThreads);
+  const auto lane = Lane::Create(pool);
+  absl::Notification blocked;
+  absl::Notification release;
+  lane->Post([&] {
+    blocked.Notify();
+    release.WaitForNotification();
+  });
+  blocked.WaitForNotification();
+  const auto alive = std::make_shared<int>(0);
+  for (size_t i = 0; i < Lane::kMaxDroppableBytes / 16; ++i) {
+    lane->PostDroppable(/*entries=*/1, /*bytes=*/1, [alive] {});
+  }
+  // Each takes a hundred bytes and more, whatever it holds.
+  EXPECT_LE(alive.use_count(),
+            static_cast<long>(Lane::kMaxDroppableBytes / 100));
+  release.Notify();
+  EXPECT_TRUE(pool.WaitUntilIdle(absl::InfiniteDuration()));
 }
 
 TEST(PoolTest, TheEndRunsWhatWasPosted) {

@@ -76,8 +76,6 @@ class ModelOwner final : public YamuxSession::Events {
   ModelOwner(ModelWorld& world, int side);
 
   YamuxSession& session() { return session_; }
-  // Set when the session has ended with an error: no more events then.
-  void set_ended() { ended_ = true; }
   bool gone_away() const { return gone_away_; }
   void set_other(ModelOwner& other) { other_ = &other; }
 
@@ -141,7 +139,6 @@ class ModelOwner final : public YamuxSession::Events {
   ModelOwner* other_ = nullptr;
   std::map<StreamId, View> live_;
   bool gone_away_ = false;
-  bool ended_ = false;
 };
 
 }  // namespace goplugin::internal

@@ -37,7 +37,7 @@ class YamuxErrorTest : public ::testing::TestWithParam<Case> {
     EXPECT_EQ(server_.session.stream_count(), 0u);
     EXPECT_EQ(server_.session.NextDeadline(), absl::InfiniteDuration());
     EXPECT_EQ(server_.session.Receive(SynBytes(11)), status);
-    EXPECT_EQ(server_.session.Advance(absl::Hours(1)), status);
+    server_.session.Advance(absl::Hours(1));
     EXPECT_EQ(server_.session.Open().status(), status);
     EXPECT_EQ(server_.session.Send(1, "x"), 0u);
     EXPECT_EQ(server_.session.SendWindow(1), 0u);

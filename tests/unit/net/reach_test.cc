@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/error.h"
+#include "goplugin/internal/net/socket_address.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "tests/support/harness/expect_error.h"
 #include "tests/support/harness/harness_test.h"
@@ -136,6 +137,59 @@ TEST_F(ReachTest, WhatNeverBecomesASocket) {
   EXPECT_FALSE(MayStillCome(directory));
   ExpectError(FindWay({Endpoint::Network::kUnix, "plugin.sock"}, own_).status(),
               {Reason::kTransport, "relative", "absolute path"});
+}
+
+// As sudo, setpriv and gosu leave it to a host of an ordinary user.
+TEST_F(ReachTest, ASocketOfAnotherUserNamesOwnerModeAndTheWayOut) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to be somebody else";
+  char pattern[] = "/tmp/reachXXXXXX";
+  ASSERT_NE(mkdtemp(pattern), nullptr);
+  const std::string directory = pattern;
+  ASSERT_EQ(chmod(directory.c_str(), 0755), 0);
+  const Endpoint endpoint{Endpoint::Network::kUnix, directory + "/socket"};
+  const UniqueFd listener = Listen(endpoint.address);
+  ASSERT_EQ(chmod(endpoint.address.c_str(), 0755), 0);
+  constexpr uid_t kNobody = 65534;
+  PeerRule nobodys;
+  nobodys.user = kNobody;
+  ASSERT_EQ(seteuid(kNobody), 0);
+  const absl::Status closed = FindWay(endpoint, nobodys).status();
+  ASSERT_EQ(seteuid(0), 0);
+  ExpectError(closed, {Reason::kTransport, "mode 0755, owner 0:0",
+                       "Command::user, or let both use the group"});
+  EXPECT_FALSE(MayStillCome(closed));
+  ASSERT_EQ(chmod(directory.c_str(), 0700), 0);
+  ASSERT_EQ(seteuid(kNobody), 0);
+  const absl::Status hidden = FindWay(endpoint, nobodys).status();
+  ASSERT_EQ(seteuid(0), 0);
+  ExpectError(hidden, {Reason::kTransport, "mode 0700, owner 0:0",
+                       "search permission on the directories"});
+  std::filesystem::remove_all(directory);
+}
+
+TEST_F(ReachTest, AnAbstractSocketIsAsked) {
+  const std::string name = absl::StrCat("reach_test.", getpid());
+  const Endpoint endpoint{Endpoint::Network::kUnix,
+                          absl::StrCat(absl::string_view("\0", 1), name)};
+  EXPECT_TRUE(IsAbstract(endpoint));
+  const absl::Status missing = FindWay(endpoint, own_).status();
+  ExpectError(missing, {Reason::kConnect, "refused", "nobody listens"});
+  EXPECT_TRUE(MayStillCome(missing));
+  const UniqueFd listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto addresses = SocketAddresses(endpoint);
+  ASSERT_TRUE(addresses.ok()) << addresses.status();
+  ASSERT_EQ(
+      bind(listener.get(), addresses->front().get(), addresses->front().length),
+      0);
+  ASSERT_EQ(listen(listener.get(), 8), 0);
+  const auto way = FindWay(endpoint, own_);
+  ASSERT_TRUE(way.ok()) << way.status();
+  EXPECT_EQ((*way)->endpoint(), endpoint);
+  PeerRule others;
+  others.user = geteuid() + 1;
+  ExpectError(FindWay(endpoint, others).status(),
+              {Reason::kTransport, "and the plugin runs as user",
+               "nothing was sent there"});
 }
 
 TEST_F(ReachTest, TcpIsOfThisMachine) {

@@ -191,7 +191,19 @@ TEST_F(CallerContextTest, ProcessorsAreTheThreads) {
   EXPECT_EQ(ReadAffinity(), ReadCallerContext()->affinity);
 }
 
+// An ordinary user's process that was started as SCHED_IDLE stays so, whatever
+// its niceness.
+bool MayLeaveIdle() {
+  bool may = false;
+  std::thread([&] {
+    const sched_param none = {};
+    may = sched_setscheduler(0, SCHED_BATCH, &none) == 0;
+  }).join();
+  return may;
+}
+
 TEST_F(CallerContextTest, SchedulingIsTheThreads) {
+  if (!MayLeaveIdle()) GTEST_SKIP() << "this process is SCHED_IDLE";
   const Caller caller = CallerAfter([] {
     const sched_param none = {};
     ASSERT_EQ(sched_setscheduler(0, SCHED_BATCH, &none), 0);
@@ -210,6 +222,7 @@ TEST_F(CallerContextTest, SchedulingIsTheThreads) {
 
 // As at a fork.
 TEST_F(CallerContextTest, WhatIsResetAtAForkIsReset) {
+  if (!MayLeaveIdle()) GTEST_SKIP() << "this process is SCHED_IDLE";
   const Caller caller = CallerAfter([] {
     const sched_param none = {};
     ASSERT_EQ(sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &none),
@@ -223,17 +236,60 @@ TEST_F(CallerContextTest, WhatIsResetAtAForkIsReset) {
 
 // An ordinary user's child keeps what the spawner has: it is no error.
 TEST_F(CallerContextTest, WhatTheKernelRefusesIsNoError) {
+  if (!MayLeaveIdle()) GTEST_SKIP() << "this process is SCHED_IDLE";
   const Caller caller = ReadCallerContext();
-  EXPECT_EQ(InFork([&]() -> std::string {
-              const struct rlimit none = {0, 0};
-              if (setrlimit(RLIMIT_NICE, &none) != 0 ||
-                  setpriority(PRIO_PROCESS, 0, 7) != 0 || !DropCapabilities()) {
-                return "can't";
-              }
-              EXPECT_EQ(OutputFor(ChildRequest({"nice"}), caller), "7");
-              return "";
-            }),
-            "");
+  EXPECT_EQ(
+      InFork([&]() -> std::string {
+        const struct rlimit none = {0, 0};
+        if (setrlimit(RLIMIT_NICE, &none) != 0 ||
+            setpriority(PRIO_PROCESS, 0, 7) != 0 || !DropCapabilities()) {
+          return "can't";
+        }
+        EXPECT_EQ(OutputFor(ChildRequest({"nice"}), caller), "7");
+        const auto prepared = PrepareSpawn(ChildRequest({"nice"}), caller);
+        if (!prepared.ok()) return "prepare";
+        const auto child = CloneHere(*prepared);
+        if (!child.ok()) return child.status().ToString();
+        EXPECT_THAT(child->note, HasSubstr("scheduling policy and nice value"));
+        OutputOf(child);
+        return "";
+      }),
+      "");
+}
+
+TEST_F(CallerContextTest, ProcessorsThatAreNotThereAreNoError) {
+  auto caller = std::make_shared<CallerContext>();
+  caller->environment = ReadCallerContext()->environment;
+  caller->affinity.assign(8, 0);
+  const auto prepared = PrepareSpawn(ChildRequest({"nice"}), caller);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  const auto child = CloneHere(*prepared);
+  ASSERT_TRUE(child.ok()) << child.status();
+  EXPECT_THAT(child->note, HasSubstr("its caller's processors"));
+  OutputOf(child);
+}
+
+// A deadline is the thread's own.
+TEST_F(CallerContextTest, ADeadlineIsNotHandedOnAndIsTold) {
+  bool allowed = false;
+  Caller caller;
+  std::thread thread([&] {
+    Scheduling deadline;
+    deadline.policy = 6;  // SCHED_DEADLINE
+    deadline.runtime = 1000000;
+    deadline.deadline = 10000000;
+    deadline.period = 10000000;
+    allowed = SetScheduling(deadline);
+    caller = ReadCallerContext();
+  });
+  thread.join();
+  if (!allowed) GTEST_SKIP() << "this process may not use SCHED_DEADLINE";
+  const auto prepared = PrepareSpawn(ChildRequest({"policy"}), caller);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  const auto child = CloneHere(*prepared);
+  ASSERT_TRUE(child.ok()) << child.status();
+  EXPECT_THAT(child->note, HasSubstr("SCHED_DEADLINE"));
+  EXPECT_EQ(OutputOf(child), "0");
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "goplugin/internal/process/exit.h"
 #include "gtest/gtest.h"
 #include "tests/unit/process/process_test_support.h"
@@ -56,6 +57,27 @@ TEST_F(LeftChildrenTest, AnEndedChildIsKilledAndReaped) {
   ReapByWatch(watch, pid);
   EXPECT_EQ(ReapLeftChildren(), 0u);
   EXPECT_FALSE(IsReadable(watch, 0));
+}
+
+// Without anybody who watches.
+TEST_F(LeftChildrenTest, KilledOnesAreAwaited) {
+  for (int i = 0; i < 20; ++i) {
+    ChildProcess child = Start({"hang"});
+    const pid_t pid = child.pid;
+    EndChild(std::move(child));
+    AwaitKilledChildren(absl::Milliseconds(kPatienceMs));
+    ASSERT_FALSE(IsInTheProcessTable(pid)) << i;
+  }
+}
+
+TEST_F(LeftChildrenTest, DetachedOnesAreNotAwaited) {
+  ChildProcess child = Start({"hang"});
+  const pid_t pid = child.pid;
+  KeepDetached(std::move(child));
+  AwaitKilledChildren(absl::InfiniteDuration());
+  ASSERT_TRUE(IsInTheProcessTable(pid));
+  kill(pid, SIGKILL);
+  ReapByWatch(LeftChildrenWatch(), pid);
 }
 
 TEST_F(LeftChildrenTest, ItsGroupEndsWithIt) {

@@ -1,8 +1,14 @@
 #include "goplugin/internal/rpc/call_queue.h"
 
 #include <grpcpp/alarm.h>
+#include <stdlib.h>
 
+#include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -148,6 +154,66 @@ TEST(CallQueueTest, TellsOneThatGathersBeforeTheNext) {
   first.Set(queue);
   last.paused.WaitForNotification();
   EXPECT_EQ(pauses, "ac");
+}
+
+// How often the queue's thread has gone to sleep so far.
+long Sleeps() {  // NOLINT(runtime/int)
+  for (const auto& thread :
+       std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(thread.path() / "status");
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    if (text.find("goplugin-rpc") == std::string::npos) continue;
+    const std::string name = "\nvoluntary_ctxt_switches:";
+    return atol(text.c_str() + text.find(name) + name.size());
+  }
+  ADD_FAILURE() << "the queue has no thread";
+  return 0;
+}
+
+// An idle host costs a laptop nothing. What is counted here is not the time
+// that something takes: a loaded machine makes it less.
+TEST(CallQueueTest, HardlyWakesWhileNothingHappens) {
+  const CallQueue queue;
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const auto before = Sleeps();
+  std::this_thread::sleep_for(std::chrono::seconds(4));
+  EXPECT_LE(Sleeps() - before, 4);
+}
+
+// A ring sends it away, and it comes back when there are no more.
+TEST(CallQueueTest, StandsAsideForCalls) {
+  CallQueue queue;
+  if (queue.bell() == nullptr) GTEST_SKIP() << "this gRPC has its own pollers";
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const auto before = Sleeps();
+  for (int i = 0; i < 100; ++i) {
+    queue.bell()->Ring();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  const auto aside = Sleeps();
+  EXPECT_GE(aside - before, 10);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const auto again = Sleeps();
+  std::this_thread::sleep_for(std::chrono::seconds(4));
+  EXPECT_LE(Sleeps() - again, 4);
+}
+
+TEST(CallQueueTest, RingsOfManyThreadsAndAfterItsEnd) {
+  auto queue = std::make_unique<CallQueue>();
+  const std::shared_ptr<CallBell> bell = queue->bell();
+  if (bell == nullptr) GTEST_SKIP() << "this gRPC has its own pollers";
+  std::vector<std::thread> threads;
+  std::atomic<bool> over{false};
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      while (!over) bell->Ring();
+    });
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  queue.reset();
+  over = true;
+  for (std::thread& thread : threads) thread.join();
+  bell->Ring();
 }
 
 }  // namespace

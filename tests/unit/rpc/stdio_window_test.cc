@@ -61,6 +61,18 @@ TEST_F(StdioWindowTest, ThereIsRoomAtFirst) {
   EXPECT_FALSE(window_->Wait(queue, waiter));
 }
 
+// A hundred bytes and more for each piece, whatever it holds.
+TEST_F(StdioWindowTest, SmallPiecesTakeUpMoreThanTheyHold) {
+  Waiter waiter(window_);
+  CallQueue queue;
+  for (size_t i = 0; i < StdioWindow::kSize / 100; ++i) {
+    held_.push_back(window_->Add(1));
+  }
+  ASSERT_TRUE(window_->Wait(queue, waiter));
+  held_.clear();
+  EXPECT_FALSE(waiter.TimedOut());
+}
+
 TEST_F(StdioWindowTest, AWaitEndsWithRoom) {
   Waiter waiter(window_);
   CallQueue queue;

@@ -4,15 +4,18 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/broker/conn_info.h"
 #include "goplugin/internal/error/make_error.h"
@@ -118,6 +121,59 @@ TEST_F(BrokerServiceTest, TheNewestStreamTakesOver) {
   ASSERT_TRUE(core_->Announce(8, Place()).ok());
   ASSERT_TRUE(new_host.stream->Read(&info));
   EXPECT_EQ(info.service_id(), 8u);
+}
+
+// A stream and what has come on it.
+class ReadingHost {
+ public:
+  ReadingHost(grpc::Channel& channel, std::uint32_t id)
+      : id_(id), host_(channel), reader_([this] {
+          host_.stream->Write(AnnouncementOf(id_, Place()));
+          wire::ConnInfo info;
+          state_ = host_.stream->Read(&info) ? State::kTold : State::kEnded;
+        }) {}
+  ~ReadingHost() {
+    host_.context.TryCancel();
+    reader_.join();
+  }
+  ReadingHost(const ReadingHost&) = delete;
+  ReadingHost& operator=(const ReadingHost&) = delete;
+
+  std::uint32_t id() const { return id_; }
+  bool ended() const { return state_ == State::kEnded; }
+  // Until it is told of an id, or ten seconds.
+  bool IsTold() const {
+    for (int i = 0; i < 10000 && state_ == State::kReading; ++i) {
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    return state_ == State::kTold;
+  }
+
+ private:
+  enum class State { kReading, kTold, kEnded };
+
+  const std::uint32_t id_;
+  HostStream host_;
+  std::atomic<State> state_{State::kReading};
+  std::thread reader_;
+};
+
+// Two at the same time, while those before them end: one is the broker's.
+TEST_F(BrokerServiceTest, StreamsThatComeAndGoAtTheSameTime) {
+  constexpr std::uint32_t kRounds = 20;
+  for (std::uint32_t round = 1; round <= kRounds && !HasFailure(); ++round) {
+    ReadingHost one(*channel_, 2 * round);
+    ReadingHost other(*channel_, 2 * round + 1);
+    while (!one.ended() && !other.ended()) {
+      absl::SleepFor(absl::Microseconds(50));
+    }
+    const ReadingHost& newest = one.ended() ? other : one;
+    // Until it is seen, the broker may still be broken.
+    while (!core_->Await(newest.id(), kLong).ok()) {
+    }
+    ASSERT_EQ(core_->Announce(round, Place()), absl::OkStatus());
+    EXPECT_TRUE(newest.IsTold()) << "in round " << round;
+  }
 }
 
 TEST_F(BrokerServiceTest, AHostThatGoesBreaksTheStream) {

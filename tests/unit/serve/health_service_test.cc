@@ -89,5 +89,21 @@ TEST_F(HealthServiceTest, ForgetsAWatcherThatGoes) {
   server_->Shutdown();
 }
 
+TEST_F(HealthServiceTest, WatchersThatHaveGoneMakeRoom) {
+  HealthCheckResponse response;
+  for (size_t i = 0; i < HealthService::kMaxWatchers; ++i) {
+    auto watch = CallWatch(*channel_, "plugin");
+    ASSERT_TRUE(watch->reader->Read(&response));
+    watch->context.TryCancel();
+    watch->reader->Finish();
+  }
+  for (;;) {
+    auto watch = CallWatch(*channel_, "plugin");
+    if (watch->reader->Read(&response)) break;
+    ASSERT_EQ(watch->reader->Finish().error_code(),
+              grpc::StatusCode::RESOURCE_EXHAUSTED);
+  }
+}
+
 }  // namespace
 }  // namespace goplugin::internal

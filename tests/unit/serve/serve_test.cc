@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -141,6 +142,23 @@ TEST_F(ServeTest, AnnouncesAUnixSocketAndEndsOnShutdown) {
   EXPECT_EQ(plugin_->stderr_text(), "");
 }
 
+TEST_F(ServeTest, ServesAgainWhatItServedBefore) {
+  Start({{"PROBE_AGAIN", "1"}});
+  EXPECT_EQ(Get(*kv_, "version"), "2");
+  EXPECT_TRUE(CallShutdown(*channel_).ok());
+  const std::vector<std::string> again = plugin_->ReadFields();
+  ASSERT_THAT(again, SizeIs(6));
+  EXPECT_NE(again[3], line_[3]);
+  EXPECT_FALSE(Exists(line_[3]));
+  channel_ =
+      grpc::CreateChannel(TargetOf(again), grpc::InsecureChannelCredentials());
+  kv_ = Kv(channel_);
+  EXPECT_EQ(Get(*kv_, "version"), "2");
+  ShutDown();
+  EXPECT_EQ(plugin_->rest_of_stdout(), "");
+  EXPECT_EQ(plugin_->stderr_text(), "");
+}
+
 TEST_F(ServeTest, TellsPeopleThatItNeedsAHost) {
   Environment environment = With();
   environment.erase("PROBE_COOKIE");
@@ -263,7 +281,7 @@ TEST_F(ServeTest, AutoMtlsTakesThatHostAndNoOther) {
   EXPECT_THAT(line[5], Not(HasSubstr("=")));
   std::string der;
   ASSERT_TRUE(absl::Base64Unescape(line[5], &der));
-  const auto peer = internal::ParsePeerCertificate(der, absl::Now());
+  const auto peer = internal::ParsePeerCertificate(der);
   ASSERT_TRUE(peer.ok()) << peer.status();
   EXPECT_EQ(peer->key_description, "ECDSA P-256");
 
@@ -342,6 +360,17 @@ TEST_F(ServeTest, AFloodThatNobodyReadsBlocksNothing) {
   EXPECT_LT(text.size(), flood.size());
 }
 
+// shutdown_grace is for calls under way, and not for output: that has had its
+// stdout_flush_timeout.
+TEST_F(ServeTest, EndsBesideAHostThatDoesNotReadItsOutput) {
+  Start({{"PROBE_PATIENT", "1"}});
+  auto stdio = CallStreamStdio(*channel_);
+  ASSERT_TRUE(Put(*kv_, "print", "first\n").ok());
+  ASSERT_EQ(ReadStdout(*stdio, 6), "first\n");
+  ASSERT_TRUE(Put(*kv_, "print", std::string(1 << 20, 'x')).ok());
+  ShutDown();
+}
+
 TEST_F(ServeTest, TakesMessagesOverFourMegabytes) {
   Start();
   EXPECT_TRUE(Put(*kv_, "big", std::string(8 << 20, 'x')).ok());
@@ -394,6 +423,36 @@ TEST_F(ServeTest, ServesOncePerProcess) {
   EXPECT_THAT(plugin_->stderr_text(), HasSubstr("Serve runs already"));
 }
 
+// What a plugin prints by std::cout comes when it is printed, and in one order
+// with C's.
+TEST_F(ServeTest, SendsPrintsOfUnsyncedStreamsAsWell) {
+  Start({{"PROBE_UNSYNCED", "1"}, {"PROBE_NOISE", "1"}});
+  auto stdio = CallStreamStdio(*channel_);
+  ASSERT_TRUE(Put(*kv_, "cout", "one\ntwo").ok());
+  EXPECT_EQ(ReadStdout(*stdio, 21), "noise, unsynced, one\n");
+  ASSERT_TRUE(Put(*kv_, "print", ", three").ok());
+  ASSERT_TRUE(Put(*kv_, "cout", "\nlast words").ok());
+  EXPECT_EQ(ReadStdout(*stdio, 11), "two, three\n");
+  std::string text;
+  std::thread reader([&] { text = ReadStdout(*stdio, 1000); });
+  ShutDown();
+  reader.join();
+  EXPECT_EQ(text, "last words");
+  EXPECT_EQ(plugin_->rest_of_stdout(), "");
+}
+
+TEST_F(ServeTest, LogsOfUnsyncedStreamsAreNotLate) {
+  Start({{"PROBE_UNSYNCED", "1"}});
+  ASSERT_TRUE(Put(*kv_, "log", "said").ok());
+  // Its own end is not what brings them.
+  plugin_->Signal(SIGKILL);
+  EXPECT_EQ(plugin_->Wait(), 128 + SIGKILL);
+  // It could not clean up.
+  std::filesystem::remove_all(directory_);
+  ASSERT_EQ(mkdir(directory_.c_str(), 0700), 0);
+  EXPECT_THAT(plugin_->stderr_text(), HasSubstr("said\nsaid\nsaid\n"));
+}
+
 // As a plugin that was left running: its host's ends of the pipes are closed.
 TEST_F(ServeTest, LivesOnWhenNobodyReadsItsOutputsAnyMore) {
   Start();
@@ -402,6 +461,7 @@ TEST_F(ServeTest, LivesOnWhenNobodyReadsItsOutputsAnyMore) {
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(Put(*kv_, "log", "nobody reads this").ok());
     EXPECT_TRUE(Put(*kv_, "print", "nor this\n").ok());
+    EXPECT_TRUE(Put(*kv_, "cout", "nor that\n").ok());
   }
   EXPECT_EQ(Get(*kv_, "version"), "2");
   ShutDown();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -29,6 +30,22 @@ class StdioServiceTest : public ::testing::Test {
     channel_ = server_->InProcessChannel(grpc::ChannelArguments());
   }
   ~StdioServiceTest() override { service_.Close(); }
+
+  // A stream of which something was read; null, and a failure, otherwise.
+  std::unique_ptr<StreamCall<wire::StdioData>> ReadFirst() {
+    auto stdio = CallStreamStdio(*channel_);
+    service_.Append("a");
+    EXPECT_EQ(ReadStdout(*stdio, 1), "a");
+    return HasFailure() ? nullptr : std::move(stdio);
+  }
+
+  // The same, whose host goes then.
+  void ReadAndGo() {
+    auto gone = ReadFirst();
+    ASSERT_NE(gone, nullptr);
+    gone->context.TryCancel();
+    EXPECT_EQ(gone->reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
 
   StdioService service_;
   std::unique_ptr<grpc::Server> server_;
@@ -83,14 +100,17 @@ TEST_F(StdioServiceTest, TheNewestReaderTakesOver) {
 }
 
 TEST_F(StdioServiceTest, OutlivesAReaderThatGoes) {
-  auto gone = CallStreamStdio(*channel_);
-  service_.Append("one");
-  ASSERT_EQ(ReadStdout(*gone, 3), "one");
-  gone->context.TryCancel();
-  EXPECT_EQ(gone->reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  ReadAndGo();
   auto stdio = CallStreamStdio(*channel_);
   service_.Append("two");
   EXPECT_EQ(ReadStdout(*stdio, 3), "two");
+}
+
+// Without a print, which would tell.
+TEST_F(StdioServiceTest, ForgetsAReaderThatGoes) {
+  ReadAndGo();
+  // Would wait for ever for a stream that was not ended.
+  server_->Shutdown();
 }
 
 TEST_F(StdioServiceTest, FlushEndsWithoutAReader) {
@@ -114,9 +134,8 @@ TEST_F(StdioServiceTest, FlushWaitsForTheFirstReader) {
 }
 
 TEST_F(StdioServiceTest, FlushWaitsForTheReader) {
-  auto stdio = CallStreamStdio(*channel_);
-  service_.Append("a");
-  ASSERT_EQ(ReadStdout(*stdio, 1), "a");
+  auto stdio = ReadFirst();
+  ASSERT_NE(stdio, nullptr);
   const std::string much(64 * 1024, 'y');
   service_.Append(much);
   std::string read;
@@ -124,6 +143,32 @@ TEST_F(StdioServiceTest, FlushWaitsForTheReader) {
   EXPECT_TRUE(service_.Flush(absl::Seconds(60)));
   reader.join();
   EXPECT_EQ(read, much);
+}
+
+// However long a grace the server gives it.
+TEST_F(StdioServiceTest, CloseCutsOffAHostThatDidNotReadInTime) {
+  auto stdio = ReadFirst();
+  ASSERT_NE(stdio, nullptr);
+  service_.Append(std::string(64 * 1024, 'y'));
+  EXPECT_FALSE(service_.Flush(absl::Milliseconds(50)));
+  service_.Close();
+  // Would wait for the call's own deadline.
+  server_->Shutdown();
+  EXPECT_EQ(stdio->reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(StdioServiceTest, CloseCutsOffNobodyWhoHasReadInTheEnd) {
+  auto stdio = ReadFirst();
+  ASSERT_NE(stdio, nullptr);
+  const std::string much(64 * 1024, 'y');
+  service_.Append(much);
+  EXPECT_FALSE(service_.Flush(absl::Milliseconds(50)));
+  EXPECT_EQ(ReadStdout(*stdio, much.size()), much);
+  EXPECT_TRUE(service_.Flush(absl::Seconds(60)));
+  service_.Append("last words");
+  service_.Close();
+  EXPECT_EQ(ReadStdout(*stdio, 1000), "last words");
+  EXPECT_TRUE(stdio->reader->Finish().ok());
 }
 
 }  // namespace

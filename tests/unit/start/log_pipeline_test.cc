@@ -171,6 +171,43 @@ TEST_F(LogPipelineTest, WhatWaitsForTheParserIsBounded) {
   ASSERT_TRUE(Finish());
 }
 
+// However little a plugin writes at a time.
+TEST_F(LogPipelineTest, WhatWaitsForTheParserIsBoundedOfShortLinesToo) {
+  const std::shared_ptr<absl::Notification> release = StickThePool();
+  size_t writes = 0;
+  Run([&] {
+    while (output_->HasRoom([] {}) && writes < LogPipeline::kMaxWaiting) {
+      output_->OnStderr("x\n");
+      ++writes;
+    }
+  });
+  // Each takes a hundred bytes and more.
+  EXPECT_LE(writes, LogPipeline::kMaxWaiting / 100);
+  release->Notify();
+  ASSERT_TRUE(Finish());
+}
+
+TEST_F(LogPipelineTest, FieldsCountAsWhatTheyTake) {
+  sink_->Hold(true);
+  std::string line = R"({"@message":"many")";
+  constexpr size_t kFields = 1000;
+  for (size_t i = 0; i < kFields; ++i) line += R"(,"a":1)";
+  constexpr size_t kLines = 1000;
+  for (size_t i = 0; i < kLines; ++i) Stderr(line + "}\n");
+  // A slow parser would go on behind an end that waited long enough.
+  absl::Duration took;
+  do {
+    ASSERT_TRUE(Finish(&took));
+  } while (took >= LogPipeline::kLongestFinish);
+  sink_->Hold(false);
+  absl::Notification behind;
+  queue_->Post([&] { behind.Notify(); });
+  behind.WaitForNotification();
+  EXPECT_LE(sink_->messages().size() * kFields *
+                sizeof(std::pair<std::string, std::string>),
+            Lane::kMaxDroppableBytes);
+}
+
 TEST_F(LogPipelineTest, AStuckPoolHoldsUpTheEndForASecond) {
   const std::shared_ptr<absl::Notification> release = StickThePool();
   Stderr("a line\n");

@@ -70,6 +70,14 @@ TEST(CheckOptionsTest, EachMistakeNamesItsField) {
       {"min_port", [](Input& in) { in.options.max_port = 65536; }},
       {"min_port", [](Input& in) { in.options.min_port = 30000; }},
       {"tls", [](Input& in) { in.options.tls.root_certificates = "PEM"; }},
+      {"Command::stdin_mode",
+       [](Input& in) {
+         in.command.lifetime = Command::Lifetime::kOutlivesHost;
+         in.command.stdin_mode = Command::Stdin::kPipe;
+         in.options.tls.mode = TlsMode::kInsecure;
+       }},
+      {"tls.min_rsa_bits",
+       [](Input& in) { in.options.tls.min_rsa_bits = 1023; }},
   };
   for (const Bad& bad : mistakes) {
     Input input;

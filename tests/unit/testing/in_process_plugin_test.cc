@@ -18,6 +18,7 @@
 #include "goplugin/client.h"
 #include "goplugin/testing/status_matchers.h"
 #include "gtest/gtest.h"
+#include "tests/support/deep/deep.grpc.pb.h"
 #include "tests/support/harness/harness_test.h"
 #include "tests/support/harness/plugins.h"
 #include "tests/support/harness/recording_sinks.h"
@@ -27,6 +28,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr ExitStatus kExited0{ExitStatus::Kind::kExited, 0};
 constexpr ExitStatus kExited2{ExitStatus::Kind::kExited, 2};
@@ -204,6 +206,16 @@ TEST_F(InProcessPluginTest, ThePluginMayGoFirst) {
   ASSERT_NE(client, nullptr);
   plugin_.reset();
   EXPECT_THAT(client->WaitForExit(kPatience), IsOk());
+  // With success, and just before: whoever ended it may have meant the host
+  // too.
+  EXPECT_THAT(client->Shutdown(), IsOk());
+}
+
+TEST_F(InProcessPluginTest, OneThatFailsFirstHasCrashed) {
+  const std::unique_ptr<Client> client = Launch();
+  ASSERT_NE(client, nullptr);
+  plugin_->End(kExited2);
+  EXPECT_THAT(client->WaitForExit(kPatience), IsOk());
   EXPECT_THAT(client->Shutdown(), StatusIs(Reason::kCrashed));
 }
 
@@ -240,6 +252,50 @@ TEST_F(InProcessPluginTest, TlsIsNotLookedAt) {
   ASSERT_NE(client, nullptr);
   EXPECT_FALSE(client->uses_tls());
   EXPECT_EQ(Get(*client, "hello"), "hello");
+}
+
+TEST_F(InProcessPluginTest, ForOneServiceItIsTheArgument) {
+  InProcessPlugin plugin(&echo_, 7);
+  ClientOptions options = KvOptions();
+  options.handshake.protocol_versions = {5, 7};
+  absl::StatusOr<std::unique_ptr<Client>> client = plugin.Launch(options);
+  ASSERT_THAT(client, IsOk());
+  EXPECT_EQ((*client)->protocol_version(), 7u);
+  EXPECT_EQ(Get(**client, "hello"), "hello");
+}
+
+class DeepService final : public Deep::Service {
+ public:
+  grpc::Status Dig(grpc::ServerContext*, const Depth* depth,
+                   Node* answer) override {
+    for (int i = 0; i < depth->levels(); ++i) answer = answer->mutable_child();
+    return grpc::Status::OK;
+  }
+};
+
+// Others write what C++ does not read.
+TEST_F(InProcessPluginTest, AnAnswerNestedOver100LevelsIsToldApart) {
+  DeepService deep;
+  InProcessPlugin plugin(&deep);
+  absl::StatusOr<std::unique_ptr<Client>> client = plugin.Launch(KvOptions());
+  ASSERT_THAT(client, IsOk());
+  const auto dig = [&client](int levels) {
+    grpc::ClientContext context;
+    Depth depth;
+    depth.set_levels(levels);
+    Node answer;
+    return (*client)->NewStub<Deep>()->Dig(&context, depth, &answer);
+  };
+  EXPECT_TRUE(dig(90).ok());
+  const grpc::Status refused = dig(110);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT((*client)->Explain(refused),
+              AllOf(HasHint("nested over 100 levels"),
+                    Not(HasHint("the plugin's own answer"))));
+  // A plugin's own UNIMPLEMENTED stays its own.
+  EXPECT_THAT((*client)->Explain(grpc::Status(grpc::StatusCode::UNIMPLEMENTED,
+                                              "not in this edition")),
+              HasHint("the plugin's own answer"));
 }
 
 // An on_broker that holds its launch up until it is told to go on.

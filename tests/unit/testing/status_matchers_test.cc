@@ -70,6 +70,14 @@ TEST(StatusMatchersTest, AMismatchTellsTheStatusAndThePart) {
   EXPECT_THAT(listener.str(),
               AllOf(HasSubstr("the plugin can't be started"),
                     HasSubstr("whose hint is \"chmod +x it\"")));
+  // Not the encoded details.
+  EXPECT_THAT(listener.str(), Not(HasSubstr("type.googleapis.com")));
+  StringMatchResultListener ok_listener;
+  const ::testing::Matcher<absl::Status> is_ok = IsOk();
+  EXPECT_FALSE(is_ok.MatchAndExplain(SpawnError(), &ok_listener));
+  EXPECT_EQ(ok_listener.str(),
+            "which is FAILED_PRECONDITION: the plugin can't be started; hint: "
+            "chmod +x it; path ./kv; mode 0644; last stderr:\nlast words");
   EXPECT_EQ(::testing::DescribeMatcher<absl::Status>(matcher),
             "is an error whose hint has substring \"reboot\"");
 }

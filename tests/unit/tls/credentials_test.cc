@@ -33,19 +33,28 @@ KeyPair OneTime() {
 
 std::shared_ptr<grpc::ServerCredentials> Server(const KeyPair& ours,
                                                 const KeyPair& client) {
-  auto made = MakeAutoMtlsServerCredentials(ours, client.certificate_pem);
+  const auto host = ReadHostCertificate(client.certificate_pem);
+  EXPECT_TRUE(host.ok()) << host.status();
+  if (!host.ok()) return grpc::InsecureServerCredentials();
+  auto made = MakeAutoMtlsServerCredentials(ours, *host);
   EXPECT_TRUE(made.ok()) << made.status();
   return made.ok() ? *made : grpc::InsecureServerCredentials();
 }
 
 std::shared_ptr<grpc::ChannelCredentials> Channel(const KeyPair& ours,
                                                   const KeyPair& server) {
-  const auto peer = ParsePeerCertificate(server.certificate_der, absl::Now());
+  const auto peer = ParsePeerCertificate(server.certificate_der);
   EXPECT_TRUE(peer.ok()) << peer.status();
   if (!peer.ok()) return grpc::InsecureChannelCredentials();
   auto made = MakeAutoMtlsChannelCredentials(ours, *peer);
   EXPECT_TRUE(made.ok()) << made.status();
   return made.ok() ? *made : grpc::InsecureChannelCredentials();
+}
+
+// As a certificate whose end is near is treated.
+CertificateSpec ShortLived(CertificateSpec spec) {
+  spec.not_after = absl::Now() + absl::Hours(24);
+  return spec;
 }
 
 void ExpectMutual(const KeyPair& server, const KeyPair& client,
@@ -82,6 +91,8 @@ TEST(AutoMtls, ReachesServersWithOddCertificates) {
   pyvider.key_usage = "critical,digitalSignature";
   pyvider.extended_key_usage = "serverAuth";
   ExpectMutual(MakeCertificate(pyvider), OneTime(), "as pyvider");
+  ExpectMutual(MakeCertificate(ShortLived(pyvider)),
+               MakeCertificate(ShortLived(Curve("P-521"))), "of one day");
   CertificateSpec sha1;
   sha1.digest = "SHA1";
   ExpectMutual(MakeCertificate(sha1), OneTime(), "SHA-1 by itself");
@@ -97,6 +108,40 @@ TEST(AutoMtls, ReachesServersWithOddCertificates) {
   CertificateSpec issued;
   issued.issuer = &issuer;
   ExpectMutual(MakeCertificate(issued), OneTime(), "issued by another");
+}
+
+// A clock that starts in 1970, is set back, or is years apart.
+TEST(AutoMtls, DoesNotAskForTheTime) {
+  CertificateSpec past;
+  past.not_before = absl::FromUnixSeconds(0);
+  past.not_after = absl::FromUnixSeconds(86400);
+  ExpectMutual(MakeCertificate(past), MakeCertificate(past), "1970");
+  CertificateSpec future;
+  future.not_before = absl::Now() + absl::Hours(24 * 365 * 10);
+  future.not_after = absl::Now() + absl::Hours(24 * 365 * 20);
+  ExpectMutual(MakeCertificate(future), MakeCertificate(future), "in 10 years");
+}
+
+TEST(AutoMtls, ReachesAServerWithAWeakKeyThatIsLetIn) {
+  CertificateSpec spec;
+  spec.key = Key::kRsa;
+  spec.bits = 1024;
+  const KeyPair server = MakeCertificate(spec);
+  const KeyPair client = OneTime();
+  // OpenSSL refuses to serve with one, at Debian's security level.
+  grpc::SslServerCredentialsOptions options(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = client.certificate_pem;
+  options.pem_key_cert_pairs.push_back(
+      {server.private_key_pem, server.certificate_pem});
+  TestServer running(grpc::SslServerCredentials(options));
+  if (!running.running()) GTEST_SKIP() << "this TLS library does not serve it";
+  const auto peer = ParsePeerCertificate(server.certificate_der, 1024);
+  ASSERT_TRUE(peer.ok()) << peer.status();
+  const auto made = MakeAutoMtlsChannelCredentials(client, *peer);
+  ASSERT_TRUE(made.ok()) << made.status();
+  const grpc::Status status = running.Call(*made);
+  EXPECT_TRUE(GotThrough(status)) << status.error_message();
 }
 
 TEST(AutoMtls, RefusesAnotherClientsCertificate) {
@@ -128,13 +173,26 @@ TEST(AutoMtls, RefusesAServerWithAnotherCertificateThanAnnounced) {
   EXPECT_THAT(status.error_message(), HasSubstr("certificate"));
 }
 
-TEST(AutoMtls, ServerWantsAReadableClientCertificate) {
-  const KeyPair ours = OneTime();
-  ExpectError(MakeAutoMtlsServerCredentials(ours, "").status(),
-              Reason::kOptions, "it is empty", "PEM");
-  ExpectError(MakeAutoMtlsServerCredentials(ours, "true").status(),
-              Reason::kOptions, "it has 4 bytes and no \"-----BEGIN \" line",
+// Judged once, when it is announced; the TLS library calls it a mismatch.
+TEST(AutoMtls, ReachesAServerWithTheAbsoluteName) {
+  CertificateSpec spec;
+  spec.subject_alt_name = "DNS:localhost.";
+  ExpectMutual(MakeCertificate(ShortLived(spec)), OneTime(), "localhost.");
+  ExpectMutual(MakeCertificate(spec), OneTime(), "localhost., for long");
+}
+
+TEST(ReadHostCertificate, WantsOneAndNotAHundred) {
+  std::string many;
+  for (int i = 0; i < 17; ++i) many += OneTime().certificate_pem;
+  ExpectError(ReadHostCertificate(many).status(), Reason::kOptions,
+              "17 certificates", "its own");
+}
+
+TEST(ReadHostCertificate, WantsAReadableOne) {
+  ExpectError(ReadHostCertificate("").status(), Reason::kOptions, "it is empty",
               "PEM");
+  ExpectError(ReadHostCertificate("true").status(), Reason::kOptions,
+              "it has 4 bytes and no \"-----BEGIN \" line", "PEM");
 }
 
 // The caller's own certificates: an authority, and what it issued.

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "gmock/gmock.h"
@@ -27,13 +26,14 @@ using Kind = WireKind::Kind;
 WireKind Saw(Kind kind) { return WireKind{kind, ""}; }
 
 PeerCertificate Peer(const KeyPair& pair) {
-  const auto peer = ParsePeerCertificate(pair.certificate_der, absl::Now());
+  const auto peer = ParsePeerCertificate(pair.certificate_der);
   EXPECT_TRUE(peer.ok()) << peer.status();
   return peer.ok() ? *peer : PeerCertificate{};
 }
 
-absl::optional<WireKind> Probe(const Endpoint& endpoint) {
-  const auto kind = ProbeEndpoint(endpoint, absl::Seconds(10));
+absl::optional<WireKind> Probe(const Endpoint& endpoint,
+                               const TlsClient& client) {
+  const auto kind = ProbeEndpoint(endpoint, absl::Seconds(10), client);
   EXPECT_TRUE(kind.ok()) << kind.status();
   return kind.ok() ? absl::optional<WireKind>(*kind) : absl::nullopt;
 }
@@ -44,29 +44,39 @@ class RealFailureTest : public testing::Test {
  protected:
   std::shared_ptr<grpc::ServerCredentials> TlsServer(
       const KeyPair& own, const KeyPair& trusted_client) {
-    const auto made =
-        MakeAutoMtlsServerCredentials(own, trusted_client.certificate_pem);
+    const auto host = ReadHostCertificate(trusted_client.certificate_pem);
+    EXPECT_TRUE(host.ok()) << host.status();
+    if (!host.ok()) return grpc::InsecureServerCredentials();
+    const auto made = MakeAutoMtlsServerCredentials(own, *host);
     EXPECT_TRUE(made.ok()) << made.status();
     return made.ok() ? *made : grpc::InsecureServerCredentials();
   }
 
-  std::shared_ptr<grpc::ChannelCredentials> TlsClient(
+  std::shared_ptr<grpc::ChannelCredentials> ClientCredentials(
       const PeerCertificate& announced) {
     const auto made = MakeAutoMtlsChannelCredentials(client_, announced);
     EXPECT_TRUE(made.ok()) << made.status();
     return made.ok() ? *made : grpc::InsecureChannelCredentials();
   }
 
-  // With the probe, and without: the text alone.
+  TlsClient Pinned() const {
+    return {{peer_.pem, client_.certificate_pem, client_.private_key_pem, ""},
+            true};
+  }
+
+  // With a look at the first bytes, without: the text alone, and with a
+  // handshake and no text.
   void Run(std::shared_ptr<grpc::ServerCredentials> server,
            std::shared_ptr<grpc::ChannelCredentials> channel, bool tls_used,
-           const PeerCertificate* announced) {
+           const PeerCertificate* announced, const TlsClient& client) {
     TestServer running(std::move(server));
     ASSERT_TRUE(running.running());
     const grpc::Status status = running.Call(std::move(channel));
     ASSERT_FALSE(GotThrough(status));
     probed_ = ExplainTlsFailure(status.error_message(), tls_used,
-                                Probe(running.endpoint()), announced);
+                                Probe(running.endpoint(), {}), announced);
+    no_text_ = ExplainTlsFailure("", tls_used,
+                                 Probe(running.endpoint(), client), announced);
     text_only_ = ExplainTlsFailure(status.error_message(), tls_used,
                                    absl::nullopt, announced);
   }
@@ -76,10 +86,12 @@ class RealFailureTest : public testing::Test {
   const PeerCertificate peer_ = Peer(server_);
   absl::Status probed_;
   absl::Status text_only_;
+  absl::Status no_text_;
 };
 
 TEST_F(RealFailureTest, PlainServer) {
-  Run(grpc::InsecureServerCredentials(), TlsClient(peer_), true, &peer_);
+  Run(grpc::InsecureServerCredentials(), ClientCredentials(peer_), true, &peer_,
+      Pinned());
   ExpectError(probed_, Reason::kTls,
               "a TLS ClientHello was answered with HTTP/2 without TLS",
               "TlsMode::kInsecure");
@@ -88,7 +100,7 @@ TEST_F(RealFailureTest, PlainServer) {
 
 TEST_F(RealFailureTest, TlsServerAndPlainClient) {
   Run(TlsServer(server_, client_), grpc::InsecureChannelCredentials(), false,
-      nullptr);
+      nullptr, {});
   ExpectError(probed_, Reason::kTls, "was answered with TLS",
               "TlsMode::kManual");
   ExpectError(probed_, Reason::kTls, "", "TlsMode::kAutoMtlsIfOffered");
@@ -97,27 +109,15 @@ TEST_F(RealFailureTest, TlsServerAndPlainClient) {
 }
 
 TEST_F(RealFailureTest, AnotherCertificateThanAnnounced) {
-  Run(TlsServer(MakeCertificate({}), client_), TlsClient(peer_), true, &peer_);
-  for (const absl::Status& status : {probed_, text_only_}) {
+  Run(TlsServer(MakeCertificate({}), client_), ClientCredentials(peer_), true,
+      &peer_, Pinned());
+  for (const absl::Status& status : {probed_, text_only_, no_text_}) {
     ExpectError(status, Reason::kServerCertificate,
                 "the announced certificate has an ECDSA P-256 key, the DNS "
                 "names [localhost], and is valid from ",
                 "another certificate than the one in its handshake line");
     ExpectError(status, Reason::kServerCertificate, "", "TlsMode::kManual");
   }
-}
-
-TEST_F(RealFailureTest, ExpiredCertificate) {
-  CertificateSpec spec;
-  spec.not_before = absl::Now() - absl::Hours(2);
-  spec.not_after = absl::Now() - absl::Hours(1);
-  const KeyPair expired = MakeCertificate(spec);
-  const auto peer = ParsePeerCertificate(expired.certificate_der,
-                                         spec.not_after - absl::Minutes(1));
-  ASSERT_TRUE(peer.ok()) << peer.status();
-  Run(TlsServer(expired, client_), TlsClient(*peer), true, &*peer);
-  ExpectError(text_only_, Reason::kServerCertificate, "is valid from",
-              "expired since");
 }
 
 TEST_F(RealFailureTest, WrongName) {
@@ -131,8 +131,8 @@ TEST_F(RealFailureTest, WrongName) {
   tls.private_key = client_.private_key_pem;
   const auto channel = MakeManualChannelCredentials(tls);
   ASSERT_TRUE(channel.ok()) << channel.status();
-  Run(TlsServer(named, client_), *channel, true, nullptr);
-  for (const absl::Status& status : {probed_, text_only_}) {
+  Run(TlsServer(named, client_), *channel, true, nullptr, {tls});
+  for (const absl::Status& status : {probed_, text_only_, no_text_}) {
     ExpectError(status, Reason::kServerCertificate, "gRPC says",
                 "ClientOptions::tls.server_name");
   }
@@ -156,8 +156,8 @@ TEST_F(RealFailureTest, RootOfTheSameNameWithAnotherKey) {
     tls.root_certificates = renewed.certificate_pem;
     const auto channel = MakeManualChannelCredentials(tls);
     ASSERT_TRUE(channel.ok()) << channel.status();
-    Run(TlsServer(issued, client_), *channel, true, nullptr);
-    for (const absl::Status& status : {probed_, text_only_}) {
+    Run(TlsServer(issued, client_), *channel, true, nullptr, {tls});
+    for (const absl::Status& status : {probed_, text_only_, no_text_}) {
       ExpectError(status, Reason::kServerCertificate, "gRPC says",
                   "ClientOptions::tls.root_certificates");
     }
@@ -165,10 +165,13 @@ TEST_F(RealFailureTest, RootOfTheSameNameWithAnotherKey) {
 }
 
 TEST_F(RealFailureTest, ClientCertificateRefused) {
-  Run(TlsServer(server_, MakeCertificate({})), TlsClient(peer_), true, &peer_);
+  Run(TlsServer(server_, MakeCertificate({})), ClientCredentials(peer_), true,
+      &peer_, Pinned());
   ExpectError(probed_, Reason::kTls, "was answered with TLS",
               "PLUGIN_CLIENT_CERT");
   ExpectError(probed_, Reason::kTls, "", "TlsMode::kManual");
+  ExpectError(no_text_, Reason::kTls, "was answered with TLS",
+              "PLUGIN_CLIENT_CERT");
 }
 
 struct TextCase {

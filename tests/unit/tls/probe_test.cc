@@ -129,8 +129,9 @@ Kind KindAt(const Endpoint& endpoint, absl::Duration timeout) {
 
 TEST(ProbeEndpoint, SeesARealTlsServer) {
   const KeyPair server = MakeCertificate({});
-  const auto credentials =
-      MakeAutoMtlsServerCredentials(server, server.certificate_pem);
+  const auto host = ReadHostCertificate(server.certificate_pem);
+  ASSERT_TRUE(host.ok()) << host.status();
+  const auto credentials = MakeAutoMtlsServerCredentials(server, *host);
   ASSERT_TRUE(credentials.ok()) << credentials.status();
   TestServer running(*credentials);
   ASSERT_TRUE(running.running());
@@ -168,6 +169,18 @@ TEST(ProbeEndpoint, SeesOtherServers) {
     Talker talker("", Then::kWait);
     EXPECT_EQ(KindAt(talker.endpoint(), absl::Milliseconds(1)), Kind::kSilent);
   }
+}
+
+// There is no handshake to go on with, and the server has said all it will.
+TEST(ProbeEndpoint, EndsWithTheServerWhereTheCertificatesCantBeUsed) {
+  Talker talker(Bytes({0x16, 3, 3, 0, 100, 2, 0, 0, 0}), Talker::Then::kHangUp);
+  TlsClient client;
+  client.tls.root_certificates = client.tls.certificate_chain = "none";
+  const absl::Time begun = absl::Now();
+  const auto kind = ProbeEndpoint(talker.endpoint(), kLong, client);
+  EXPECT_LT(absl::Now() - begun, kLong / 2);
+  ASSERT_TRUE(kind.ok()) << kind.status();
+  EXPECT_EQ(kind->kind, Kind::kTls);
 }
 
 TEST(ProbeEndpoint, SaysWhyNobodyAnswers) {

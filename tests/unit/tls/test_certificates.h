@@ -29,7 +29,7 @@ struct CertificateSpec {
       "critical,digitalSignature,keyEncipherment,keyAgreement,keyCertSign";
   std::string extended_key_usage = "clientAuth,serverAuth";
   absl::Time not_before = absl::Now() - absl::Seconds(30);
-  absl::Time not_after = absl::Now() + absl::Hours(24);
+  absl::Time not_after = absl::Now() + absl::Hours(24 * 3650);
   // Who signs; null: the certificate itself.
   const KeyPair* issuer = nullptr;
 };

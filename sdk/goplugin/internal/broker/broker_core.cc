@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/broker/conn_info.h"
+#include "goplugin/internal/broker/link_error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/versions/mutex_lock.h"
@@ -34,30 +35,6 @@ absl::StatusOr<Endpoint> Translate(const AddressTranslation::Translate& how,
   return how(endpoint);
 }
 
-absl::Status LinkError(const std::string& peer, const grpc::Status& status) {
-  ErrorDetails details;
-  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
-    details.reason = Reason::kBrokerUnsupported;
-    details.what = absl::StrCat("the ", peer, " has no broker");
-    details.hint =
-        "brokered connections need a go-plugin library with a broker on both "
-        "sides; without one, pass data in ordinary calls";
-  } else {
-    details.reason = Reason::kConnect;
-    details.what =
-        absl::StrCat("the connection to the ", peer, "'s broker is broken");
-    details.hint =
-        absl::StrCat("it is opened once per connection; restart the ", peer,
-                     " to get a new one");
-  }
-  details.evidence = {
-      absl::StrCat("its stream ended: gRPC said ",
-                   absl::StatusCodeToString(
-                       static_cast<absl::StatusCode>(status.error_code())),
-                   " ", Quote(status.error_message()))};
-  return MakeError(details);
-}
-
 }  // namespace
 
 BrokerCore::BrokerCore(BrokerSetup setup)
@@ -72,6 +49,7 @@ void BrokerCore::Open(Send send) {
     if (!end_.ok()) return;
     link_ = Link::kOpen;
     send_ = std::move(send);
+    changed_.NotifyAll();
   }
   if (multiplexed()) setup_.multiplexer->SetMessages(KnockMessages());
 }
@@ -151,6 +129,7 @@ void BrokerCore::OnKnock(const wire::ConnInfo& info) {
 }
 
 void BrokerCore::Receive(const wire::ConnInfo& info) {
+  heard_ = true;
   if (IsKnock(info)) return OnKnock(info);
   std::string warning;
   {
@@ -166,6 +145,7 @@ std::string BrokerCore::Keep(std::uint32_t id, Announcement announcement) {
   for (auto waiter = first; waiter != last; ++waiter) {
     if (waiter->second->found.has_value()) continue;
     waiter->second->found = std::move(announcement);
+    changed_.NotifyAll();
     return "";
   }
   if (pending_.Add(id, std::move(announcement), clock_.Elapsed())) return "";
@@ -186,6 +166,7 @@ void BrokerCore::Close(const grpc::Status& status) {
     link_ = Link::kClosed;
     link_status_ = status;
     send.swap(send_);
+    changed_.NotifyAll();
   }
   if (multiplexed()) {
     setup_.multiplexer->Interrupt(LinkError(setup_.peer, status));
@@ -200,6 +181,7 @@ void BrokerCore::End(const absl::Status& reason) {
     end_ = reason;
     link_ = Link::kClosed;
     send.swap(send_);
+    changed_.NotifyAll();
   }
   if (multiplexed()) setup_.multiplexer->Interrupt(reason);
   sockets_.Close();
@@ -240,7 +222,7 @@ absl::StatusOr<Endpoint> BrokerCore::AwaitAnnounced(std::uint32_t id,
   const std::shared_ptr<void> expected =
       setup_.expect ? setup_.expect() : nullptr;
   const auto place = waiters_.emplace(id, &waiter);
-  mutex_.AwaitWithTimeout(absl::Condition(&told), timeout);
+  changed_.WaitFor(mutex_, timeout, told);
   waiters_.erase(place);
   if (waiter.found.has_value()) return *waiter.found;
   if (!end_.ok()) return end_;
@@ -250,8 +232,10 @@ absl::StatusOr<Endpoint> BrokerCore::AwaitAnnounced(std::uint32_t id,
 
 absl::Status BrokerCore::Broken() {
   if (link_status_.error_code() != grpc::StatusCode::UNIMPLEMENTED) {
-    mutex_.AwaitWithTimeout(absl::Condition(this, &BrokerCore::Ended),
-                            kEndAfterClose);
+    changed_.WaitFor(mutex_, kEndAfterClose, [this] {
+      mutex_.AssertReaderHeld();
+      return !end_.ok();
+    });
   }
   return end_.ok() ? LinkError(setup_.peer, link_status_) : end_;
 }
@@ -319,8 +303,10 @@ absl::Status BrokerCore::Deliver(std::uint32_t id, const Endpoint& endpoint) {
   Send send;
   {
     MutexLock lock(mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(this, &BrokerCore::MaySend),
-                            kStreamWait);
+    changed_.WaitFor(mutex_, kStreamWait, [this] {
+      mutex_.AssertReaderHeld();
+      return MaySend();
+    });
     if (!end_.ok()) return end_;
     if (link_ == Link::kClosed) return Broken();
     send = send_;
@@ -350,25 +336,13 @@ void BrokerCore::Withdraw(std::uint32_t id) {
   served_.erase(id);
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>>
-BrokerCore::ServerCredentials() {
-  MutexLock lock(mutex_);
-  if (server_credentials_ == nullptr) {
-    absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> made =
-        setup_.security.server_credentials();
-    if (!made.ok()) return made.status();
-    server_credentials_ = *std::move(made);
-  }
-  return server_credentials_;
-}
-
 absl::Status BrokerCore::ExplainFailure(const absl::Status& failure) {
   MutexLock lock(mutex_);
   const auto news = [this] {
     mutex_.AssertReaderHeld();
     return !end_.ok() || link_ == Link::kClosed;
   };
-  if (!mutex_.AwaitWithTimeout(absl::Condition(&news), kNewsAfterFailure)) {
+  if (!changed_.WaitFor(mutex_, kNewsAfterFailure, news)) {
     return failure;
   }
   const absl::Status broken = Broken();
@@ -380,8 +354,10 @@ absl::Status BrokerCore::end() const {
   return end_;
 }
 
+bool BrokerCore::forked() const { return getpid() != owner_; }
+
 absl::Status BrokerCore::CheckMayBlock() const {
-  if (getpid() != owner_) {
+  if (forked()) {
     return MakeError(Reason::kForked,
                      "this broker belongs to the parent process",
                      "exec first, or fork before the first plugin is launched");

@@ -31,21 +31,23 @@
 #include "goplugin/internal/mux/multiplexer.h"
 #include "goplugin/internal/net/acceptors.h"
 #include "goplugin/internal/net/reach.h"
+#include "goplugin/internal/versions/steady_condition.h"
 #include "goplugin/wire/broker.pb.h"
 
 namespace goplugin::internal {
 
 // How the main connection is secured, and so every brokered one.
 struct BrokerSecurity {
-  using MakeServerCredentials =
-      std::function<absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>>()>;
+  template <typename Credentials>
+  using Make = std::function<absl::StatusOr<std::shared_ptr<Credentials>>()>;
 
-  // Null: there are none to dial with, the caller must bring them.
-  std::shared_ptr<grpc::ChannelCredentials> channel_credentials = nullptr;
+  // Asked at every dial, from any thread: see tls/credentials.h. Null: there
+  // are none to dial with, the caller must bring them.
+  Make<grpc::ChannelCredentials> channel_credentials = nullptr;
   // The name to verify; empty without TLS.
   std::string server_name = {};
-  // Asked once, at the first accept.
-  MakeServerCredentials server_credentials = nullptr;
+  // Asked at every accept, from any thread.
+  Make<grpc::ServerCredentials> server_credentials = nullptr;
 };
 
 // What host and plugin side have different.
@@ -57,6 +59,10 @@ struct BrokerSetup {
   SocketsPlan sockets;
   BrokerSecurity security;
   AddressTranslation translation = {};
+  // Told of every dial when it is over, on the caller's thread.
+  std::function<void(std::uint32_t id, const absl::Status& status,
+                     absl::Duration took)>
+      on_dialled = nullptr;
   // How long an announcement waits for its dial.
   absl::Duration keep = absl::Seconds(30);
   // A remark for the log. Called from any thread, must not block.
@@ -118,10 +124,12 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   absl::Status ServeStreams(std::uint32_t id, Acceptors::Take take);
   // `id` is not served any more.
   void Withdraw(std::uint32_t id);
-  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> ServerCredentials();
   // `failure`, or what it followed from when the other side is gone.
   absl::Status ExplainFailure(const absl::Status& failure);
 
+  // Whether the other side has said anything on it.
+  bool heard() const { return heard_; }
+  bool forked() const;
   // kWrongThread on the SDK's own threads, kForked in a forked child.
   absl::Status CheckMayBlock() const;
   // Why the broker has ended; OK while it has not.
@@ -145,7 +153,6 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   bool MaySend() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return !end_.ok() || link_ != Link::kNotYet;
   }
-  bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !end_.ok(); }
   absl::StatusOr<Endpoint> AwaitAnnounced(std::uint32_t id,
                                           absl::Duration timeout);
   // After Close, the End that explains it is not far.
@@ -170,12 +177,14 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   BrokerSockets sockets_;
   ChannelPool channels_;
   std::atomic<std::uint32_t> last_id_{0};
+  std::atomic<bool> heard_{false};
   // What the other side can cause as often as it likes.
   Seldom dropped_;     // announcements that nobody dialled
   Seldom refused_;     // refusals of knocks that were never sent
   Seldom unanswered_;  // knocks, for want of room
 
   mutable absl::Mutex mutex_;
+  SteadyCondition changed_;
   Link link_ ABSL_GUARDED_BY(mutex_) = Link::kNotYet;
   Send send_ ABSL_GUARDED_BY(mutex_);
   grpc::Status link_status_ ABSL_GUARDED_BY(mutex_);
@@ -184,8 +193,6 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   // Dials that wait get their announcement directly: a flood can't push it out.
   std::multimap<std::uint32_t, Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);
   std::set<std::uint32_t> served_ ABSL_GUARDED_BY(mutex_);
-  std::shared_ptr<grpc::ServerCredentials> server_credentials_
-      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace goplugin::internal

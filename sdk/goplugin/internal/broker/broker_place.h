@@ -40,6 +40,9 @@ class BrokerPlace {
   // No connection comes any more. Before the server's Shutdown.
   void Close() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // In a child that was forked since: none of it is to be touched.
+  bool forked() const { return core_->forked(); }
+
   // Without an address where it is multiplexed.
   Endpoint endpoint() const;
   absl::Status Announce(std::uint32_t id) ABSL_LOCKS_EXCLUDED(mutex_);

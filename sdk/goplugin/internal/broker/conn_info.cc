@@ -8,6 +8,7 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/handshake/address.h"
+#include "goplugin/internal/handshake/spelling.h"
 
 namespace goplugin::internal {
 namespace {
@@ -69,6 +70,7 @@ absl::StatusOr<Endpoint> AnnouncedEndpoint(const wire::ConnInfo& info) {
         "bytes, or host:port");
   }
   endpoint.address = info.address();
+  endpoint = Canonical(std::move(endpoint));
   if (const absl::optional<AddressProblem> problem = CheckAddress(endpoint)) {
     return Undialable(info, problem->what,
                       "the side that accepts must announce a socket's path of "

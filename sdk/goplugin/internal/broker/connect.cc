@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/error.h"
@@ -18,6 +17,7 @@
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/process/unix_socket.h"
 #include "goplugin/internal/tls/probe.h"
+#include "goplugin/internal/versions/steady_condition.h"
 
 namespace goplugin::internal {
 namespace {
@@ -53,19 +53,29 @@ absl::Status DiagnoseFile(const BrokerTarget& target) {
   return MakeError(details);
 }
 
-// What the endpoint itself has to say; OK when it looks as it should.
+// `why` it could not be connected to.
+absl::Status NobodyThere(const BrokerTarget& target, const absl::Status& why) {
+  ErrorDetails details = Failed(target, Reason::kConnect);
+  const absl::optional<ErrorDetails> cause = GetErrorDetails(why);
+  if (cause.has_value()) {
+    details.evidence.insert(details.evidence.end(), cause->evidence.begin(),
+                            cause->evidence.end());
+  }
+  details.hint = absl::StrCat("the ", target.peer,
+                              " must serve from before it announces the id "
+                              "until it was dialled");
+  return MakeError(details);
+}
+
+// What the endpoint itself has to say; OK when it looks as it should. It is
+// asked where the channel leads: by now its path may lead to somebody else.
 absl::Status Diagnose(const BrokerTarget& target) {
   absl::Status file = DiagnoseFile(target);
   if (!file.ok()) return file;
-  absl::StatusOr<WireKind> seen = ProbeEndpoint(target.endpoint, kProbeTimeout);
-  if (!seen.ok()) {
-    ErrorDetails details = Failed(target, Reason::kConnect);
-    details.evidence.emplace_back(GetErrorDetails(seen.status())->what);
-    details.hint = absl::StrCat("the ", target.peer,
-                                " must serve from before it announces the id "
-                                "until it was dialled");
-    return MakeError(details);
-  }
+  const Endpoint& place =
+      target.way == nullptr ? target.endpoint : target.way->endpoint();
+  absl::StatusOr<WireKind> seen = ProbeEndpoint(place, kProbeTimeout);
+  if (!seen.ok()) return NobodyThere(target, seen.status());
   const bool sees_tls = seen->kind == WireKind::Kind::kTls;
   const bool sees_plain = seen->kind == WireKind::Kind::kHttp2;
   if (!sees_tls && !sees_plain) return absl::OkStatus();
@@ -136,7 +146,7 @@ Result LookAside(const BrokerTarget& target, absl::Duration timeout,
                  Result (*look)(const BrokerTarget&)) {
   if (target.aside == nullptr) return look(target);
   struct Seen {
-    absl::Notification known;
+    SteadyNotification known;
     absl::optional<Result> result;
   };
   const Stopwatch stopwatch;
@@ -151,8 +161,7 @@ Result LookAside(const BrokerTarget& target, absl::Duration timeout,
   });
   while (true) {
     const absl::Duration left = stopwatch.Remaining(timeout);
-    if (seen->known.WaitForNotificationWithTimeout(
-            std::min(left, kBetweenLooks))) {
+    if (seen->known.WaitFor(std::min(left, kBetweenLooks))) {
       return *std::move(seen->result);
     }
     absl::Status ended = Ended(target);
@@ -168,12 +177,12 @@ FoundWay FindWayTo(const BrokerTarget& target) {
   if (!status.ok()) return status;
   FoundWay way = FindWay(target.endpoint, target.peers);
   if (way.ok() || !MayStillCome(way.status())) return way;
-  const absl::Status found = Diagnose(target);
-  return found.ok() ? way.status() : found;
+  return NobodyThere(target, way.status());
 }
 
-// Where gRPC connects to, and what has to live as long as its channel.
-absl::StatusOr<std::string> Prepare(const BrokerTarget& target,
+// Where gRPC connects to, and what has to live as long as its channel. Finds
+// the target's way.
+absl::StatusOr<std::string> Prepare(BrokerTarget& target,
                                     absl::Duration timeout,
                                     grpc::ChannelArguments& arguments) {
   if (target.door != nullptr) {
@@ -188,12 +197,13 @@ absl::StatusOr<std::string> Prepare(const BrokerTarget& target,
   }
   const FoundWay way = LookAside<FoundWay>(target, timeout, &FindWayTo);
   if (!way.ok()) return way.status();
+  target.way = *way;
   KeepAlive(*way, arguments);
   return ChannelTarget((*way)->endpoint());
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
-    const BrokerTarget& target, absl::Duration timeout) {
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(BrokerTarget target,
+                                                       absl::Duration timeout) {
   const Stopwatch stopwatch;
   const auto deadline = DeadlineAfter(timeout);
   grpc::ChannelArguments arguments = target.arguments;

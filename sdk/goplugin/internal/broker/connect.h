@@ -31,6 +31,9 @@ struct BrokerTarget {
   bool uses_tls = false;
   // Who is on the other side, for errors: "plugin" or "host".
   std::string peer;
+  // Where a unix socket was found whose listener has to be somebody's: by
+  // ConnectBrokered.
+  std::shared_ptr<const Way> way = nullptr;
   // Whose the endpoint is, on a multiplexed connection. The channel keeps it.
   std::shared_ptr<Door> door = nullptr;
   // Not OK once the broker has ended: then nobody is waited for any more.

@@ -7,7 +7,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/types/optional.h"
 #include "goplugin/client_options.h"
 #include "goplugin/error.h"
@@ -42,10 +41,11 @@ absl::StatusOr<ChannelSecurity> Insecure(const HandshakeResponse& response) {
   return security;
 }
 
-absl::StatusOr<ChannelSecurity> AutoMtls(const KeyPair& key_pair,
+absl::StatusOr<ChannelSecurity> AutoMtls(const TlsOptions& tls,
+                                         const KeyPair& key_pair,
                                          const HandshakeResponse& response) {
   absl::StatusOr<PeerCertificate> peer =
-      ParsePeerCertificate(response.certificate_der, absl::Now());
+      ParsePeerCertificate(response.certificate_der, tls.min_rsa_bits);
   if (!peer.ok()) return peer.status();
   ChannelSecurity security;
   absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
@@ -54,17 +54,20 @@ absl::StatusOr<ChannelSecurity> AutoMtls(const KeyPair& key_pair,
   security.credentials = *std::move(credentials);
   security.uses_tls = true;
   security.server_name = kServerName;
+  security.tls_client.tls = {peer->pem, key_pair.certificate_pem,
+                             key_pair.private_key_pem, kServerName};
+  security.tls_client.is_pinned = true;
   security.announced = *std::move(peer);
   return security;
 }
 
 absl::StatusOr<ChannelSecurity> Manual(const TlsOptions& tls) {
-  absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
-      MakeManualChannelCredentials({tls.root_certificates,
-                                    tls.certificate_chain, tls.private_key,
-                                    tls.server_name});
-  if (!credentials.ok()) return credentials.status();
   ChannelSecurity security;
+  security.tls_client.tls = {tls.root_certificates, tls.certificate_chain,
+                             tls.private_key, tls.server_name};
+  absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
+      MakeManualChannelCredentials(security.tls_client.tls);
+  if (!credentials.ok()) return credentials.status();
   security.credentials = *std::move(credentials);
   security.uses_tls = true;
   security.server_name =
@@ -86,7 +89,9 @@ absl::StatusOr<ChannelSecurity> ChooseSecurity(
     case TlsMode::kAutoMtlsIfOffered:
       break;
   }
-  if (!response.certificate_der.empty()) return AutoMtls(*key_pair, response);
+  if (!response.certificate_der.empty()) {
+    return AutoMtls(tls, *key_pair, response);
+  }
   if (tls.mode == TlsMode::kAutoMtlsIfOffered) return Insecure(response);
   return CertificateError(
       "the plugin announced no certificate, though AutoMTLS was asked for",
@@ -100,23 +105,30 @@ BrokerSecurity SecureBrokeredAlike(const ChannelSecurity& security,
                                    const TlsOptions& tls,
                                    const absl::optional<KeyPair>& key_pair) {
   BrokerSecurity broker;
-  broker.channel_credentials = security.credentials;
   broker.server_name = security.server_name;
-  if (!security.uses_tls) {
-    broker.server_credentials =
-        []() -> absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> {
-      return grpc::InsecureServerCredentials();
+  if (security.announced.has_value()) {
+    broker.channel_credentials = [ours = *key_pair,
+                                  theirs = *security.announced] {
+      return MakeAutoMtlsChannelCredentials(ours, theirs);
     };
-  } else if (tls.mode == TlsMode::kManual) {
+    broker.server_credentials = [ours = *key_pair,
+                                 theirs = *security.announced] {
+      return MakeAutoMtlsServerCredentials(ours, theirs);
+    };
+    return broker;
+  }
+  broker.channel_credentials = [credentials = security.credentials] {
+    return credentials;
+  };
+  if (security.uses_tls) {
     broker.server_credentials = [tls] {
       return MakeManualServerCredentials({tls.root_certificates,
                                           tls.certificate_chain,
                                           tls.private_key, tls.server_name});
     };
   } else {
-    broker.server_credentials = [ours = *key_pair,
-                                 theirs = security.announced->pem] {
-      return MakeAutoMtlsServerCredentials(ours, theirs);
+    broker.server_credentials = [] {
+      return grpc::InsecureServerCredentials();
     };
   }
   return broker;

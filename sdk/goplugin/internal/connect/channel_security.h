@@ -12,6 +12,7 @@
 #include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/tls/certificate.h"
+#include "goplugin/internal/tls/handshake.h"
 
 namespace goplugin::internal {
 
@@ -21,6 +22,8 @@ struct ChannelSecurity {
   bool uses_tls = false;
   // The name to verify; empty without TLS.
   std::string server_name;
+  // Whom it trusts and what it shows; nothing in credentials of the caller's.
+  TlsClient tls_client = {};
   // The certificate that alone is trusted; nullopt without AutoMTLS.
   absl::optional<PeerCertificate> announced;
 };

@@ -92,6 +92,8 @@ void Connector::OnUnavailable() {
   // What the plugin says itself explains nothing.
   const absl::Status tls_error = not_ready_ ? absl::OkStatus() : TlsError();
   if (!tls_error.ok()) {
+    // By gRPC's words, so far: a look tells it by more.
+    if (!has_looked_ && target_.endpoint.has_value()) return Probe();
     Finish(tls_error, Serving());
   } else if (stopwatch_.Elapsed() >=
              std::min(last_answer_ + kPatience, timeout_)) {
@@ -116,10 +118,11 @@ void Connector::OnNotReady() {
 
 void Connector::Probe() {
   probed_ = true;
+  has_looked_ = true;
   if (!target_.endpoint.has_value()) return Check();
   threads_.steps->Post([self = shared_from_this()]() mutable {
-    absl::StatusOr<WireKind> kind =
-        ProbeEndpoint(*self->target_.endpoint, kProbeTimeout);
+    absl::StatusOr<WireKind> kind = ProbeEndpoint(
+        *self->target_.endpoint, kProbeTimeout, self->target_.tls_client);
     EventLoop& loop = self->threads_.loop;
     loop.Post([self = std::move(self), kind = std::move(kind)]() mutable {
       self->OnProbed(std::move(kind));
@@ -131,6 +134,10 @@ void Connector::OnProbed(absl::StatusOr<WireKind> probed) {
   if (over_) return;
   if (probed.ok()) {
     wire_kind_ = *std::move(probed);
+  } else if (const auto details = GetErrorDetails(probed.status());
+             details.has_value() && details->reason == Reason::kTransport) {
+    // This host may not connect, whoever listens.
+    return Finish(probed.status(), Serving());
   } else {
     // Nobody listens there, so far.
     probed_ = false;

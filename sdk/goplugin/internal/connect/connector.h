@@ -19,6 +19,7 @@
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/rpc/unary_call.h"
 #include "goplugin/internal/tls/certificate.h"
+#include "goplugin/internal/tls/handshake.h"
 #include "goplugin/internal/tls/probe.h"
 #include "goplugin/wire/health.pb.h"
 
@@ -35,6 +36,8 @@ struct ConnectTarget {
   std::string nobody_hint;
   std::shared_ptr<grpc::Channel> channel;
   bool uses_tls = false;
+  // As whom a probe asks.
+  TlsClient tls_client = {};
   // How connections that are brokered beside it are secured.
   BrokerSecurity broker_security;
   // The only certificate that is trusted; nullopt without AutoMTLS.
@@ -112,6 +115,7 @@ class Connector : public std::enable_shared_from_this<Connector> {
   // enough for one that is only just starting.
   static constexpr absl::Duration kProbeAfter = absl::Milliseconds(250);
   bool probed_ = false;
+  bool has_looked_ = false;
   absl::Duration next_probe_ = kProbeAfter;
   absl::optional<WireKind> wire_kind_;
 };

@@ -43,8 +43,28 @@ class NotForStreams final : public InterceptorFactory {
   const std::unique_ptr<InterceptorFactory> users_;
 };
 
-InterceptorFactories MakeInterceptors(const ClientOptions& options) {
+// Of each call that begins; it sees no more of it.
+class RingsTheBell final : public InterceptorFactory {
+ public:
+  explicit RingsTheBell(std::shared_ptr<CallBell> bell)
+      : bell_(std::move(bell)) {}
+
+  grpc::experimental::Interceptor* CreateClientInterceptor(
+      grpc::experimental::ClientRpcInfo* /*info*/) override {
+    bell_->Ring();
+    return nullptr;
+  }
+
+ private:
+  const std::shared_ptr<CallBell> bell_;
+};
+
+InterceptorFactories MakeInterceptors(const ClientOptions& options,
+                                      const std::shared_ptr<CallBell>& bell) {
   InterceptorFactories factories;
+  if (bell != nullptr) {
+    factories.push_back(std::make_unique<RingsTheBell>(bell));
+  }
   if (options.interceptors == nullptr) return factories;
   for (std::unique_ptr<InterceptorFactory>& users : options.interceptors()) {
     if (users == nullptr) continue;
@@ -68,7 +88,7 @@ grpc::ChannelArguments ArgumentsFor(const ClientOptions& options,
 BrokerSecurity DialOnly(
     const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   BrokerSecurity broker;
-  broker.channel_credentials = credentials;
+  broker.channel_credentials = [credentials] { return credentials; };
   broker.server_credentials =
       []() -> absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> {
     return MakeError(
@@ -84,7 +104,7 @@ BrokerSecurity DialOnly(
 absl::StatusOr<ConnectTarget> OpenPluginChannel(
     const ClientOptions& options, const absl::optional<KeyPair>& key_pair,
     const HandshakeResponse& response, const absl::optional<Endpoint>& door,
-    std::shared_ptr<const void> kept) {
+    const std::shared_ptr<CallBell>& bell, std::shared_ptr<const void> kept) {
   absl::StatusOr<ChannelSecurity> security =
       ChooseSecurity(options.tls, key_pair, response);
   if (!security.ok()) return security.status();
@@ -99,8 +119,9 @@ absl::StatusOr<ConnectTarget> OpenPluginChannel(
   if (kept != nullptr) KeepAlive(std::move(kept), arguments);
   target.channel = CreatePluginChannel(ChannelTarget(*target.endpoint),
                                        security->credentials, arguments,
-                                       MakeInterceptors(options));
+                                       MakeInterceptors(options, bell));
   target.uses_tls = security->uses_tls;
+  target.tls_client = security->tls_client;
   target.broker_security =
       SecureBrokeredAlike(*security, options.tls, key_pair);
   target.announced = std::move(security->announced);
@@ -109,7 +130,8 @@ absl::StatusOr<ConnectTarget> OpenPluginChannel(
 
 absl::StatusOr<ConnectTarget> OpenTargetChannel(
     const ClientOptions& options, const std::string& uri,
-    const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    const std::shared_ptr<CallBell>& bell) {
   ChannelSecurity security;
   security.credentials = credentials;
   security.uses_tls = credentials != nullptr;
@@ -128,8 +150,9 @@ absl::StatusOr<ConnectTarget> OpenTargetChannel(
   target.channel =
       CreatePluginChannel(uri, security.credentials,
                           ArgumentsFor(options, target.endpoint, security),
-                          MakeInterceptors(options));
+                          MakeInterceptors(options, bell));
   target.uses_tls = security.uses_tls;
+  target.tls_client = security.tls_client;
   if (credentials == nullptr) {
     target.broker_security =
         SecureBrokeredAlike(security, options.tls, absl::nullopt);

@@ -11,25 +11,27 @@
 #include "goplugin/client_options.h"
 #include "goplugin/internal/connect/connector.h"
 #include "goplugin/internal/handshake/handshake_response.h"
+#include "goplugin/internal/rpc/call_bell.h"
 #include "goplugin/internal/tls/certificate.h"
 
 namespace goplugin::internal {
 
 // The channel to where the response points, secured as the options want it, not
-// yet connected. `door`: the way there, where it is another, and `kept`: what
-// has to live as long as the channel. Errors: those of ChooseSecurity.
+// yet connected. `door`: the way there, where it is another; `bell`: what its
+// calls ring, unless it is null; `kept`: what has to live as long as the
+// channel. Errors: those of ChooseSecurity.
 absl::StatusOr<ConnectTarget> OpenPluginChannel(
     const ClientOptions& options, const absl::optional<KeyPair>& key_pair,
-    const HandshakeResponse& response,
-    const absl::optional<Endpoint>& door = absl::nullopt,
-    std::shared_ptr<const void> kept = nullptr);
+    const HandshakeResponse& response, const absl::optional<Endpoint>& door,
+    const std::shared_ptr<CallBell>& bell, std::shared_ptr<const void> kept);
 
 // The channel to a target of gRPC's own, `uri`. `credentials`, when not null,
 // win over the options' TLS, which must be kInsecure or kManual otherwise.
 // Errors: kOptions for a target that gRPC can't use.
 absl::StatusOr<ConnectTarget> OpenTargetChannel(
     const ClientOptions& options, const std::string& uri,
-    const std::shared_ptr<grpc::ChannelCredentials>& credentials);
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    const std::shared_ptr<CallBell>& bell);
 
 }  // namespace goplugin::internal
 

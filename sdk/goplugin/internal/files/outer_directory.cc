@@ -15,13 +15,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/files/bound_socket.h"
 #include "goplugin/internal/files/directory_reader.h"
 #include "goplugin/internal/files/file_error.h"
 #include "goplugin/internal/files/file_identity.h"
+#include "goplugin/internal/files/time_limit.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
@@ -138,7 +138,7 @@ OuterDirectory::OuterDirectory(Directory base, Directory directory,
 OuterDirectory::~OuterDirectory() {
   if (getpid() != owner_) return;
   Inodes().Remove(InodeOf(directory_));
-  RemoveSome(absl::Now() + kRemovalWait);
+  RemoveSome(TimeLimit(kRemovalWait));
 }
 
 absl::StatusOr<std::unique_ptr<OuterDirectory>> OuterDirectory::Make(
@@ -220,14 +220,14 @@ absl::optional<bool> OuterDirectory::HasItsName() const {
   return absl::nullopt;
 }
 
-Removal OuterDirectory::RemoveSome(absl::Time deadline) {
+Removal OuterDirectory::RemoveSome(const TimeLimit& limit) {
   if (is_over_ || getpid() != owner_) return Removal::kDone;
   bool is_stuck = false;
   DirectoryReader reader(directory_.fd());
   while (const dirent* entry = reader.valid() ? reader.Next() : nullptr) {
     const std::string name = entry->d_name;
     if (unlinkat(directory_.fd(), name.c_str(), 0) == 0) continue;
-    const Removal removal = RemoveTree(directory_, name, deadline);
+    const Removal removal = RemoveTree(directory_, name, limit);
     if (removal == Removal::kMore) return Removal::kMore;
     is_stuck = is_stuck || removal == Removal::kStuck;
   }

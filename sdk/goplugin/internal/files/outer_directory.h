@@ -14,6 +14,7 @@
 #include "goplugin/internal/files/directory.h"
 #include "goplugin/internal/files/places.h"
 #include "goplugin/internal/files/removal.h"
+#include "goplugin/internal/files/time_limit.h"
 
 namespace goplugin::internal {
 
@@ -56,8 +57,8 @@ class OuterDirectory {
   // When it was made, by the kernel's clock for files.
   std::int64_t stamp_ns() const { return stamp_ns_; }
 
-  // Removes the directory with all that is in it, until the deadline.
-  Removal RemoveSome(absl::Time deadline);
+  // Removes the directory with all that is in it, within the limit.
+  Removal RemoveSome(const TimeLimit& limit);
   // Leaves the directory where it is when the object goes.
   void Keep() { is_over_ = true; }
 

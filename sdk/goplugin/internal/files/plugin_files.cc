@@ -11,12 +11,12 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/files/file_identity.h"
 #include "goplugin/internal/files/find_group.h"
 #include "goplugin/internal/files/mark.h"
+#include "goplugin/internal/files/time_limit.h"
 #include "goplugin/internal/process/held_process.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
@@ -256,14 +256,14 @@ void PluginFiles::Keep(pid_t plugin) {
   outers_.clear();
 }
 
-Removal PluginFiles::RemoveSome(absl::Time deadline) {
+Removal PluginFiles::RemoveSome(const TimeLimit& limit) {
   if (getpid() != owner_) return Removal::kDone;
   MutexLock lock(mutex_);
   is_over_ = true;
   RemoveAnnounced();
   Removal result = Removal::kDone;
   for (const std::unique_ptr<OuterDirectory>& outer : outers_) {
-    const Removal removal = outer->RemoveSome(deadline);
+    const Removal removal = outer->RemoveSome(limit);
     if (removal == Removal::kMore) return removal;
     if (removal == Removal::kStuck) result = removal;
   }

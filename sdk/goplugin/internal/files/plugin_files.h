@@ -12,7 +12,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/files/announced_socket.h"
@@ -23,6 +22,7 @@
 #include "goplugin/internal/files/places.h"
 #include "goplugin/internal/files/removal.h"
 #include "goplugin/internal/files/sweep.h"
+#include "goplugin/internal/files/time_limit.h"
 
 namespace goplugin::internal {
 
@@ -112,13 +112,13 @@ class PluginFiles {
   // After the plugin's end: removes what it and this host have left, until the
   // deadline. While it answers kMore it may be called again; what is left when
   // the object goes is the next sweep's. One call at a time.
-  Removal RemoveSome(absl::Time deadline);
+  Removal RemoveSome(const TimeLimit& limit);
   // After RemoveSome: what was left where it is, for the log; "" for nothing.
   std::string leftover() const;
 
   // Sweeps where the next launch would make its directory: see sweep.h.
-  void SweepPlaces(absl::Time deadline) const {
-    SweepDeadInTurn(request_.place, deadline);
+  void SweepPlaces(const TimeLimit& limit) const {
+    SweepDeadInTurn(request_.place, limit);
   }
 
  private:

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/files/directory_reader.h"
 #include "goplugin/internal/files/file_identity.h"
+#include "goplugin/internal/files/time_limit.h"
 #include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
@@ -25,8 +25,8 @@ constexpr int kEntriesPerLook = 32;
 
 class TreeRemover {
  public:
-  TreeRemover(int parent, std::string name, absl::Time deadline)
-      : parent_(parent), name_(std::move(name)), deadline_(deadline) {}
+  TreeRemover(int parent, std::string name, const TimeLimit& limit)
+      : parent_(parent), name_(std::move(name)), limit_(limit) {}
 
   Removal Run();
 
@@ -48,7 +48,7 @@ class TreeRemover {
 
   const int parent_;
   const std::string name_;
-  const absl::Time deadline_;
+  const TimeLimit limit_;
   FileIdentity root_;
   std::vector<Level> levels_;
   int until_look_ = 0;
@@ -163,14 +163,14 @@ void TreeRemover::LeaveLevel() {
 bool TreeRemover::TimeIsOver() {
   if (--until_look_ > 0) return false;
   until_look_ = kEntriesPerLook;
-  return absl::Now() >= deadline_;
+  return limit_.Passed();
 }
 
 }  // namespace
 
 Removal RemoveTree(const Directory& parent, const std::string& name,
-                   absl::Time deadline) {
-  return TreeRemover(parent.fd(), name, deadline).Run();
+                   const TimeLimit& limit) {
+  return TreeRemover(parent.fd(), name, limit).Run();
 }
 
 }  // namespace goplugin::internal

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "absl/time/time.h"
 #include "goplugin/internal/files/directory.h"
+#include "goplugin/internal/files/time_limit.h"
 
 namespace goplugin::internal {
 
@@ -19,7 +19,7 @@ enum class Removal {
 constexpr int kMaxRemovalDepth = 16;
 
 // Removes the subdirectory `name` of `parent` with all that is in it, whoever
-// puts more there meanwhile, until the deadline.
+// puts more there meanwhile, within the limit.
 //
 // By descriptor, without following links or crossing mounts. Directories are
 // entered only if they belong to the tree's own owner (a plugin's user), or to
@@ -27,7 +27,7 @@ constexpr int kMaxRemovalDepth = 16;
 // there, is not the owner's to give away, and stays. Whatever has to be this
 // user's to be removed is made so.
 Removal RemoveTree(const Directory& parent, const std::string& name,
-                   absl::Time deadline);
+                   const TimeLimit& limit);
 
 }  // namespace goplugin::internal
 

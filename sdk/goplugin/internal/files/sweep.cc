@@ -16,7 +16,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/files/announced_socket.h"
 #include "goplugin/internal/files/directory.h"
@@ -24,6 +23,7 @@
 #include "goplugin/internal/files/file_identity.h"
 #include "goplugin/internal/files/mark.h"
 #include "goplugin/internal/files/outer_directory.h"
+#include "goplugin/internal/files/time_limit.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
@@ -37,13 +37,13 @@ constexpr size_t kMaxDepth = 50;
 // it.
 class SocketSearch {
  public:
-  explicit SocketSearch(absl::Time deadline) : deadline_(deadline) {}
+  explicit SocketSearch(const TimeLimit& limit) : limit_(limit) {}
 
   // Yes in doubt: also when the time is over or something can't be read.
   bool MayHaveListener(const Directory& directory) {
     if (!Enter(directory)) return true;
     while (!levels_.empty()) {
-      if (absl::Now() >= deadline_) return true;
+      if (limit_.Passed()) return true;
       const dirent* entry = levels_.back().reader.Next();
       if (entry == nullptr) {
         levels_.pop_back();
@@ -95,7 +95,7 @@ class SocketSearch {
     return opened.ok() && Push(*std::move(opened));
   }
 
-  const absl::Time deadline_;
+  const TimeLimit limit_;
   FileIdentity root_;
   std::vector<Level> levels_;
 };
@@ -115,7 +115,7 @@ void RemoveUnfinished(const Directory& base, const std::string& name) {
 
 class Sweeper {
  public:
-  explicit Sweeper(absl::Time deadline) : deadline_(deadline) {}
+  explicit Sweeper(const TimeLimit& limit) : limit_(limit) {}
 
   void SweepPlace(const std::string& path) {
     absl::StatusOr<Directory> base = Directory::Open(path);
@@ -123,7 +123,7 @@ class Sweeper {
     DirectoryReader reader(base->fd());
     int looked_at = 0;
     while (const dirent* entry = reader.valid() ? reader.Next() : nullptr) {
-      if (absl::Now() >= deadline_ || looked_at >= kMaxSwept) {
+      if (limit_.Passed() || looked_at >= kMaxSwept) {
         result_.has_more = true;
         return;
       }
@@ -143,17 +143,17 @@ class Sweeper {
         OuterDirectory::TakeOver(base.path(), name);
     if (outer == nullptr) return RemoveUnfinished(base, name);
     if (MarkMayLive(outer->directory()) ||
-        SocketSearch(deadline_).MayHaveListener(outer->directory())) {
+        SocketSearch(limit_).MayHaveListener(outer->directory())) {
       return outer->Keep();
     }
-    const Removal removal = outer->RemoveSome(deadline_);
+    const Removal removal = outer->RemoveSome(limit_);
     if (removal == Removal::kDone) ++result_.removed;
     if (removal == Removal::kMore) result_.has_more = true;
     // What is stuck is tried once, not again as the object goes.
     outer->Keep();
   }
 
-  const absl::Time deadline_;
+  const TimeLimit limit_;
   SweepResult result_;
 };
 
@@ -162,14 +162,11 @@ class Turns {
  public:
   // Whether it is `path`'s turn, which it has then had.
   bool Take(const std::string& path) {
-    const absl::Time now = absl::Now();
     MutexLock lock(mutex_);
     for (auto at = swept_.begin(); at != swept_.end();) {
-      const absl::Duration ago = now - at->second;
-      const bool matters = ago >= absl::ZeroDuration() && ago < kSweepPause;
-      at = matters ? std::next(at) : swept_.erase(at);
+      at = at->second.Passed() ? swept_.erase(at) : std::next(at);
     }
-    return swept_.emplace(path, now).second;
+    return swept_.emplace(path, kSweepPause).second;
   }
   void GiveBack(const std::string& path) {
     MutexLock lock(mutex_);
@@ -178,7 +175,7 @@ class Turns {
 
  private:
   absl::Mutex mutex_;
-  std::map<std::string, absl::Time> swept_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, TimeLimit> swept_ ABSL_GUARDED_BY(mutex_);
 };
 
 Turns& TurnsOfThisProcess() {
@@ -189,19 +186,19 @@ Turns& TurnsOfThisProcess() {
 
 }  // namespace
 
-SweepResult SweepDead(const PlaceRequest& request, absl::Time deadline) {
-  Sweeper sweeper(deadline);
+SweepResult SweepDead(const PlaceRequest& request, const TimeLimit& limit) {
+  Sweeper sweeper(limit);
   for (const Place& place : FindPlaces(request)) {
     if (!place.path.empty()) sweeper.SweepPlace(place.path);
   }
   return sweeper.result();
 }
 
-void SweepDeadInTurn(const PlaceRequest& request, absl::Time deadline) {
+void SweepDeadInTurn(const PlaceRequest& request, const TimeLimit& limit) {
   Turns& turns = TurnsOfThisProcess();
   for (const Place& place : FindPlaces(request)) {
     if (place.path.empty() || !turns.Take(place.path)) continue;
-    Sweeper sweeper(deadline);
+    Sweeper sweeper(limit);
     sweeper.SweepPlace(place.path);
     if (sweeper.result().has_more) turns.GiveBack(place.path);
   }

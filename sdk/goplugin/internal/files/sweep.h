@@ -3,6 +3,7 @@
 
 #include "absl/time/time.h"
 #include "goplugin/internal/files/places.h"
+#include "goplugin/internal/files/time_limit.h"
 
 namespace goplugin::internal {
 
@@ -31,12 +32,12 @@ struct SweepResult {
 // Two sweeps, and a sweep and a maker, don't get into each other's way: each
 // has to have the lock, and then sees whether the name is still there.
 //
-// Blocks, until the deadline: for a thread that has the time. Thread-safe.
-SweepResult SweepDead(const PlaceRequest& request, absl::Time deadline);
+// Blocks, within the limit: for a thread that has the time. Thread-safe.
+SweepResult SweepDead(const PlaceRequest& request, const TimeLimit& limit);
 
 // The same, but for places that this process has swept within kSweepPause: a
 // host that launches in a loop does not read /tmp each time. Thread-safe.
-void SweepDeadInTurn(const PlaceRequest& request, absl::Time deadline);
+void SweepDeadInTurn(const PlaceRequest& request, const TimeLimit& limit);
 
 }  // namespace goplugin::internal
 

@@ -13,6 +13,7 @@ namespace {
 constexpr uint32_t kMaxPort = 65535;
 
 absl::optional<AddressProblem> CheckUnixPath(absl::string_view path) {
+  const bool is_abstract = path.front() == '\0';
   if (path.size() > kMaxUnixPathBytes) {
     return AddressProblem{
         absl::StrCat("its socket path has ", path.size(),
@@ -20,7 +21,13 @@ absl::optional<AddressProblem> CheckUnixPath(absl::string_view path) {
         "Let the plugin create its socket in a directory with a shorter "
         "path: see the socket directory option, or TMPDIR."};
   }
-  if (absl::StrContains(path, absl::string_view("\0", 1))) {
+  if (path.size() == 1 && is_abstract) {
+    return AddressProblem{"its abstract socket has no name",
+                          "The plugin must print the name of its socket, with "
+                          "an @ in front."};
+  }
+  if (absl::StrContains(path.substr(is_abstract ? 1 : 0),
+                        absl::string_view("\0", 1))) {
     return AddressProblem{"its socket path holds a NUL byte",
                           "The plugin must print the path of its socket as it "
                           "is in the file system."};

@@ -19,7 +19,7 @@ struct AddressProblem {
   std::string hint;
 };
 
-// Judges the text of the address only; nothing is looked up. nullopt: fine.
+// Judges the text of a Canonical address; nothing is looked up. nullopt: fine.
 absl::optional<AddressProblem> CheckAddress(const Endpoint& endpoint);
 
 }  // namespace goplugin::internal

@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/handshake/address.h"
+#include "goplugin/internal/handshake/spelling.h"
 #include "goplugin/internal/handshake/versions.h"
 
 namespace goplugin::internal {
@@ -150,19 +151,19 @@ absl::Status ExplainNetwork(const Line& line) {
                    "an allowed network."));
 }
 
-absl::optional<AddressProblem> AddressProblemOf(const Line& line) {
+Endpoint EndpointOf(const Line& line) {
   const auto network = ParseNetwork(line.Field(2));
-  return CheckAddress(Endpoint{network.value_or(Endpoint::Network::kUnix),
-                               std::string(line.Field(3))});
+  return Canonical(Endpoint{network.value_or(Endpoint::Network::kUnix),
+                            std::string(line.Field(3))});
 }
 
 bool ReadAddress(const Line& line, HandshakeResponse& response) {
-  response.endpoint.address = std::string(line.Field(3));
-  return !AddressProblemOf(line);
+  response.endpoint.address = EndpointOf(line).address;
+  return !CheckAddress(EndpointOf(line));
 }
 
 absl::Status ExplainAddress(const Line& line) {
-  AddressProblem problem = *AddressProblemOf(line);
+  AddressProblem problem = *CheckAddress(EndpointOf(line));
   return LineError(
       line, Reason::kTransport,
       absl::StrCat("The plugin's endpoint can't be used: ", problem.what),
@@ -324,14 +325,11 @@ LineVerdict JudgeHandshakeLine(absl::string_view line,
 std::string FormatHandshakeLine(const HandshakeResponse& response) {
   std::string certificate = absl::Base64Escape(response.certificate_der);
   certificate.erase(certificate.find_last_not_of('=') + 1);
-  std::string line = absl::StrJoin(
-      {absl::StrCat(response.core_version), absl::StrCat(response.app_version),
-       std::string(NetworkName(response.endpoint.network)),
-       response.endpoint.address,
-       std::string(response.protocol == Protocol::kGrpc ? kGrpcWord
-                                                        : kNetRpcWord),
-       certificate},
-      "|");
+  std::string line = absl::StrCat(
+      response.core_version, "|", response.app_version, "|",
+      NetworkName(response.endpoint.network), "|", response.endpoint.address,
+      "|", response.protocol == Protocol::kGrpc ? kGrpcWord : kNetRpcWord, "|",
+      certificate);
   if (response.multiplex) {
     absl::StrAppend(&line, *response.multiplex ? "|true" : "|false");
   }

@@ -23,6 +23,7 @@ struct HandshakeResponse {
   uint32_t core_version = kCoreProtocolVersion;
   // One of the versions the host offered.
   uint32_t app_version = 0;
+  // In this library's spelling: see Canonical.
   Endpoint endpoint;
   // Parsed responses are always kGrpc.
   Protocol protocol = Protocol::kGrpc;

@@ -5,26 +5,18 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/error/make_error.h"
-#include "goplugin/internal/handshake/versions.h"
+#include "goplugin/internal/handshake/line_error.h"
+#include "goplugin/internal/handshake/line_place.h"
 
 namespace goplugin::internal {
 namespace {
 
 constexpr size_t kMaxUntakenNoise = size_t{64} * 1024;
-// Room for both ends of the noise with every byte escaped once or twice.
-constexpr size_t kQuotedNoiseBytes = size_t{4} * 1024 + 64;
-
-// Digits, then '|': what a handshake line starts with and little else does.
-bool IsCandidate(absl::string_view line) {
-  const size_t bar = line.find('|');
-  return bar != absl::string_view::npos && IsDigits(line.substr(0, bar));
-}
 
 // True when what is wrong with the line says that a plugin wrote it, only not
 // for this host.
@@ -45,22 +37,19 @@ std::string UnixPathOf(absl::string_view line) {
   return names_one ? std::string(fields[3]) : "";
 }
 
+// Whether a newline is all that `text` lacks.
+bool IsUsable(absl::string_view text, const HandshakePolicy& policy) {
+  std::string storage;
+  const absl::string_view plain = PlainLine(text, &storage);
+  const LinePlace inside = PlaceInside(plain, policy);
+  const bool is_inside = inside.kind == LinePlace::Kind::kInside;
+  return ParseHandshakeLine(plain, policy).ok() ||
+         (is_inside && ParseHandshakeLine(inside.line, policy).ok());
+}
+
 absl::Status NotOver() {
   return MakeError(Reason::kUnknown, "The handshake is not over",
                    "Wait for the plugin's handshake line.");
-}
-
-absl::Status OverlongCandidate(absl::string_view start) {
-  ErrorDetails details;
-  details.reason = Reason::kHandshakeMalformed;
-  details.what = absl::StrCat("The plugin's handshake line is longer than ",
-                              HandshakeReader::kMaxLineBytes, " bytes");
-  details.evidence = {
-      absl::StrCat("the line starts: ", Quote(start.substr(0, 256)))};
-  details.hint =
-      "Check that the program is a go-plugin plugin, and that it ends its "
-      "handshake line with a newline.";
-  return MakeError(details);
 }
 
 }  // namespace
@@ -77,6 +66,10 @@ HandshakeReader::State HandshakeReader::Feed(absl::string_view bytes) {
     const size_t newline = bytes.find('\n');
     AppendToLine(bytes.substr(0, newline));
     if (newline == absl::string_view::npos) return state_;
+    if (state_ == State::kDone) {
+      bytes.remove_prefix(newline);
+      break;
+    }
     bytes.remove_prefix(newline + 1);
     EndLine();
   }
@@ -89,11 +82,15 @@ HandshakeReader::State HandshakeReader::Finish(End end) {
   if (end == End::kSilence && state_ == State::kSearching) return state_;
   const bool more_could_come = end == End::kDeadline || end == End::kSilence;
   if (!more_could_come && Consider()) return state_;
-  const bool newline_missing = ParseHandshakeLine(line_, policy_).ok();
+  const bool newline_missing = IsUsable(line_, policy_);
   AddNoise(line_);
   line_.clear();
-  Done(candidate_error_.ok() ? NoLineError(end, newline_missing)
-                             : WithNoise(candidate_error_));
+  if (!candidate_error_.ok()) {
+    Done(WithNoise(candidate_error_));
+  } else {
+    Done(end == End::kSilence ? UnendedLine(noise(), kMaxLineBytes)
+                              : NoLineError(end, newline_missing));
+  }
   return state_;
 }
 
@@ -104,22 +101,34 @@ std::string HandshakeReader::TakeNoise() {
 }
 
 void HandshakeReader::AppendToLine(absl::string_view piece) {
-  if (skipping_) return AddNoise(piece);
-  const size_t room = kMaxLineBytes - line_.size();
-  line_.append(piece.data(), std::min(piece.size(), room));
-  if (piece.size() > room) AbandonOverlongLine(piece.substr(room));
+  if (skipping_) return SkipMore(piece);
+  const size_t taken = std::min(piece.size(), kMaxLineBytes - line_.size());
+  line_.append(piece.begin(), piece.begin() + taken);
+  if (taken < piece.size()) AbandonOverlongLine(piece.substr(taken));
 }
 
 void HandshakeReader::AbandonOverlongLine(absl::string_view unread) {
-  const absl::string_view start = absl::StripAsciiWhitespace(line_);
-  if (IsCandidate(start)) {
-    state_ = State::kCandidate;
-    if (candidate_error_.ok()) candidate_error_ = OverlongCandidate(start);
+  std::string storage;
+  const absl::string_view start = PlainLine(line_, &storage);
+  const bool is_front = PlaceAtFront(start).kind == LinePlace::Kind::kFront;
+  if (is_front && candidate_error_.ok()) {
+    candidate_error_ = OverlongCandidate(start, kMaxLineBytes);
   }
+  state_ = State::kCandidate;
   AddNoise(line_);
-  AddNoise(unread);
+  skipped_ = line_.size();
   line_ = std::string();
   skipping_ = true;
+  SkipMore(unread);
+}
+
+void HandshakeReader::SkipMore(absl::string_view piece) {
+  AddNoise(piece);
+  skipped_ += piece.size();
+  if (skipped_ > kMaxUnendedBytes) {
+    Done(candidate_error_.ok() ? UnendedLine(noise(), kMaxLineBytes)
+                               : WithNoise(candidate_error_));
+  }
 }
 
 void HandshakeReader::EndLine() {
@@ -128,31 +137,59 @@ void HandshakeReader::EndLine() {
   AddNoise("\n");
   line_.clear();
   skipping_ = false;
+  state_ = candidate_error_.ok() ? State::kSearching : State::kCandidate;
 }
 
 bool HandshakeReader::Consider() {
-  const absl::string_view line = absl::StripAsciiWhitespace(line_);
-  if (!IsCandidate(line)) return false;
-  switch (JudgeHandshakeLine(line, policy_)) {
-    case LineVerdict::kUsable:
-      Done(ParseHandshakeLine(line, policy_));
-      return true;
-    case LineVerdict::kRefused:
-      unused_socket_ = UnixPathOf(line);
-      Done(WithNoise(ParseHandshakeLine(line, policy_).status()));
-      return true;
-    case LineVerdict::kOdd:
-      KeepOdd(line);
+  std::string storage;
+  const absl::string_view text = PlainLine(line_, &storage);
+  const LinePlace front = PlaceAtFront(text);
+  if (front.kind == LinePlace::Kind::kFront) {
+    switch (JudgeHandshakeLine(text, policy_)) {
+      case LineVerdict::kUsable:
+        Done(ParseHandshakeLine(text, policy_));
+        return true;
+      case LineVerdict::kRefused:
+        unused_socket_ = UnixPathOf(text);
+        Done(WithNoise(ParseHandshakeLine(text, policy_).status()));
+        return true;
+      case LineVerdict::kOdd:
+        break;
+    }
+  }
+  const LinePlace inside = PlaceInside(text, policy_);
+  if (inside.kind == LinePlace::Kind::kInside &&
+      JudgeHandshakeLine(inside.line, policy_) == LineVerdict::kUsable) {
+    AddNoise(inside.before);
+    Done(ParseHandshakeLine(inside.line, policy_));
+    return true;
+  }
+  if (front.kind != LinePlace::Kind::kNone) {
+    KeepOdd(front);
+  } else if (inside.kind != LinePlace::Kind::kNone) {
+    KeepOdd(inside);
   }
   return false;
 }
 
-void HandshakeReader::KeepOdd(absl::string_view line) {
+void HandshakeReader::KeepOdd(const LinePlace& place) {
   state_ = State::kCandidate;
   // One error is enough, and dear.
   if (!candidate_error_.ok()) return;
-  candidate_error_ = ParseHandshakeLine(line, policy_).status();
-  if (IsUnderstood(candidate_error_)) unused_socket_ = UnixPathOf(line);
+  switch (place.kind) {
+    case LinePlace::Kind::kTwoBytes:
+      candidate_error_ = InTwoBytes(place.line);
+      return;
+    case LinePlace::Kind::kInside:
+    case LinePlace::Kind::kUnclear:
+      candidate_error_ = ErrorInside(place, policy_);
+      return;
+    case LinePlace::Kind::kFront:
+    case LinePlace::Kind::kNone:
+      break;
+  }
+  candidate_error_ = ParseHandshakeLine(place.line, policy_).status();
+  if (IsUnderstood(candidate_error_)) unused_socket_ = UnixPathOf(place.line);
 }
 
 void HandshakeReader::AddNoise(absl::string_view bytes) {
@@ -169,6 +206,12 @@ void HandshakeReader::Done(absl::StatusOr<HandshakeResponse> result) {
 absl::Status HandshakeReader::WithNoise(const absl::Status& error) const {
   absl::optional<ErrorDetails> details = GetErrorDetails(error);
   if (!details || noise_.size() == 0) return error;
+  // The line alone is there already.
+  const std::string quoted = Quote(absl::StripAsciiWhitespace(noise()));
+  if (!details->evidence.empty() &&
+      absl::EndsWith(details->evidence.back(), quoted)) {
+    return error;
+  }
   details->evidence.push_back(absl::StrCat("all of stdout so far: ",
                                            Quote(noise(), kQuotedNoiseBytes)));
   return MakeError(*std::move(details));

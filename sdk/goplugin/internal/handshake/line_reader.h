@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/handshake/handshake_response.h"
+#include "goplugin/internal/handshake/line_place.h"
 #include "goplugin/internal/handshake/noise.h"
 
 namespace goplugin::internal {
@@ -16,13 +17,17 @@ namespace goplugin::internal {
 // Finds the handshake line in what a plugin writes to its stdout, however the
 // bytes are cut and whatever a wrapper script or a library prints before it.
 //
-// A line that starts with digits and '|' is a candidate. One that parses is the
-// line. One that makes sense, and that this host can't take, ends the search at
-// once with that error: another version, net/rpc, a network that is not
-// allowed, a certificate that is not base64 (see LineVerdict::kRefused). Any
-// other is odd: the search goes on, and if nothing better comes the error of
-// the first one is reported. All other lines are noise, and so is every line
-// longer than kMaxLineBytes.
+// A line that starts with digits and '|' is a candidate, a byte order mark and
+// sequences for a terminal aside. One that parses is the line. One that makes
+// sense, and that this host can't take, ends the search at once with that
+// error: another version, net/rpc, a network that is not allowed, a certificate
+// that is not base64 (see LineVerdict::kRefused). Any other is odd: the search
+// goes on, and if nothing better comes the error of the first one is reported.
+// Text that does not end before the line ("loading... 1|1|unix|...") is noise,
+// if it is clear where the line begins (LinePlace); if not, that makes an odd
+// candidate. All other lines are noise, and so is every line longer than
+// kMaxLineBytes, once it has ended: where it does not, that is the error, after
+// a silence or kMaxUnendedBytes. So write programs that are no plugins.
 //
 // Costs: linear in the bytes fed, however many candidates there are: an error
 // is made for one of them. At most kMaxLineBytes of an unfinished line, 4 KiB
@@ -32,11 +37,13 @@ namespace goplugin::internal {
 class HandshakeReader {
  public:
   static constexpr size_t kMaxLineBytes = size_t{64} * 1024;
+  static constexpr size_t kMaxUnendedBytes = size_t{16} * 1024 * 1024;
 
   enum class State {
     kSearching,
-    kCandidate,  // an odd candidate is kept: after 1 s without output, the
-                 // caller ends the search with Finish(End::kSilence)
+    kCandidate,  // an odd candidate is kept, or a line is too long and has not
+                 // ended yet: after 1 s without output, the caller ends the
+                 // search with Finish(End::kSilence)
     kDone,       // result() holds the response or the error
   };
   // Why there will be nothing more to read, or no more time for it.
@@ -84,10 +91,11 @@ class HandshakeReader {
  private:
   void AppendToLine(absl::string_view piece);
   void AbandonOverlongLine(absl::string_view unread);
+  void SkipMore(absl::string_view piece);
   void EndLine();
   // Judges line_; true when the search is over.
   bool Consider();
-  void KeepOdd(absl::string_view line);
+  void KeepOdd(const LinePlace& place);
   void AddNoise(absl::string_view bytes);
   void Done(absl::StatusOr<HandshakeResponse> result);
   absl::Status WithNoise(const absl::Status& error) const;
@@ -99,6 +107,8 @@ class HandshakeReader {
   // The unfinished line; empty while the rest of an overlong one is skipped.
   std::string line_;
   bool skipping_ = false;
+  // Of that line, so far.
+  size_t skipped_ = 0;
   // OK until a candidate is kept.
   absl::Status candidate_error_;
   std::string unused_socket_;

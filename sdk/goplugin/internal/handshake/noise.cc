@@ -9,7 +9,7 @@ namespace goplugin::internal {
 void Noise::Add(absl::string_view bytes) {
   size_ += bytes.size();
   const size_t to_head = std::min(bytes.size(), kHeadBytes - head_.size());
-  head_.append(bytes.data(), to_head);
+  head_.append(bytes.begin(), bytes.begin() + to_head);
   bytes.remove_prefix(to_head);
   if (bytes.size() > kTailBytes) {
     tail_.clear();

@@ -19,18 +19,20 @@ namespace {
 
 // By target or by endpoint, as the plugin is known.
 absl::StatusOr<ConnectTarget> OpenChannel(ClientOptions options,
-                                          const FoundPlugin& found) {
+                                          const FoundPlugin& found,
+                                          Runtime& runtime) {
   if (found.insecure) {
     options.tls = TlsOptions();
     options.tls.mode = TlsMode::kInsecure;
   }
+  const std::shared_ptr<CallBell>& bell = runtime.calls().bell();
   absl::optional<Endpoint> place;
   if (found.way != nullptr) place = found.way->endpoint();
   absl::StatusOr<ConnectTarget> target =
       found.target.has_value()
-          ? OpenTargetChannel(options, *found.target, found.credentials)
+          ? OpenTargetChannel(options, *found.target, found.credentials, bell)
           : OpenPluginChannel(options, absl::nullopt, found.response, place,
-                              found.way);
+                              bell, found.way);
   if (!target.ok()) return target;
   if (!found.name.empty()) target->name = found.name;
   if (!found.nobody_hint.empty()) target->nobody_hint = found.nobody_hint;
@@ -52,11 +54,6 @@ Join::Join(const SourceContext& context, PluginSearch search)
 
 void Join::Start(Done done) {
   done_ = std::move(done);
-  context_.runtime.loop().Post([self = shared_from_this()] { self->Begin(); });
-}
-
-void Join::Begin() {
-  if (state_ != State::kSearching) return;
   context_.keeper->set_events(
       {/*on_exit=*/[this](ExitStatus /*status*/) { OnExit(); },
        /*on_closing=*/nullptr, /*on_disconnect=*/nullptr,
@@ -70,7 +67,7 @@ void Join::Begin() {
         *begun = true;
         const absl::Status usable = runtime.MakeCalls();
         if (!usable.ok()) return usable;
-        return Search(search, options, runtime.work());
+        return Search(search, options, runtime);
       },
       [](Join& self, absl::StatusOr<Found> found) {
         self.OnFound(std::move(found));
@@ -79,10 +76,10 @@ void Join::Begin() {
 
 absl::StatusOr<Join::Found> Join::Search(const PluginSearch& search,
                                          const ClientOptions& options,
-                                         Pool& pool) {
-  absl::StatusOr<FoundPlugin> plugin = search(options, pool);
+                                         Runtime& runtime) {
+  absl::StatusOr<FoundPlugin> plugin = search(options, runtime.work());
   if (!plugin.ok()) return plugin.status();
-  absl::StatusOr<ConnectTarget> target = OpenChannel(options, *plugin);
+  absl::StatusOr<ConnectTarget> target = OpenChannel(options, *plugin, runtime);
   if (!target.ok()) return target.status();
   return Found{*std::move(plugin), *std::move(target)};
 }

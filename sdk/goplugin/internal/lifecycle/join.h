@@ -17,8 +17,8 @@ namespace goplugin::internal {
 //
 //   kSearching -> kConnecting -> kOver
 //
-// Nothing is started, so all that has to be taken back is the connection. Lives
-// on the loop's thread, in a shared_ptr.
+// Nothing is started, so all that has to be taken back is the connection. Made
+// on the caller's thread; lives on the loop's, in a shared_ptr.
 class Join final : public PluginSource,
                    public std::enable_shared_from_this<Join> {
  public:
@@ -26,6 +26,7 @@ class Join final : public PluginSource,
 
   void Start(Done done) override;
   void Cancel() override;
+  const ReadyPlugin& plugin() const override { return plugin_; }
 
  private:
   enum class State { kSearching, kConnecting, kEnding, kOver };
@@ -36,9 +37,9 @@ class Join final : public PluginSource,
     ConnectTarget target;
   };
 
-  void Begin();
   static absl::StatusOr<Found> Search(const PluginSearch& search,
-                                      const ClientOptions& options, Pool& pool);
+                                      const ClientOptions& options,
+                                      Runtime& runtime);
   void OnFound(absl::StatusOr<Found> found);
   void KeepProcess(MakePluginProcess make_process);
   void OnConnected(const absl::Status& status, Connector::Serving serving);

@@ -12,14 +12,15 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/files/sweep.h"
+#include "goplugin/internal/files/time_limit.h"
 #include "goplugin/internal/lifecycle/process_exit.h"
 #include "goplugin/internal/lifecycle/steps.h"
+#include "goplugin/internal/process/raised_rights.h"
 #include "goplugin/internal/start/process_output.h"
 #include "goplugin/internal/tls/key_pair_stock.h"
 
@@ -58,6 +59,7 @@ MakeSource LaunchSource(PluginStart start) {
 Launch::Launch(const SourceContext& context, PluginStart start)
     : context_(context),
       start_(std::move(start)),
+      usable_(start_.check(context_.options)),
       deadline_(context_.runtime.loop()),
       notice_(context_.runtime.loop()),
       quiet_(context_.runtime.loop()),
@@ -76,18 +78,11 @@ Launch::Launch(const SourceContext& context, PluginStart start)
 
 void Launch::Start(Done done) {
   done_ = std::move(done);
-  context_.runtime.loop().Post(
-      [self = shared_from_this(), usable = start_.check(context_.options)] {
-        self->Begin(usable);
-      });
-}
-
-void Launch::Begin(const absl::Status& usable) {
   context_.keeper->set_events(
       {/*on_exit=*/[this](ExitStatus /*status*/) { OnExit(); },
        /*on_closing=*/nullptr, /*on_disconnect=*/nullptr,
        /*on_ended=*/[this] { OnEnded(); }});
-  if (!usable.ok()) return Fail(usable);
+  if (!usable_.ok()) return Fail(usable_);
   deadline_.Start(Remaining(), [this] { OnDeadline(); });
   notice_.Start(context_.options.slow_start_notice, [this] { OnSlowStart(); });
   BeginStart();
@@ -167,7 +162,7 @@ void Launch::Prepare() {
       KeyPairStock::Refill();
     }
     // Last: nobody waits for it.
-    files->SweepPlaces(absl::Now() + kSweepTime);
+    files->SweepPlaces(TimeLimit(kSweepTime));
   });
 }
 
@@ -244,6 +239,21 @@ void Launch::OnConnected(const absl::Status& status,
       [files = context_.keeper->files(), endpoint = plugin_.response.endpoint] {
         files->Remember(endpoint);
       });
+  if (!start_.may_outlive && plugin_.peers.user.has_value()) {
+    context_.steps->Post([output = context_.output, user = *plugin_.peers.user,
+                          pid = context_.keeper->process()->pid()] {
+      const std::string rights = RaisedRights(pid, user);
+      if (rights.empty()) return;
+      output->Note(
+          LogLevel::kWarn,
+          absl::StrCat("the plugin does not die with this host, should "
+                       "that be killed: ",
+                       rights,
+                       ", for which the kernel takes its death signal "
+                       "away"));
+    });
+  }
+  context_.keeper->process()->OnServing();
   plugin_.is_serving = serving != wire::HealthCheckResponse::NOT_SERVING;
   plugin_.timings.connect = context_.stopwatch.Elapsed();
   context_.report(LaunchPhase::kConnected, plugin_.timings.connect);

@@ -30,7 +30,7 @@ namespace goplugin::internal {
 // the launch whatever the step is doing, and what it brings afterwards is ended
 // by its ticket.
 //
-// Lives on the loop's thread, but for Start, in a shared_ptr.
+// Made on the caller's thread; lives on the loop's, in a shared_ptr.
 class Launch final : public PluginSource,
                      public std::enable_shared_from_this<Launch> {
  public:
@@ -38,6 +38,7 @@ class Launch final : public PluginSource,
 
   void Start(Done done) override;
   void Cancel() override;
+  const ReadyPlugin& plugin() const override { return plugin_; }
 
  private:
   enum class State {
@@ -50,7 +51,6 @@ class Launch final : public PluginSource,
   };
 
   // kStarting
-  void Begin(const absl::Status& usable);
   void BeginStart();
   void OnStarted(absl::StatusOr<StartedPlugin> started, absl::Duration when);
   void Prepare();
@@ -63,15 +63,24 @@ class Launch final : public PluginSource,
   void OnSlowStart();
 
   // kAddressing
+  // Opens the channel to an endpoint, and keeps what has to live as long. For a
+  // step.
+  using OpenChannel = std::function<absl::StatusOr<ConnectTarget>(
+      const Endpoint&, std::shared_ptr<const void>)>;
+  struct Approached {
+    PluginApproach approach;
+    // Opened in the same step: only a multiplexed one waits for MuxLink.
+    absl::optional<absl::StatusOr<ConnectTarget>> channel = {};
+  };
   void OnLine(const HandshakeResponse& response);
   void OnAddress(const absl::StatusOr<Endpoint>& address);
   absl::StatusOr<bool> Multiplexes() const;
   // Looks at what is at the address, before anything is sent there; again and
   // again while nobody listens yet.
   void Approach(bool multiplexed);
-  void OnApproach(absl::StatusOr<PluginApproach> found, bool multiplexed);
+  void OnApproach(absl::StatusOr<Approached> found, bool multiplexed);
   absl::StatusOr<Endpoint> OpenMux(PluginApproach& approach);
-  void OpenChannel(Endpoint door, std::shared_ptr<const void> kept);
+  OpenChannel ChannelOpener() const;
   void OnMuxEnd(const absl::Status& status);
   void OnChannel(absl::StatusOr<ConnectTarget> target);
 
@@ -95,6 +104,8 @@ class Launch final : public PluginSource,
 
   const SourceContext context_;
   const PluginStart start_;
+  // What the caller has given, judged on his thread.
+  const absl::Status usable_;
   Done done_;
   State state_ = State::kStarting;
   // For the whole, then for what bounds itself and may be stuck.

@@ -90,25 +90,33 @@ void Launch::Approach(bool multiplexed) {
       context_.steps, context_.runtime.loop(), weak_from_this(),
       [request = std::move(request), files = context_.keeper->files(),
        tls = context_.options.tls, key_pair = key_pair_,
-       response = plugin_.response] {
+       response = plugin_.response, open = ChannelOpener(),
+       abandoned = abandoned_]() -> absl::StatusOr<Approached> {
         absl::StatusOr<PluginApproach> found = FindApproach(request);
         files->Remember(request.endpoint);
-        if (found.ok()) return found;
-        // What the line itself has decided waits for nobody to listen.
-        const absl::Status secure =
-            ChooseSecurity(tls, key_pair, response).status();
-        if (!secure.ok()) found = secure;
-        return found;
+        if (!found.ok()) {
+          // What the line itself has decided waits for nobody to listen.
+          const absl::Status secure =
+              ChooseSecurity(tls, key_pair, response).status();
+          return secure.ok() ? found.status() : secure;
+        }
+        // A look may take long, and a channel begins to connect.
+        if (*abandoned) return absl::CancelledError("the launch has ended");
+        Approached approached = {*std::move(found)};
+        if (!request.multiplexed) {
+          const std::shared_ptr<const Way>& way = approached.approach.way;
+          approached.channel = open(way->endpoint(), way);
+        }
+        return approached;
       },
-      [multiplexed](Launch& self, absl::StatusOr<PluginApproach> found) {
+      [multiplexed](Launch& self, absl::StatusOr<Approached> found) {
         if (self.state_ == State::kAddressing) {
           self.OnApproach(std::move(found), multiplexed);
         }
       });
 }
 
-void Launch::OnApproach(absl::StatusOr<PluginApproach> found,
-                        bool multiplexed) {
+void Launch::OnApproach(absl::StatusOr<Approached> found, bool multiplexed) {
   if (!found.ok()) {
     if (!MayStillCome(found.status())) return Fail(found.status());
     unreached_ = found.status();
@@ -116,10 +124,19 @@ void Launch::OnApproach(absl::StatusOr<PluginApproach> found,
     return quiet_.Start(kLookAgain,
                         [this, multiplexed] { Approach(multiplexed); });
   }
-  if (!multiplexed) return OpenChannel(found->way->endpoint(), found->way);
-  absl::StatusOr<Endpoint> door = OpenMux(*found);
+  if (found->channel.has_value()) return OnChannel(*std::move(found->channel));
+  absl::StatusOr<Endpoint> door = OpenMux(found->approach);
   if (!door.ok()) return Fail(door.status());
-  OpenChannel(*std::move(door), nullptr);
+  TakeStep(
+      context_.steps, context_.runtime.loop(), weak_from_this(),
+      [open = ChannelOpener(), door = *std::move(door)] {
+        return open(door, nullptr);
+      },
+      [](Launch& self, absl::StatusOr<ConnectTarget> target) {
+        if (self.state_ == State::kAddressing) {
+          self.OnChannel(std::move(target));
+        }
+      });
 }
 
 absl::StatusOr<Endpoint> Launch::OpenMux(PluginApproach& approach) {
@@ -149,22 +166,17 @@ void Launch::OnMuxEnd(const absl::Status& status) {
   quiet_.Start(kExitAfterMuxEnd, [this, status] { Fail(status); });
 }
 
-void Launch::OpenChannel(Endpoint door, std::shared_ptr<const void> kept) {
-  TakeStep(
-      context_.steps, context_.runtime.loop(), weak_from_this(),
+Launch::OpenChannel Launch::ChannelOpener() const {
+  return
       [options = context_.options, key_pair = key_pair_,
-       response = plugin_.response, door = std::move(door),
-       kept = std::move(kept),
-       &runtime = context_.runtime]() -> absl::StatusOr<ConnectTarget> {
+       response = plugin_.response, &runtime = context_.runtime](
+          const Endpoint& endpoint,
+          std::shared_ptr<const void> kept) -> absl::StatusOr<ConnectTarget> {
         const absl::Status usable = runtime.MakeCalls();
         if (!usable.ok()) return usable;
-        return OpenPluginChannel(options, key_pair, response, door, kept);
-      },
-      [](Launch& self, absl::StatusOr<ConnectTarget> target) {
-        if (self.state_ == State::kAddressing) {
-          self.OnChannel(std::move(target));
-        }
-      });
+        return OpenPluginChannel(options, key_pair, response, endpoint,
+                                 runtime.calls().bell(), std::move(kept));
+      };
 }
 
 void Launch::OnChannel(absl::StatusOr<ConnectTarget> target) {

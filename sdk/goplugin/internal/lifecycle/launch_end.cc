@@ -127,6 +127,12 @@ absl::Status Launch::WithEvidence(const absl::Status& status) const {
   details.evidence.push_back(
       absl::StrCat("after ", InMilliseconds(context_.stopwatch.Elapsed())));
   context_.output->AddEvidence(details);
+  if (details.reason == Reason::kExitedEarly && start_.stdin_is_empty &&
+      details.exit_status == ExitStatus{ExitStatus::Kind::kExited, 0}) {
+    absl::StrAppend(&details.hint,
+                    " A plugin that ends when its stdin does "
+                    "needs Command::Stdin::kPipe.");
+  }
   return MakeError(details);
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "goplugin/internal/lifecycle/process_exit.h"
 #include "goplugin/internal/lifecycle/session.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
@@ -26,12 +27,15 @@ Registry& TheRegistry() {
 
 }  // namespace
 
-void LiveSessions::Add(const std::shared_ptr<Session>& session) {
+bool LiveSessions::Add(const std::shared_ptr<Session>& session) {
   Registry& registry = TheRegistry();
   MutexLock lock(registry.mutex);
+  // Under the lock: who looks after the exit has begun sees all that began.
+  if (ExitHasBegun()) return false;
   registry.sessions.remove_if(
       [](const std::weak_ptr<Session>& other) { return other.expired(); });
   registry.sessions.push_back(session);
+  return true;
 }
 
 std::vector<std::shared_ptr<Session>> LiveSessions::All() {

@@ -8,12 +8,13 @@ namespace goplugin::internal {
 
 class Session;
 
-// The sessions of this process, from their start on. Not for a forked child.
-// Thread-safe.
+// The sessions of this process that may have to be ended by others. Not for a
+// forked child. Thread-safe.
 class LiveSessions {
  public:
-  static void Add(const std::shared_ptr<Session>& session);
-  // Some may have ended meanwhile.
+  // False once the process exits: then it was not added, and is not to begin.
+  static bool Add(const std::shared_ptr<Session>& session);
+  // Some may have ended meanwhile. Once the process exits none comes later.
   static std::vector<std::shared_ptr<Session>> All();
 };
 

@@ -58,7 +58,8 @@ struct ReadyPlugin {
 };
 
 // A way to a ready plugin: a launch, or the search for one that runs already.
-// Lives on the loop's thread, in a shared_ptr.
+// Made on the caller's thread, of which it takes what it needs; from then on it
+// lives on the loop's, in a shared_ptr.
 class PluginSource {
  public:
   using Done = absl::AnyInvocable<void(absl::StatusOr<ReadyPlugin>) &&>;
@@ -70,6 +71,9 @@ class PluginSource {
   virtual void Start(Done done) = 0;
   // Ends in kCancelled, unless it has ended.
   virtual void Cancel() = 0;
+  // What is known of the plugin so far; of one that failed, its name (as far as
+  // that is known) and what it had reached.
+  virtual const ReadyPlugin& plugin() const = 0;
 };
 
 // What a session lends its source. The runtime outlives it.

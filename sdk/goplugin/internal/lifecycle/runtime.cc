@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <list>
 #include <memory>
@@ -20,7 +21,9 @@
 #include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/process/free_descriptors.h"
+#include "goplugin/internal/process/left_children.h"
 #include "goplugin/internal/versions/mutex_lock.h"
+#include "goplugin/internal/versions/steady_condition.h"
 
 namespace goplugin::internal {
 namespace {
@@ -36,15 +39,13 @@ struct Reaper {
 
 struct Registry {
   absl::Mutex mutex;
+  SteadyCondition changed;
   std::weak_ptr<Runtime> current ABSL_GUARDED_BY(mutex);
   std::list<Reaper> reapers ABSL_GUARDED_BY(mutex);
-  int reaping ABSL_GUARDED_BY(mutex) = 0;
+  // What the exit waits for: reapers at work, and EndBeforeExit.
+  int ending ABSL_GUARDED_BY(mutex) = 0;
   // Kept when the process exits.
   std::list<Runtime*> kept ABSL_GUARDED_BY(mutex);
-
-  bool NobodyReaps() const ABSL_SHARED_LOCKS_REQUIRED(mutex) {
-    return reaping == 0;
-  }
 };
 
 // Never destroyed: a client may be a static object of the host, and end later
@@ -143,6 +144,9 @@ bool Runtime::Settle(absl::Duration timeout) {
       idle = pool->WaitUntilIdle(stopwatch.Remaining(timeout)) && idle;
     }
   }
+  // With the threads goes who would reap them. One that hangs in the kernel is
+  // left for the next who does.
+  AwaitKilledChildren(std::min(stopwatch.Remaining(timeout), kGrace));
   return idle;
 }
 
@@ -163,8 +167,10 @@ void Runtime::HaltAll(bool with_calls) {
   {
     Registry& registry = TheRegistry();
     MutexLock lock(registry.mutex);
-    registry.mutex.AwaitWithTimeout(
-        absl::Condition(&registry, &Registry::NobodyReaps), kGrace);
+    registry.changed.WaitFor(registry.mutex, kGrace, [&registry] {
+      registry.mutex.AssertReaderHeld();
+      return registry.ending == 0;
+    });
   }
   const std::shared_ptr<Runtime> runtime = Current();
   if (runtime == nullptr) return;
@@ -220,16 +226,32 @@ bool Runtime::RunApart(absl::AnyInvocable<void() &&>& task) {
         std::move(mine)();
         // Whoever joins holds the lock: the last that is done under it.
         MutexLock lock(registry.mutex);
-        --registry.reaping;
+        --registry.ending;
+        registry.changed.NotifyAll();
         reaper.finished = true;
       });
   if (!thread.ok()) {
     registry.reapers.pop_back();
     return false;
   }
-  ++registry.reaping;
+  ++registry.ending;
   reaper.task = std::move(task);
   reaper.thread = *std::move(thread);
+  return true;
+}
+
+bool Runtime::EndBeforeExit(absl::AnyInvocable<void() &&> end) {
+  Registry& registry = TheRegistry();
+  {
+    MutexLock lock(registry.mutex);
+    // Under the lock: the exit waits for all that saw none.
+    if (ExitHasBegun()) return false;
+    ++registry.ending;
+  }
+  std::move(end)();
+  MutexLock lock(registry.mutex);
+  --registry.ending;
+  registry.changed.NotifyAll();
   return true;
 }
 

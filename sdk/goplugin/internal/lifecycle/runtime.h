@@ -37,6 +37,11 @@ class Runtime {
   // has not run.
   static bool RunApart(absl::AnyInvocable<void() &&>& task);
 
+  // Runs `end`, which joins a thread, on this one; the exit of the process
+  // waits a second for it. False once the exit has begun: it has not run. A
+  // thread that ends after OpenSSL has leaves behind what OpenSSL kept for it.
+  static bool EndBeforeExit(absl::AnyInvocable<void() &&> end);
+
   // Bytes and timers.
   EventLoop& loop() { return loop_; }
   // A user's sinks and callbacks, but for completions; log lines.

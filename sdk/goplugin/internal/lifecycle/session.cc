@@ -10,10 +10,14 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/lifecycle/crash.h"
 #include "goplugin/internal/lifecycle/live_sessions.h"
 #include "goplugin/internal/lifecycle/process_control.h"
 #include "goplugin/internal/lifecycle/process_exit.h"
+#include "goplugin/internal/log/log_parser.h"
 #include "goplugin/internal/tls/openssl.h"
 
 namespace goplugin::internal {
@@ -30,10 +34,13 @@ OutputSinks SinksOf(const ClientOptions& options) {
   return sinks;
 }
 
-std::shared_ptr<Lane> MakeSinkLane(Runtime& runtime,
-                                   const ClientOptions& options) {
+std::shared_ptr<Lane> MakeSinkLane(
+    Runtime& runtime, const ClientOptions& options,
+    const std::shared_ptr<SessionTelemetry>& telemetry) {
   return std::make_shared<Lane>(
-      runtime.callbacks(), [sink = options.log_sink](size_t dropped) {
+      runtime.callbacks(),
+      [sink = options.log_sink, telemetry](size_t dropped) {
+        if (telemetry != nullptr) telemetry->Dropped(dropped);
         if (sink == nullptr) return;
         sink->Log(PluginOutput::SdkEntry(
             LogLevel::kWarn,
@@ -51,8 +58,9 @@ absl::StatusOr<std::shared_ptr<Session>> Session::Create(
   if (!usable.ok()) return usable;
   static std::once_flag first_use;
   std::call_once(first_use, [] {
-    // What it registers for the exit must come after what we do.
+    // What they register for the exit must come after what we do.
     InitializeTlsLibrary();
+    LogParser().Parse("{}", /*is_piece=*/false);
     BeforeExit(&EndSessionsAtExit);
   });
   absl::StatusOr<std::shared_ptr<Runtime>> runtime = Runtime::Acquire();
@@ -66,7 +74,8 @@ Session::Session(std::shared_ptr<Runtime> runtime, MakeSource source,
     : make_source_(std::move(source)),
       options_(std::move(options)),
       runtime_(std::move(runtime)),
-      callbacks_(MakeSinkLane(*runtime_, options_)),
+      telemetry_(SessionTelemetry::Create(options_, runtime_->callbacks())),
+      callbacks_(MakeSinkLane(*runtime_, options_, telemetry_)),
       completions_(Lane::Create(runtime_->completions())),
       steps_(Lane::Create(runtime_->work())),
       control_(Lane::Create(runtime_->callbacks())),
@@ -80,7 +89,6 @@ Session::~Session() = default;
 void Session::Start(absl::AnyInvocable<void(absl::Status) &&> ready) {
   self_ = shared_from_this();
   ready_ = std::move(ready);
-  LiveSessions::Add(self_);
   auto control = [this] { return ControlPlace(); };
   keeper_ = std::make_shared<PluginKeeper>(*runtime_, options_.shutdown, steps_,
                                            control);
@@ -89,15 +97,15 @@ void Session::Start(absl::AnyInvocable<void(absl::Status) &&> ready) {
   };
   source_ = make_source_({*runtime_, options_, steps_, control, keeper_,
                           output_, std::move(report), stopwatch_});
-  source_->Start([this](absl::StatusOr<ReadyPlugin> plugin) {
-    OnReady(std::move(plugin));
+  const bool may_begin = LiveSessions::Add(self_);
+  runtime_->loop().Post([self = self_, may_begin] {
+    if (may_begin) return self->Begin();
+    self->OnReady(Runtime::CheckProcess());
   });
 }
 
 void Session::CancelStart() {
-  runtime_->loop().Post([self = shared_from_this()] {
-    if (self->at_ == State::kStarting) self->source_->Cancel();
-  });
+  runtime_->loop().Post([self = shared_from_this()] { self->EndStart(); });
 }
 
 CallPlace Session::ControlPlace() const {
@@ -122,11 +130,25 @@ void Session::Report(LaunchPhase phase, absl::Duration when) {
       [report = options_.on_phase, phase, when] { report(phase, when); });
 }
 
-// ---- kStarting --------------------------------------------------------------
+// ---- kNew, kStarting --------------------------------------------------------
+
+void Session::Begin() {
+  at_ = State::kStarting;
+  source_->Start([this](absl::StatusOr<ReadyPlugin> plugin) {
+    OnReady(std::move(plugin));
+  });
+  if (unwanted_) source_->Cancel();
+}
+
+void Session::EndStart() {
+  unwanted_ = true;
+  if (at_ == State::kStarting) source_->Cancel();
+}
 
 void Session::OnReady(absl::StatusOr<ReadyPlugin> plugin) {
   if (!plugin.ok()) {
     at_ = State::kEnded;
+    TellLaunched(plugin.status());
     SessionState::End end;
     end.exit_error = plugin.status();
     state_->SetEnd(end);
@@ -140,15 +162,31 @@ void Session::OnReady(absl::StatusOr<ReadyPlugin> plugin) {
   plugin->timings.ready = stopwatch_.Elapsed();
   Report(LaunchPhase::kReady, plugin->timings.ready);
   Live(*std::move(plugin));
+  TellLaunched(absl::OkStatus());
+  WatchUsage();
   // Not while it calls.
   runtime_->loop().Post([self = shared_from_this()] { self->source_.reset(); });
   std::move(ready_)(absl::OkStatus());
   // The caller need not wait for them.
-  StartStdio();
-  broker_->Open(runtime_->calls(), keeper_->channel());
+  OpenStreams();
 }
 
 // ---- kEnded -----------------------------------------------------------------
+
+absl::Status Session::NamedResult(const absl::Status& result) const {
+  absl::optional<ErrorDetails> details = GetErrorDetails(result);
+  if (!details.has_value()) return result;
+  std::string who = absl::StrCat("the plugin ", plugin_.name);
+  if (state_->pid > 0) absl::StrAppend(&who, ", pid ", state_->pid);
+  details->evidence.insert(details->evidence.begin(), std::move(who));
+  return MakeError(*details);
+}
+
+absl::Status Session::Crash(ExitStatus status) const {
+  return WithLoss(
+      CrashError(plugin_.name, *keeper_->process(), status, *output_),
+      state_->lost());
+}
 
 SessionState::End Session::Summary() const {
   const PluginProcess& process = *keeper_->process();
@@ -158,13 +196,14 @@ SessionState::End Session::Summary() const {
   end.released = keeper_->released();
   if (end.released) {
     end.exit_error = ReleasedError();
-    if (ladder != nullptr) end.result = ladder->result();
+    if (ladder != nullptr) end.result = NamedResult(ladder->result());
   } else if (ladder == nullptr || ladder->CameTooLate(end.exit_status)) {
-    end.exit_error =
-        CrashError(plugin_.name, process, end.exit_status, *output_);
+    end.exit_error = Crash(end.exit_status);
+    end.unasked = true;
+    end.by_stop = IsStop(end.exit_status) || IsOrderlyExit(end.exit_status);
     end.result = end.exit_error;
   } else {
-    end.result = ladder->result();
+    end.result = NamedResult(ladder->result());
     const bool exited = process.exit_status().has_value();
     if (!exited && !end.result.ok()) end.exit_error = GivenUpError(end.result);
   }
@@ -174,21 +213,44 @@ SessionState::End Session::Summary() const {
 void Session::Finish() {
   at_ = State::kEnded;
   state_->SetEnd(Summary());
+  if (shutdown_asked_) ExcuseStop();
+  TellExited();
+  AnswerQuestions(/*all=*/true);
   PostAfterOutput([state = state_] { state->CallBack(); });
-  Leave([state = state_] { state->NotifyEnded(); });
+  Leave([state = state_, gone = std::move(gone_)]() mutable {
+    state->NotifyEnded();
+    for (GoneCallback& told : gone) std::move(told)(*state->end());
+  });
 }
 
 void Session::Leave(absl::AnyInvocable<void() &&> last) {
   runtime_->loop().Post(
       [self = std::move(self_), last = std::move(last)]() mutable {
         self->source_.reset();
+        self->stdio_.reset();
+        self->starvation_.reset();
         self->stdio_deadline_.reset();
-        self->stdio_ends_.reset();
+        self->broker_cut_.reset();
         self->mux_end_.reset();
+        self->usage_.reset();
+        self->question_deadline_.reset();
         self->keeper_.reset();
         self.reset();
         std::move(last)();
       });
+}
+
+void Session::ExcuseStop() {
+  if (!state_->ExcuseStop(SessionState::kSameStop)) return;
+  const char* how = IsOrderlyExit(state_->end()->exit_status)
+                        ? "has ended in good order, with exit code 0,"
+                        : "was ended by a signal from elsewhere";
+  output_->Note(
+      LogLevel::kInfo,
+      absl::StrCat("the plugin ", how,
+                   " just before this host's Shutdown: whatever stops the host "
+                   "stops its plugins as well (systemd: KillMode=mixed lets "
+                   "the host do it)"));
 }
 
 absl::Duration Session::LongestEnd() const {

@@ -5,7 +5,10 @@
 #include <grpcpp/support/status.h>
 #include <sys/types.h>
 
+#include <atomic>
+#include <deque>
 #include <memory>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -19,6 +22,9 @@
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/lifecycle/session_broker.h"
 #include "goplugin/internal/lifecycle/session_state.h"
+#include "goplugin/internal/lifecycle/session_stdio.h"
+#include "goplugin/internal/lifecycle/session_telemetry.h"
+#include "goplugin/internal/lifecycle/starvation_watch.h"
 #include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/rpc/call_queue.h"
@@ -30,7 +36,9 @@ namespace goplugin::internal {
 
 // One client's whole life: the start, the time in between, the end.
 //
-//   kStarting -> kLive -> kEnded     (a start that fails: kStarting -> kEnded)
+//   kNew -> kStarting -> kLive -> kEnded
+//                |                  ^
+//                +--- it fails -----+
 //
 // What the loop's thread owns is here; what other threads see of it is in
 // SessionState, what there is of the plugin in its keeper, which ends it.
@@ -75,6 +83,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnExit(SessionState::ExitCallback callback);
   absl::Status Ping(absl::Duration timeout);
   absl::Status Explain(const grpc::Status& call) const;
+  void ExplainAsync(grpc::Status call, SessionState::EndCallback done);
 
   // Start the end, of a start as well; no-ops when it has begun.
   void BeginShutdown();
@@ -90,6 +99,17 @@ class Session : public std::enable_shared_from_this<Session> {
   // caller's reference is then the last, and the threads end with it. Else they
   // may end while the process runs its exit handlers.
   void WaitForLoop();
+  // `told` is called on the loop's thread once nothing of the plugin is left,
+  // and must not block. Unlike OnExit and OnEnd it does not wait for the host's
+  // sinks. Once a plugin was launched.
+  using GoneCallback = absl::AnyInvocable<void(const SessionState::End&) &&>;
+  void OnGone(GoneCallback told);
+  // A Client's, whose friend this is; a template, since nothing in here
+  // includes client.h.
+  template <typename AnyClient>
+  static const std::shared_ptr<Session>& Of(const AnyClient& client) {
+    return client.session_;
+  }
   bool ended() const { return state_->ended(); }
   void OnEnd(SessionState::EndCallback callback);
 
@@ -98,25 +118,61 @@ class Session : public std::enable_shared_from_this<Session> {
   static absl::Status CheckMayBlock();
 
  private:
-  enum class State { kStarting, kLive, kEnded };
+  enum class State {
+    kNew,  // until the loop has begun; others may end it by then
+    kStarting,
+    kLive,
+    kEnded
+  };
+
+  // A failed call that waits for the exit which may explain it.
+  struct Question {
+    grpc::Status call;
+    SessionState::EndCallback done;
+    // Counted by stopwatch_.
+    absl::Duration until;
+  };
 
   Session(std::shared_ptr<Runtime> runtime, MakeSource source,
           ClientOptions options);
 
   // On the loop's thread, as everything below.
+  void Begin();
+  // Ends a start, also one that is still to begin.
+  void EndStart();
   void Report(LaunchPhase phase, absl::Duration when);
+  void TellLaunched(const absl::Status& status);
+  // What a Shutdown may still excuse is told when that has come, or comes too
+  // late.
+  void TellExited();
+  void TellExitedNow();
+  void WatchUsage();
   void OnReady(absl::StatusOr<ReadyPlugin> plugin);
   void Live(ReadyPlugin plugin);
   void Tell();
-  void StartStdio();
+  void OpenStreams();
+  void MakeStdio();
+  void MakeStarvationWatch();
+  // Nobody has begun the plugin's end, and it is connected.
+  bool Holds() const;
   void MakeBroker();
   void OnProcessExit(ExitStatus status);
   void OnClosing();
   void OnDisconnect();
-  void CancelStdio();
+  void OnBrokerCut(const grpc::Status& status);
   void OnMuxEnd(const absl::Status& status);
   void Finish();
   SessionState::End Summary() const;
+  absl::Status Crash(ExitStatus status) const;
+  // Shutdown's error, with the plugin's name.
+  absl::Status NamedResult(const absl::Status& result) const;
+  // What is known of a failed call now.
+  absl::Status Explanation(const grpc::Status& call) const;
+  void AddQuestion(grpc::Status call, SessionState::EndCallback done);
+  // Those that have waited long enough, or all.
+  void AnswerQuestions(bool all);
+  // Of an end that this host's Shutdown comes close behind. Any thread.
+  void ExcuseStop();
   // Lets go of the session, then runs `last`. What drops the last reference
   // joins the threads, so it should be the waiting caller, not the loop.
   void Leave(absl::AnyInvocable<void() &&> last);
@@ -130,6 +186,8 @@ class Session : public std::enable_shared_from_this<Session> {
   const ClientOptions options_;
   // Declared before what runs on its threads.
   const std::shared_ptr<Runtime> runtime_;
+  // Null: the user wants none.
+  const std::shared_ptr<SessionTelemetry> telemetry_;
   // The lanes of this client: for its sinks, for completions, for slow work.
   const std::shared_ptr<Lane> callbacks_;
   const std::shared_ptr<Lane> completions_;
@@ -139,19 +197,32 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::shared_ptr<SessionState> state_;
 
   std::shared_ptr<Session> self_;
-  State at_ = State::kStarting;
+  State at_ = State::kNew;
+  // It is to end as soon as it begins.
+  bool unwanted_ = false;
   std::shared_ptr<PluginOutput> output_;
   std::shared_ptr<PluginKeeper> keeper_;
   std::shared_ptr<PluginSource> source_;
   absl::AnyInvocable<void(absl::Status) &&> ready_;
+  std::vector<GoneCallback> gone_;
   ReadyPlugin plugin_;
   std::unique_ptr<SessionBroker> broker_;
-  CallHandle stdio_;
-  // From when the stream's end is near until it is there.
-  absl::optional<CallQueue::Hurry> stdio_ends_;
+  std::shared_ptr<SessionStdio> stdio_;
+  std::shared_ptr<StarvationWatch> starvation_;
   std::unique_ptr<Timer> stdio_deadline_;
+  // After the end of the broker's stream, for what explains it.
+  std::unique_ptr<Timer> broker_cut_;
   // After the end of a multiplexed connection, for the exit that explains it.
   std::unique_ptr<Timer> mux_end_;
+  std::unique_ptr<Timer> usage_;
+  // While an exit is not told yet.
+  std::unique_ptr<Timer> exit_telling_;
+  absl::Duration lifetime_ = absl::ZeroDuration();
+  // The oldest first.
+  std::deque<Question> questions_;
+  std::unique_ptr<Timer> question_deadline_;
+  // This host has asked for the end by itself. Set on any thread.
+  std::atomic<bool> shutdown_asked_{false};
 };
 
 // The end of all sessions of this process, when it exits in an orderly way:

@@ -3,17 +3,28 @@
 #include <memory>
 #include <utility>
 
+#include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/rpc/stream_end.h"
+
 namespace goplugin::internal {
 
 void SessionBroker::Open(CallQueue& queue,
-                         const std::shared_ptr<grpc::Channel>& channel) {
+                         const std::shared_ptr<grpc::Channel>& channel,
+                         EventLoop& loop,
+                         std::function<void(const grpc::Status&)> on_cut) {
   if (ended_) return;
+  *on_cut_ = std::move(on_cut);
   BrokerStreamCallbacks callbacks;
   callbacks.on_info = [core = core_](const wire::ConnInfo& info) {
     core->Receive(info);
   };
-  callbacks.on_end = [core = core_](const grpc::Status& status) {
+  callbacks.on_end = [core = core_, on_cut = on_cut_, &loop,
+                      open = Stopwatch()](const grpc::Status& status) {
     core->Close(status);
+    if (!WasCut(status, open.Elapsed())) return;
+    loop.Post([on_cut, status] {
+      if (*on_cut != nullptr) (*on_cut)(status);
+    });
   };
   stream_ = BrokerStream::Create(channel, std::move(callbacks));
   // Before it can end.
@@ -26,9 +37,16 @@ void SessionBroker::Open(CallQueue& queue,
   stream_->Start(queue);
 }
 
+bool SessionBroker::EndUnheard(const absl::Status& reason) {
+  if (ended_ || stream_ == nullptr || core_->heard()) return false;
+  End(reason);
+  return true;
+}
+
 void SessionBroker::End(const absl::Status& reason) {
   if (ended_) return;
   ended_ = true;
+  *on_cut_ = nullptr;
   core_->End(reason);
   acceptors_->End();
   if (stream_ != nullptr) stream_->Cancel();

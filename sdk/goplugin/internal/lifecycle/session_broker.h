@@ -3,11 +3,14 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "goplugin/broker.h"
 #include "goplugin/internal/broker/broker_core.h"
+#include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/rpc/broker_stream.h"
 #include "goplugin/internal/rpc/call_queue.h"
 
@@ -24,8 +27,14 @@ class SessionBroker {
 
   Broker& broker() { return broker_; }
 
-  // Opens the stream, unless End came first. Once.
-  void Open(CallQueue& queue, const std::shared_ptr<grpc::Channel>& channel);
+  // Opens the stream, unless End came first. Once. `on_cut` tells that it was
+  // cut (WasCut) before End: it can't be opened again, since a go-plugin server
+  // lets a second one hang.
+  void Open(CallQueue& queue, const std::shared_ptr<grpc::Channel>& channel,
+            EventLoop& loop, std::function<void(const grpc::Status&)> on_cut);
+  // Ends it, unless the plugin has said anything on it. False where there was
+  // nothing to end.
+  bool EndUnheard(const absl::Status& reason);
   // Whoever dials or accepts gets `reason`. The first call counts. The stream's
   // last event may come later; it needs nothing of the session.
   void End(const absl::Status& reason);
@@ -35,6 +44,9 @@ class SessionBroker {
   const std::shared_ptr<BrokerCore> core_;
   Broker broker_;
   std::shared_ptr<BrokerStream> stream_;
+  // Null after the end. For the loop's thread.
+  const std::shared_ptr<std::function<void(const grpc::Status&)>> on_cut_ =
+      std::make_shared<std::function<void(const grpc::Status&)>>();
   bool ended_ = false;
 };
 

@@ -72,6 +72,20 @@ void Session::OnEnd(SessionState::EndCallback callback) {
   state_->OnEnd(std::move(callback), *completions_);
 }
 
+void Session::OnGone(GoneCallback told) {
+  runtime_->loop().Post(
+      [self = shared_from_this(), told = std::move(told)]() mutable {
+        if (self->at_ != State::kEnded) {
+          return self->gone_.push_back(std::move(told));
+        }
+        // After what Finish has posted.
+        self->runtime_->loop().Post(
+            [state = self->state_, told = std::move(told)]() mutable {
+              std::move(told)(*state->end());
+            });
+      });
+}
+
 absl::Status Session::WaitForEnd() {
   state_->WaitForEnd(absl::InfiniteDuration());
   return state_->end()->result;
@@ -102,6 +116,9 @@ absl::Status Session::Ping(absl::Duration timeout) {
   const CallPlace place = options_.interceptors == nullptr
                               ? CallPlace::Queue(runtime_->calls())
                               : CallPlace::Here();
+  runtime_->loop().Post([self = shared_from_this()] {
+    if (self->starvation_ != nullptr) self->starvation_->OnAsked();
+  });
   CheckHealth(place, state_->channel(), timeout,
               [&answer](const grpc::Status& status,
                         wire::HealthCheckResponse::ServingStatus serving) {
@@ -111,6 +128,9 @@ absl::Status Session::Ping(absl::Duration timeout) {
               });
   // gRPC ends the call at its deadline.
   answer.arrived.WaitForNotification();
+  runtime_->loop().Post([self = shared_from_this(), status = answer.status] {
+    if (self->starvation_ != nullptr) self->starvation_->OnAnswer(status);
+  });
   if (MayMeanExit(answer.status)) {
     if (state_->sees_exit) state_->WaitForEnd(kExplainWait);
     if (state_->end().has_value() || !state_->exit_error().ok()) {
@@ -125,16 +145,66 @@ absl::Status Session::Explain(const grpc::Status& call) const {
   absl::Status status = CheckMayBlock();
   if (!status.ok()) return status;
   if (MayMeanExit(call) && state_->sees_exit) state_->WaitForEnd(kExplainWait);
+  return Explanation(call);
+}
+
+void Session::ExplainAsync(grpc::Status call, SessionState::EndCallback done) {
+  runtime_->loop().Post([self = shared_from_this(), call = std::move(call),
+                         done = std::move(done)]() mutable {
+    self->AddQuestion(std::move(call), std::move(done));
+  });
+}
+
+void Session::AddQuestion(grpc::Status call, SessionState::EndCallback done) {
+  const bool waits =
+      MayMeanExit(call) && state_->sees_exit && !state_->end().has_value();
+  if (!waits) {
+    completions_->Post(
+        [done = std::move(done), why = Explanation(call)]() mutable {
+          std::move(done)(std::move(why));
+        });
+    return;
+  }
+  questions_.push_back(
+      {std::move(call), std::move(done), stopwatch_.Elapsed() + kExplainWait});
+  if (questions_.size() == 1) AnswerQuestions(/*all=*/false);
+}
+
+void Session::AnswerQuestions(bool all) {
+  while (!questions_.empty() &&
+         (all || questions_.front().until <= stopwatch_.Elapsed())) {
+    Question question = std::move(questions_.front());
+    questions_.pop_front();
+    completions_->Post([done = std::move(question.done),
+                        why = Explanation(question.call)]() mutable {
+      std::move(done)(std::move(why));
+    });
+  }
+  if (questions_.empty()) return;
+  if (question_deadline_ == nullptr) {
+    question_deadline_ = std::make_unique<Timer>(runtime_->loop());
+  }
+  question_deadline_->Start(questions_.front().until - stopwatch_.Elapsed(),
+                            [this] { AnswerQuestions(/*all=*/false); });
+}
+
+absl::Status Session::Explanation(const grpc::Status& call) const {
+  if (call.ok()) return absl::OkStatus();
   const absl::optional<SessionState::End> end = state_->end();
   if (!end.has_value()) {
     // The end may wait for what the plugin has left.
     const absl::Status exit = state_->exit_error();
-    if (MayMeanExit(call) && !exit.ok()) return WithCall(exit, call);
+    if (MayMeanExit(call) && !exit.ok()) {
+      state_->SetExplained();
+      return WithCall(exit, call);
+    }
     const absl::Status lost = state_->lost();
-    return MayMeanExit(call) && !lost.ok() ? WithCall(lost, call)
-                                           : CallError(call, state_->sees_exit);
+    return MayMeanExit(call) && !lost.ok()
+               ? WithCall(lost, call)
+               : CallError(call, state_->sees_exit, state_->hang());
   }
   if (!end->exit_error.ok() && !end->released) {
+    state_->SetExplained();
     return WithCall(end->exit_error, call);
   }
   return WithCall(ShutDownError(), call);

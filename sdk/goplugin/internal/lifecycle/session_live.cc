@@ -5,13 +5,13 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "goplugin/error.h"
+#include "goplugin/internal/broker/link_error.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/lifecycle/crash.h"
 #include "goplugin/internal/lifecycle/host_sockets.h"
 #include "goplugin/internal/lifecycle/process_control.h"
 #include "goplugin/internal/lifecycle/session.h"
-#include "goplugin/internal/rpc/stdio_stream.h"
 
 // A session from its readiness to its end: kLive.
 
@@ -21,14 +21,8 @@ namespace {
 // For the last stdio data of a process that is gone. Its end of the connection
 // is closed, so the stream's end is near.
 constexpr absl::Duration kStdioAfterExit = absl::Milliseconds(500);
-// After the end of a multiplexed connection, for the exit that explains it.
-constexpr absl::Duration kExitAfterMux = absl::Seconds(1);
-
-StdioChunk::Stream StreamOf(const wire::StdioData& data) {
-  return data.channel() == wire::StdioData::STDERR
-             ? StdioChunk::Stream::kStderr
-             : StdioChunk::Stream::kStdout;
-}
+// After the end of a connection, for the exit that explains it.
+constexpr absl::Duration kExitAfterCut = absl::Seconds(1);
 
 Acceptors::Run OnNewLane(Pool& pool) {
   return [lane = Lane::Create(pool)](absl::AnyInvocable<void()> task) {
@@ -97,6 +91,13 @@ void Session::MakeBroker() {
                                       OnNewLane(runtime_->work()), setup.warn);
   // A lane of its own: what is stuck there holds up further dials only.
   setup.aside = OnNewLane(runtime_->work());
+  if (telemetry_ != nullptr) {
+    setup.on_dialled = [telemetry = telemetry_](std::uint32_t id,
+                                                const absl::Status& status,
+                                                absl::Duration took) {
+      telemetry->Dialled(id, status, took);
+    };
+  }
   broker_ = std::make_unique<SessionBroker>(std::move(setup));
   if (!plugin_.no_broker.empty()) {
     broker_->End(MakeError(Reason::kBrokerUnsupported, plugin_.no_broker,
@@ -107,34 +108,78 @@ void Session::MakeBroker() {
 
 // ---- kLive ------------------------------------------------------------------
 
-void Session::StartStdio() {
-  StdioCallbacks callbacks;
-  callbacks.on_data = [output = output_](StdioPiece piece) {
-    output->OnStdio(StreamOf(piece.data), std::move(*piece.data.mutable_data()),
-                    std::move(piece.held), piece.droppable);
+// In this order: of a plugin with one thread the output gets it.
+void Session::OpenStreams() {
+  MakeStdio();
+  MakeStarvationWatch();
+  stdio_->Open(runtime_->calls(), keeper_->channel());
+  broker_->Open(runtime_->calls(), keeper_->channel(), runtime_->loop(),
+                [this](const grpc::Status& status) { OnBrokerCut(status); });
+  starvation_->Start();
+}
+
+void Session::MakeStdio() {
+  SessionStdio::Setup setup{runtime_->loop()};
+  setup.output = output_;
+  setup.progress = [lane = callbacks_] { return lane->progress(); };
+  setup.begin_work = [this] { return keeper_->BeginWork(); };
+  setup.wanted = [this] { return Holds(); };
+  stdio_ = std::make_shared<SessionStdio>(std::move(setup));
+}
+
+void Session::MakeStarvationWatch() {
+  StarvationWatch::Setup setup{runtime_->loop()};
+  setup.steps = steps_;
+  setup.pid = state_->pid;
+  setup.first_answer = plugin_.timings.connect - plugin_.timings.line;
+  setup.control = [this] { return ControlPlace(); };
+  setup.channel = [this] { return keeper_->channel(); };
+  setup.begin_work = [this] { return keeper_->BeginWork(); };
+  setup.close_output = [this] { return stdio_->Suspend(); };
+  setup.open_output = [this] { stdio_->Resume(); };
+  setup.close_broker = [this] {
+    return broker_->EndUnheard(MakeError(
+        Reason::kBrokerUnsupported,
+        "the plugin's broker was closed: it answers too few calls at once",
+        "its server needs a thread for the broker, one for its output, and one "
+        "for calls: give it more threads (Python: max_workers)"));
   };
-  callbacks.progress = [lane = callbacks_] { return lane->progress(); };
-  callbacks.on_note = [output = output_](std::string text) {
+  setup.explain = [state = state_](std::string text) {
+    state->set_hang(std::move(text));
+  };
+  setup.warn = [output = output_](std::string text) {
     output->Note(LogLevel::kWarn, std::move(text));
   };
-  callbacks.on_end =
-      [weak = weak_from_this(), &loop = runtime_->loop(),
-       work = keeper_->BeginWork()](const grpc::Status& /*status*/) mutable {
-        loop.Post([weak, work = std::move(work)] {
-          if (const auto self = weak.lock()) self->stdio_ends_.reset();
-        });
-      };
-  stdio_ = StartStdioStream(runtime_->calls(), keeper_->channel(),
-                            std::move(callbacks));
+  starvation_ = std::make_shared<StarvationWatch>(std::move(setup));
+}
+
+bool Session::Holds() const {
+  return at_ == State::kLive && state_->lost().ok() &&
+         keeper_->state() == PluginKeeper::State::kHolding;
+}
+
+// Told, when it was not the plugin's end that did it.
+void Session::OnBrokerCut(const grpc::Status& status) {
+  broker_cut_ = std::make_unique<Timer>(runtime_->loop());
+  broker_cut_->Start(kExitAfterCut, [this, status] {
+    if (!Holds()) return;
+    output_->Note(LogLevel::kWarn,
+                  std::string(LinkError("plugin", status).message()));
+  });
 }
 
 void Session::BeginShutdown() {
-  if (state_->ended()) return;
+  // The loop may be at Finish: whichever comes second, the summary or this,
+  // sees the other.
+  shutdown_asked_ = true;
+  ExcuseStop();
+  if (state_->ended() && telemetry_ == nullptr) return;
   runtime_->loop().Post([self = shared_from_this()] {
-    if (self->at_ == State::kStarting) self->source_->Cancel();
-    if (self->at_ != State::kLive) return;
+    self->TellExitedNow();
+    if (self->at_ != State::kLive) return self->EndStart();
     if (self->plugin_.belongs_to_others) return self->keeper_->Release();
     self->broker_->End(ShutDownError());
+    self->starvation_->End();
     self->keeper_->Shutdown();
   });
 }
@@ -142,10 +187,10 @@ void Session::BeginShutdown() {
 void Session::BeginKill() {
   if (state_->ended()) return;
   runtime_->loop().Post([self = shared_from_this()] {
-    if (self->at_ == State::kStarting) self->source_->Cancel();
-    if (self->at_ != State::kLive) return;
+    if (self->at_ != State::kLive) return self->EndStart();
     if (!self->state_->may_kill.ok()) return self->keeper_->Release();
     self->broker_->End(ShutDownError());
+    self->starvation_->End();
     self->keeper_->Kill();
   });
 }
@@ -157,7 +202,7 @@ void Session::OnMuxEnd(const absl::Status& status) {
   if (keeper_->state() != PluginKeeper::State::kHolding) return;
   state_->set_lost(status);
   mux_end_ = std::make_unique<Timer>(runtime_->loop());
-  mux_end_->Start(kExitAfterMux, [this, status] {
+  mux_end_->Start(kExitAfterCut, [this, status] {
     if (keeper_->state() != PluginKeeper::State::kHolding) return;
     output_->Note(LogLevel::kError, std::string(status.message()));
     broker_->End(status);
@@ -165,8 +210,7 @@ void Session::OnMuxEnd(const absl::Status& status) {
 }
 
 void Session::OnProcessExit(ExitStatus status) {
-  const absl::Status crash =
-      CrashError(plugin_.name, *keeper_->process(), status, *output_);
+  const absl::Status crash = Crash(status);
   const ShutdownLadder* ladder = keeper_->ladder();
   const bool wanted = ladder != nullptr && !ladder->CameTooLate(status);
   state_->SetExited(status, wanted ? ShutDownError() : crash);
@@ -175,21 +219,18 @@ void Session::OnProcessExit(ExitStatus status) {
 
 void Session::OnClosing() {
   broker_->End(ShutDownError());
-  stdio_.StopWaiting();
-  stdio_ends_.emplace(runtime_->calls());
+  if (stdio_ == nullptr) return;
+  starvation_->End();
+  stdio_->EndIsNear();
   stdio_deadline_ = std::make_unique<Timer>(runtime_->loop());
-  stdio_deadline_->Start(kStdioAfterExit, [this] { CancelStdio(); });
+  stdio_deadline_->Start(kStdioAfterExit, [this] { stdio_->End(); });
 }
 
 void Session::OnDisconnect() {
   state_->set_channel(ShutDownChannel());
-  CancelStdio();
-}
-
-// The handle holds the channel.
-void Session::CancelStdio() {
-  stdio_.Cancel();
-  stdio_ = CallHandle();
+  if (stdio_ == nullptr) return;
+  starvation_->End();
+  stdio_->End();
 }
 
 }  // namespace goplugin::internal

@@ -1,6 +1,7 @@
 #include "goplugin/internal/lifecycle/session_state.h"
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -36,10 +37,21 @@ void SessionState::set_lost(absl::Status why) {
   lost_ = std::move(why);
 }
 
+std::string SessionState::hang() const {
+  MutexLock lock(mutex_);
+  return hang_;
+}
+
+void SessionState::set_hang(std::string why) {
+  MutexLock lock(mutex_);
+  hang_ = std::move(why);
+}
+
 void SessionState::SetExited(ExitStatus status, absl::Status why) {
   MutexLock lock(mutex_);
   exit_status_ = status;
   exit_error_ = std::move(why);
+  changed_.NotifyAll();
 }
 
 absl::Status SessionState::exit_error() const {
@@ -54,14 +66,34 @@ absl::optional<ExitStatus> SessionState::exit_status() const {
 
 bool SessionState::WaitForExit(absl::Duration timeout) const {
   MutexLock lock(mutex_);
-  mutex_.AwaitWithTimeout(absl::Condition(this, &SessionState::ExitIsDecided),
-                          timeout);
+  changed_.WaitFor(mutex_, timeout, [this] {
+    mutex_.AssertReaderHeld();
+    return ExitIsDecided();
+  });
   return exit_status_.has_value();
 }
 
 void SessionState::SetEnd(End end) {
   MutexLock lock(mutex_);
   end_ = std::move(end);
+  since_end_ = Stopwatch();
+}
+
+bool SessionState::ExcuseStop(absl::Duration close) {
+  MutexLock lock(mutex_);
+  if (!end_.has_value() || !end_->by_stop || since_end_.Elapsed() > close) {
+    return false;
+  }
+  if (explained_ && end_->exit_status.success()) return false;
+  end_->by_stop = false;
+  end_->excused = true;
+  end_->result = absl::OkStatus();
+  return true;
+}
+
+void SessionState::SetExplained() {
+  MutexLock lock(mutex_);
+  explained_ = true;
 }
 
 void SessionState::CallBack() {
@@ -84,6 +116,7 @@ void SessionState::CallBack() {
 void SessionState::NotifyEnded() {
   MutexLock lock(mutex_);
   ended_ = true;
+  changed_.NotifyAll();
 }
 
 absl::optional<SessionState::End> SessionState::end() const {
@@ -98,7 +131,10 @@ bool SessionState::ended() const {
 
 bool SessionState::WaitForEnd(absl::Duration timeout) const {
   MutexLock lock(mutex_);
-  return mutex_.AwaitWithTimeout(absl::Condition(&ended_), timeout);
+  return changed_.WaitFor(mutex_, timeout, [this] {
+    mutex_.AssertReaderHeld();
+    return ended_;
+  });
 }
 
 void SessionState::OnExit(ExitCallback callback, Lane& lane) {

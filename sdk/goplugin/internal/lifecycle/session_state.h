@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -18,6 +19,8 @@
 #include "goplugin/exit_status.h"
 #include "goplugin/internal/handshake/handshake_response.h"
 #include "goplugin/internal/loop/pool.h"
+#include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/versions/steady_condition.h"
 #include "goplugin/reattach.h"
 
 namespace goplugin::internal {
@@ -32,6 +35,10 @@ class SessionState {
   using ExitCallback = absl::AnyInvocable<void(ExitStatus, absl::Status) &&>;
   using EndCallback = absl::AnyInvocable<void(absl::Status) &&>;
 
+  // How long before this host's own Shutdown a plugin may have been stopped for
+  // it to be the same stop.
+  static constexpr absl::Duration kSameStop = absl::Seconds(5);
+
   // How a client ended.
   struct End {
     ExitStatus exit_status;
@@ -41,6 +48,13 @@ class SessionState {
     absl::Status result;
     // The client let go of the plugin, which may run on.
     bool released = false;
+    // Nobody had asked for it through this client.
+    bool unasked = false;
+    // The same, and it ended by IsStop, or by IsOrderlyExit as one does that
+    // handles such a signal.
+    bool by_stop = false;
+    // By ExcuseStop.
+    bool excused = false;
   };
 
   HandshakeResponse response;
@@ -63,6 +77,10 @@ class SessionState {
   absl::Status lost() const;
   void set_lost(absl::Status why);
 
+  // Why calls hang; "" when nothing is known of it.
+  std::string hang() const;
+  void set_hang(std::string why);
+
   // `why`: what to say of calls that failed from then on.
   void SetExited(ExitStatus status, absl::Status why);
   // OK before SetExited.
@@ -76,6 +94,13 @@ class SessionState {
   void SetEnd(End end);
   void CallBack();
   void NotifyEnded();
+  // This host shuts down by itself now: an end by_stop that is no longer ago
+  // than `close` came of the same stop, and is no crash to Shutdown. True when
+  // that was so. An orderly exit that the host knows of as a crash, because it
+  // cost it a call, stays one.
+  bool ExcuseStop(absl::Duration close);
+  // A call was told to have failed by the end.
+  void SetExplained();
   // Nullopt before SetEnd.
   absl::optional<End> end() const;
   bool ended() const;
@@ -91,11 +116,15 @@ class SessionState {
   }
 
   mutable absl::Mutex mutex_;
+  mutable SteadyCondition changed_;
   std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
   absl::Status lost_ ABSL_GUARDED_BY(mutex_);
+  std::string hang_ ABSL_GUARDED_BY(mutex_);
   absl::optional<ExitStatus> exit_status_ ABSL_GUARDED_BY(mutex_);
   absl::Status exit_error_ ABSL_GUARDED_BY(mutex_);
   absl::optional<End> end_ ABSL_GUARDED_BY(mutex_);
+  Stopwatch since_end_ ABSL_GUARDED_BY(mutex_);
+  bool explained_ ABSL_GUARDED_BY(mutex_) = false;
   bool called_back_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<ExitCallback> exit_callbacks_ ABSL_GUARDED_BY(mutex_);

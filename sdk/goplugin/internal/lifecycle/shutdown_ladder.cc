@@ -23,6 +23,8 @@ namespace {
 constexpr absl::Duration kLinger = absl::Milliseconds(300);
 // What SIGKILL takes at least to have its effect.
 constexpr absl::Duration kLeastKillTime = absl::Milliseconds(100);
+// Until it is looked again whether its exit is told.
+constexpr absl::Duration kSoon = absl::Milliseconds(100);
 // When a call that has not ended at its deadline is taken for stuck.
 constexpr absl::Duration kStuckCall = absl::Milliseconds(500);
 
@@ -31,6 +33,9 @@ constexpr absl::Duration kStuckCall = absl::Milliseconds(500);
 void ShutdownLadder::Start(const CallPlace& place,
                            const std::shared_ptr<grpc::Channel>& channel,
                            std::shared_ptr<void> work) {
+  process_.OnAsked();
+  stdin_closed_ = process_.CloseStdin();
+  if (stdin_closed_) Record("its stdin was closed");
   // gRPC ends the call in time, unless an interceptor is in the way.
   timer_.Start(options_.rpc_timeout + kStuckCall, [this] {
     OnAnswer(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED,
@@ -60,7 +65,8 @@ void ShutdownLadder::OnAnswer(const grpc::Status& status) {
   if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
     has_controller_ = false;
     callbacks_.drop_channel();
-    return Terminate();
+    // It may have taken the end of its stdin.
+    return stdin_closed_ ? WaitForExit() : Terminate();
   }
   Linger();
 }
@@ -74,20 +80,28 @@ void ShutdownLadder::Linger() {
   });
 }
 
+void ShutdownLadder::After(absl::Duration time, std::function<void()> step) {
+  timer_.Start(time, [this, step = std::move(step)] {
+    // It has ended, and needs no further step.
+    if (process_.awaits_others()) return After(kSoon, step);
+    step();
+  });
+}
+
 void ShutdownLadder::WaitForExit() {
   step_ = Step::kWait;
-  timer_.Start(options_.exit_timeout - std::min(kLinger, options_.exit_timeout),
-               [this] { Terminate(); });
+  After(options_.exit_timeout - std::min(kLinger, options_.exit_timeout),
+        [this] { Terminate(); });
 }
 
 void ShutdownLadder::Terminate() {
-  forced_ = has_controller_;
+  forced_ = has_controller_ || stdin_closed_;
   if (!process_.takes_signals()) return SendKill();
   step_ = Step::kTerminate;
   terminated_ = true;
   Record("SIGTERM");
   process_.Signal(SIGTERM);
-  timer_.Start(options_.terminate_timeout, [this] {
+  After(options_.terminate_timeout, [this] {
     forced_ = true;
     SendKill();
   });
@@ -102,7 +116,7 @@ void ShutdownLadder::SendKill() {
   killed_ = true;
   Record(KillName());
   process_.Signal(SIGKILL);
-  timer_.Start(std::max(options_.kill_timeout, kLeastKillTime), [this] {
+  After(std::max(options_.kill_timeout, kLeastKillTime), [this] {
     gave_up_ = true;
     Record("still there");
     callbacks_.give_up();
@@ -113,6 +127,24 @@ void ShutdownLadder::Stop() {
   step_ = Step::kOver;
   timer_.Cancel();
   call_.Cancel();
+}
+
+bool IsStop(const ExitStatus& status) {
+  constexpr int kOfSignal = 128;  // as shells have it
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    if (status.kind == ExitStatus::Kind::kSignalled && status.value == signal) {
+      return true;
+    }
+    if (status.kind == ExitStatus::Kind::kExited &&
+        status.value == kOfSignal + signal) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool IsOrderlyExit(const ExitStatus& status) {
+  return status.kind == ExitStatus::Kind::kExited && status.value == 0;
 }
 
 absl::Status ShutdownLadder::result() const {
@@ -154,7 +186,9 @@ absl::Status ShutdownLadder::result() const {
 }
 
 bool ShutdownLadder::CameTooLate(const ExitStatus& status) const {
-  if (answered_ || terminated_) return false;
+  if (answered_ || terminated_ || stdin_closed_) return false;
+  // Whoever stops the host may well stop its plugins at the same time.
+  if (IsStop(status)) return false;
   // However a runner's Kill may look in the status.
   if (killed_ && !process_.takes_signals()) return false;
   switch (status.kind) {

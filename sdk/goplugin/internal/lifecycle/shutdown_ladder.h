@@ -4,6 +4,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/support/status.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,10 +21,16 @@
 
 namespace goplugin::internal {
 
-// The ordered end of a plugin: its Shutdown call, the channel dropped, SIGTERM,
-// SIGKILL, each after the one before had its time. It stops when its owner,
-// who watches the process, calls Stop. Lives on the loop's thread, in a
-// shared_ptr.
+// An end by a signal with which a service manager, a container's engine or a
+// terminal stops all of a service at once: SIGTERM, SIGINT, SIGHUP.
+bool IsStop(const ExitStatus& status);
+// Exit code 0: so ends a plugin that handles such a signal, as Serve does.
+bool IsOrderlyExit(const ExitStatus& status);
+
+// The ordered end of a plugin: its stdin closed if that is a pipe, its Shutdown
+// call, the channel dropped, SIGTERM, SIGKILL, each after the one before had
+// its time. It stops when its owner, who watches the process, calls Stop. Lives
+// on the loop's thread, in a shared_ptr.
 class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
  public:
   struct Callbacks {
@@ -71,6 +78,7 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
   void OnAnswer(const grpc::Status& status);
   void Linger();
   void WaitForExit();
+  void After(absl::Duration time, std::function<void()> step);
   void Terminate();
   void SendKill();
   const char* KillName() const;
@@ -88,6 +96,8 @@ class ShutdownLadder : public std::enable_shared_from_this<ShutdownLadder> {
   bool asked_ = false;
   // The Shutdown call was answered with OK.
   bool answered_ = false;
+  // The plugin's stdin was a pipe, and has ended.
+  bool stdin_closed_ = false;
   // The signals sent.
   bool terminated_ = false;
   bool killed_ = false;

@@ -1,5 +1,7 @@
 #include "goplugin/internal/lifecycle/told.h"
 
+#include <utility>
+
 #include "absl/time/time.h"
 #include "goplugin/internal/lifecycle/runtime.h"
 #include "goplugin/internal/versions/mutex_lock.h"
@@ -16,15 +18,28 @@ constexpr absl::Duration kGraceAtExit = absl::Seconds(1);
 void Told::Notify() {
   MutexLock lock(mutex_);
   told_ = true;
+  changed_.NotifyAll();
 }
 
-void Told::Wait() const {
+bool Told::Wait() const {
   MutexLock lock(mutex_);
-  while (!mutex_.AwaitWithTimeout(absl::Condition(&told_), kLook)) {
+  while (!WaitFor(kLook)) {
     if (Runtime::CheckProcess().ok()) continue;
-    mutex_.AwaitWithTimeout(absl::Condition(&told_), kGraceAtExit);
-    return;
+    return WaitFor(kGraceAtExit);
   }
+  return true;
+}
+
+bool Told::Claim() {
+  MutexLock lock(mutex_);
+  return !std::exchange(claimed_, true);
+}
+
+bool Told::WaitFor(absl::Duration timeout) const {
+  return changed_.WaitFor(mutex_, timeout, [this] {
+    mutex_.AssertReaderHeld();
+    return told_;
+  });
 }
 
 }  // namespace goplugin::internal

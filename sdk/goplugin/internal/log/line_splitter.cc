@@ -57,7 +57,7 @@ void LineSplitter::Keep(absl::string_view bytes, Emit emit) {
   while (!bytes.empty()) {
     const size_t room = kMaxLineBytes + 1 - kept_.size();
     const size_t taken = std::min(room, bytes.size());
-    kept_.append(bytes.data(), taken);
+    kept_.append(bytes.begin(), bytes.begin() + taken);
     bytes.remove_prefix(taken);
     if (kept_.size() <= kMaxLineBytes) return;
     const size_t length = PieceLength(kept_);

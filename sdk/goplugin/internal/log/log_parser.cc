@@ -3,8 +3,8 @@
 #include <cstddef>
 
 #include "absl/strings/ascii.h"
-#include "goplugin/internal/log/terminal.h"
 #include "goplugin/internal/log/text_line.h"
+#include "goplugin/internal/text/terminal.h"
 #include "goplugin/internal/text/utf8.h"
 
 namespace goplugin::internal {

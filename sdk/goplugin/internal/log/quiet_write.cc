@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <ctime>
 
 #include "absl/strings/string_view.h"
@@ -37,6 +38,19 @@ ssize_t QuietWrite(int descriptor, absl::string_view data) {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   errno = error_number;
   return written;
+}
+
+std::size_t QuietWriteAll(int descriptor, absl::string_view data) {
+  std::size_t all = 0;
+  while (all < data.size()) {
+    const ssize_t written = QuietWrite(descriptor, data.substr(all));
+    if (written > 0) {
+      all += static_cast<std::size_t>(written);
+    } else if (written == 0 || errno != EINTR) {
+      break;
+    }
+  }
+  return all;
 }
 
 }  // namespace goplugin::internal

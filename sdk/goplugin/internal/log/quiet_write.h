@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
+
 #include "absl/strings/string_view.h"
 
 namespace goplugin::internal {
@@ -11,6 +13,11 @@ namespace goplugin::internal {
 // nothing else. No SIGPIPE comes of it, now or later; one that waits already,
 // and the thread's mask, stay as they were. Thread-safe.
 ssize_t QuietWrite(int descriptor, absl::string_view data);
+
+// The same for all of `data`, with as many calls as it takes. How much was
+// written: less than all when a call failed, as with EAGAIN where the
+// descriptor does not block.
+std::size_t QuietWriteAll(int descriptor, absl::string_view data);
 
 }  // namespace goplugin::internal
 

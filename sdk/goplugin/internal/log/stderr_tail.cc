@@ -1,9 +1,16 @@
 #include "goplugin/internal/log/stderr_tail.h"
 
 #include <algorithm>
+#include <string>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "goplugin/internal/log/log_parser.h"
+#include "goplugin/internal/text/terminal.h"
 #include "goplugin/internal/text/utf8.h"
+#include "goplugin/log_sink.h"
 
 namespace goplugin::internal {
 namespace {
@@ -37,6 +44,14 @@ absl::string_view LastWholeLines(absl::string_view text, size_t count) {
   return tail;
 }
 
+// The line as a log sink would show it.
+std::string Readable(absl::string_view line, LogParser& parser) {
+  const std::string plain = WithoutTerminalSequences(line);
+  const absl::string_view text = absl::StripTrailingAsciiWhitespace(plain);
+  const LogEntry entry = parser.Parse(text, /*is_piece=*/false);
+  return entry.message == text ? std::string(text) : goplugin::ToString(entry);
+}
+
 }  // namespace
 
 void StderrTail::Append(absl::string_view line) {
@@ -52,8 +67,19 @@ std::string StderrTail::ToString() const {
   // the start gets longer, and is cut off with it.
   const std::string valid =
       IsValidUtf8(text_) ? text_ : ReplaceInvalidUtf8(text_);
-  const absl::string_view lines = absl::StripSuffix(valid, "\n");
-  return std::string(LastLines(LastWholeLines(lines, kMaxBytes), kMaxLines));
+  return std::string(LastLines(
+      LastWholeLines(absl::StripSuffix(valid, "\n"), kMaxBytes), kMaxLines));
+}
+
+std::string ReadableTail(absl::string_view tail) {
+  LogParser parser;
+  const std::string lines =
+      absl::StrJoin(absl::StrSplit(tail, '\n'), "\n",
+                    [&parser](std::string* text, absl::string_view line) {
+                      text->append(Readable(line, parser));
+                    });
+  // Some get longer by it.
+  return std::string(LastWholeLines(lines, StderrTail::kMaxBytes));
 }
 
 }  // namespace goplugin::internal

@@ -34,6 +34,11 @@ class StderrTail {
   std::string text_;
 };
 
+// A tail for people, as short as it was: a line that tells more than its text
+// reads as its log entry, the others as they are, without terminal colours.
+// Parses every line: not for the loop.
+std::string ReadableTail(absl::string_view tail);
+
 }  // namespace goplugin::internal
 
 #endif  // GOPLUGIN_INTERNAL_LOG_STDERR_TAIL_H_

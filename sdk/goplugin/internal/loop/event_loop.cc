@@ -44,8 +44,9 @@ constexpr auto kBetweenLooks = std::chrono::milliseconds(10);
 }  // namespace
 
 struct EventLoop::Impl {
-  // One thread runs it; posts come from others, so locking stays on.
-  asio::io_context context{1};
+  // One thread runs it, which it is not told: then what that thread posts would
+  // be behind what others post meanwhile.
+  asio::io_context context;
   asio::executor_work_guard<asio::io_context::executor_type> work{
       context.get_executor()};
   // Shared by all readers: a piece is handed on before the next read.
@@ -112,7 +113,7 @@ struct DescriptorWatch::Impl : std::enable_shared_from_this<Impl> {
   Impl(asio::io_context& context, int descriptor)
       : watched(context), looks(context) {
     std::error_code error;
-    watched.assign(descriptor, error);
+    static_cast<void>(watched.assign(descriptor, error));
     if (error) unwatched = descriptor;
   }
 

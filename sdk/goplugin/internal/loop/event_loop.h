@@ -27,6 +27,8 @@ class EventLoop {
   // kResources where the system gave no thread: nothing that is posted runs.
   const absl::Status& status() const;
 
+  // Tasks run in the order of their posts, whoever posts. Each is destroyed
+  // before the next one runs.
   void Post(absl::AnyInvocable<void()> task);
 
   struct Impl;

@@ -52,6 +52,7 @@ Pool::~Pool() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
+    changed_.NotifyAll();
     threads = std::move(threads_);
     threads_.clear();
   }
@@ -70,12 +71,16 @@ Pool::~Pool() {
 
 bool Pool::WaitUntilIdle(absl::Duration timeout) {
   MutexLock lock(mutex_);
-  return mutex_.AwaitWithTimeout(absl::Condition(this, &Pool::Idle), timeout);
+  return changed_.WaitFor(mutex_, timeout, [this] {
+    mutex_.AssertReaderHeld();
+    return Idle();
+  });
 }
 
 void Pool::Halt() {
   MutexLock lock(mutex_);
   halted_ = true;
+  changed_.NotifyAll();
 }
 
 void Pool::KeepThisThread() { this_thread_stays = true; }
@@ -83,6 +88,7 @@ void Pool::KeepThisThread() { this_thread_stays = true; }
 void Pool::Schedule(std::shared_ptr<Lane> lane) {
   MutexLock lock(mutex_);
   ready_.push_back(std::move(lane));
+  changed_.NotifyAll();
   WatchIfCrowded();
 }
 
@@ -135,14 +141,22 @@ void Pool::FinishWorker() {
   threads_.erase(self);
 }
 
+void Pool::AwaitWork() {
+  if (this_thread_stays) {
+    return mutex_.Await(absl::Condition(this, &Pool::WorkerMayMove));
+  }
+  changed_.WaitFor(mutex_, kLinger, [this] {
+    mutex_.AssertReaderHeld();
+    return WorkerMayMove();
+  });
+}
+
 void Pool::RunWorker() {
   while (true) {
     std::shared_ptr<Lane> lane;
     {
       MutexLock lock(mutex_);
-      mutex_.AwaitWithTimeout(
-          absl::Condition(this, &Pool::WorkerMayMove),
-          this_thread_stays ? absl::InfiniteDuration() : kLinger);
+      AwaitWork();
       if (halted_ || ready_.empty()) {
         if (stopping_ || !this_thread_stays) return FinishWorker();
         continue;
@@ -157,9 +171,9 @@ void Pool::RunWorker() {
     MutexLock lock(mutex_);
     --busy_;
     ++turns_;
-    if (!more) continue;
-    ready_.push_back(std::move(lane));
-    WatchIfCrowded();
+    if (more) ready_.push_back(std::move(lane));
+    changed_.NotifyAll();
+    if (more) WatchIfCrowded();
   }
 }
 
@@ -169,7 +183,7 @@ void Lane::Post(absl::AnyInvocable<void()> callback) {
 
 void Lane::PostDroppable(size_t entries, size_t bytes,
                          absl::AnyInvocable<void()> callback) {
-  Push(Item{std::move(callback), entries, std::max<size_t>(bytes, 1)});
+  Push(Item{std::move(callback), entries, bytes + kCallbackBytes});
 }
 
 void Lane::Push(Item item) {

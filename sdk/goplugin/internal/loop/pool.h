@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/sdk_thread.h"
+#include "goplugin/internal/versions/steady_condition.h"
 
 namespace goplugin::internal {
 
@@ -52,6 +53,8 @@ class Pool {
 
   void Schedule(std::shared_ptr<Lane> lane);
   void RunWorker();
+  // Until there is some, or the thread's time is over.
+  void AwaitWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status StartWorker(bool permanent)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishWorker() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -74,6 +77,8 @@ class Pool {
   // Used on the loop's thread only; destroyed there by the destructor.
   std::shared_ptr<Timer> progress_timer_;
   mutable absl::Mutex mutex_;
+  // For those who wait for a time.
+  SteadyCondition changed_;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<Lane>> ready_ ABSL_GUARDED_BY(mutex_);
   // How often a worker was done with a lane: no change means that all are
@@ -92,8 +97,11 @@ class Pool {
 // Thread-safe. Made with std::make_shared; lives until its last callback ran.
 class Lane : public std::enable_shared_from_this<Lane> {
  public:
-  // What may wait of droppable callbacks, in bytes as their posts counted them.
+  // What may wait of droppable callbacks: what they hold, as their posts
+  // counted it, and what each takes besides.
   static constexpr size_t kMaxDroppableBytes = size_t{8} * 1024 * 1024;
+  // In bytes; rather too much.
+  static constexpr size_t kCallbackBytes = 256;
 
   // `on_dropped` runs as a callback, with the number of entries lost since its
   // last call. `pool` outlives the lane's use.

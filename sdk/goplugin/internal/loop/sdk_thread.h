@@ -36,7 +36,9 @@ class SdkThread {
 };
 
 // Starts a thread of the SDK: named `name` (at most 15 bytes, "goplugin-..."),
-// with every signal blocked, so that the host's handlers never run on it.
+// with every signal blocked, so that the host's handlers never run on it, and
+// with the processors and the scheduling that the process was started with, not
+// its maker's.
 // Errors: kResources where the system gives no thread.
 absl::StatusOr<SdkThread> StartSdkThread(const char* name,
                                          absl::AnyInvocable<void()> body);

@@ -50,10 +50,16 @@ void Multiplexer::State::OnConnectionEnd(const absl::Status& status) {
                           ? absl::StrCat("the ", options_.peer, " closed it")
                           : Quote(status.message())};
   details.hint =
-      absl::StrCat("it can't be opened again: restart the ", options_.peer,
-                   status.code() == absl::StatusCode::kAborted
-                       ? "; it breaks the rules of yamux or stopped answering"
-                       : "");
+      absl::StrCat("it can't be opened again: restart the ", options_.peer);
+  if (absl::IsAborted(status)) {
+    absl::StrAppend(&details.hint, "; it breaks the rules of yamux");
+  } else if (absl::IsDeadlineExceeded(status)) {
+    absl::StrAppend(
+        &details.hint,
+        ". This process stood still (a debugger, SIGSTOP, a "
+        "suspended machine?), and go-plugin's multiplexing waits 10 s for it; "
+        "without multiplexing a plugin waits for as long as it takes");
+  }
   end_ = MakeError(details);
   StopWaiting();
   while (!visitors_.empty()) TurnAway(visitors_.begin()->first, end_);

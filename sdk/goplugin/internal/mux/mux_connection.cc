@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <iterator>
 #include <memory>
@@ -24,6 +25,9 @@ constexpr size_t kReceiveSize = size_t{128} * 1024;
 constexpr size_t kPieceSize = size_t{64} * 1024;
 // With so much waiting for the connection, sockets are not read.
 constexpr size_t kCongestion = size_t{128} * 1024;
+
+// An end that is read so soon after a ping was there with it.
+constexpr absl::Duration kStale = absl::Seconds(1);
 
 bool IsNotNow(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -107,14 +111,16 @@ void MuxConnection::OnConnectionReadable() {
   const ssize_t count = Receive(connection_.get(), buffer_.get(), kReceiveSize);
   // Reset: it was closed before all that was sent there had been read.
   if (count == 0 || (count < 0 && errno == ECONNRESET)) {
-    return End(absl::OkStatus());
+    return End(Closed());
   }
   if (count < 0 && !IsNotNow(errno)) {
     return End(Broken("can't read from the connection", errno));
   }
   if (count > 0) {
+    const std::uint64_t pings = session_.pings_received();
     const absl::Status status = session_.Receive(
         absl::string_view(buffer_.get(), static_cast<size_t>(count)));
+    if (session_.pings_received() > pings) pinged_at_ = clock_.Elapsed();
     if (!status.ok()) return End(status);
   }
   watch_.WaitReadable();
@@ -276,11 +282,17 @@ void MuxConnection::TellIfIdle() {
 
 void MuxConnection::OnTime() {
   if (ended_) return;
-  const absl::Status status = session_.Advance(clock_.Elapsed());
-  if (!status.ok()) return End(status);
+  session_.Advance(clock_.Elapsed());
   timer_.Start(session_.NextDeadline() - clock_.Elapsed(),
                [this] { OnTime(); });
   Flush();
+}
+
+// Pings are answered as they are read: one that was read just now, with the end
+// behind it, had waited while this process stood still.
+absl::Status MuxConnection::Closed() const {
+  if (clock_.Elapsed() > pinged_at_ + kStale) return absl::OkStatus();
+  return absl::DeadlineExceededError("its last ping was not answered in time");
 }
 
 void MuxConnection::End(const absl::Status& status) {

@@ -32,7 +32,9 @@ class MuxConnection final : private YamuxSession::Events {
     // resets the stream.
     absl::AnyInvocable<UniqueFd()> on_stream;
     // The connection is over; once, and from inside a method too. OK when the
-    // other side just closed it. What has arrived is still delivered.
+    // other side just closed it, kDeadlineExceeded when it did so behind a
+    // ping: its time for the answer was over. What has arrived is still
+    // delivered.
     absl::AnyInvocable<void(const absl::Status&)> on_end;
     // opening() has become false. From inside any method; may be null.
     absl::AnyInvocable<void()> on_taken = nullptr;
@@ -98,6 +100,7 @@ class MuxConnection final : private YamuxSession::Events {
   void TellIfIdle();
   void TellIfTaken();
   void End(const absl::Status& status);
+  absl::Status Closed() const;
 
   EventLoop& loop_;
   UniqueFd connection_;
@@ -105,6 +108,8 @@ class MuxConnection final : private YamuxSession::Events {
   Callbacks callbacks_;
   YamuxSession session_;
   const Stopwatch clock_;
+  // When its last ping was read.
+  absl::Duration pinged_at_ = -absl::InfiniteDuration();
   Timer timer_;
   Bridges bridges_;
   absl::optional<StreamId> opening_;

@@ -186,6 +186,7 @@ void YamuxSession::OnPayload(absl::string_view bytes) {
 
 void YamuxSession::OnPing(const FrameHeader& header) {
   if (Has(header, kSyn)) {
+    ++pings_received_;
     Frame(FrameType::kPing, kAck, 0, header.length);
   } else if (ping_unanswered_ && header.length == ping_) {
     ping_unanswered_ = false;
@@ -212,28 +213,16 @@ absl::Status YamuxSession::OnGoAway(const FrameHeader& header) {
 
 // ---- Time -------------------------------------------------------------------
 
-absl::Status YamuxSession::Advance(absl::Duration now) {
-  if (!end_.ok()) return end_;
+void YamuxSession::Advance(absl::Duration now) {
+  if (!end_.ok()) return;
   if (!begin_.has_value()) begin_ = now;
   now_ = std::max(now_, now - *begin_);
-  if (!unaccepted_.empty() &&
-      now_ >= unaccepted_.begin()->second + kAcceptTimeout) {
-    return Fail(
-        absl::StrCat("it has not accepted stream ", unaccepted_.begin()->first,
-                     " for ", absl::FormatDuration(kAcceptTimeout)),
-        GoAwayCode::kNormal);
-  }
   ResetHalfClosed();
-  if (now_ < ping_at_) return absl::OkStatus();
-  if (ping_unanswered_) {
-    return Fail(absl::StrCat("it has not answered a ping for ",
-                             absl::FormatDuration(kPingTimeout)),
-                GoAwayCode::kNormal);
-  }
+  if (now_ < ping_at_) return;
+  ping_at_ = now_ + kKeepalive;
+  if (ping_unanswered_) return;
   ping_unanswered_ = true;
-  ping_at_ = now_ + kPingTimeout;
   Frame(FrameType::kPing, kSyn, 0, ++ping_);
-  return absl::OkStatus();
 }
 
 void YamuxSession::ResetHalfClosed() {
@@ -249,9 +238,6 @@ absl::Duration YamuxSession::NextDeadline() const {
   if (!end_.ok()) return absl::InfiniteDuration();
   if (!begin_.has_value()) return absl::ZeroDuration();
   absl::Duration next = ping_at_;
-  if (!unaccepted_.empty()) {
-    next = std::min(next, unaccepted_.begin()->second + kAcceptTimeout);
-  }
   if (!half_closed_.empty()) {
     next = std::min(next, half_closed_.begin()->first + kHalfClosedTimeout);
   }
@@ -277,7 +263,7 @@ absl::StatusOr<YamuxSession::StreamId> YamuxSession::Open() {
   const StreamId id = static_cast<StreamId>(next_id_);
   next_id_ += 2;
   streams_[id].ours = true;
-  unaccepted_.emplace(id, now_);
+  unaccepted_.insert(id);
   Frame(FrameType::kWindowUpdate, kSyn, id, 0);
   return id;
 }

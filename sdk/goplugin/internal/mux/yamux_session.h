@@ -34,8 +34,8 @@ enum class YamuxRole { kClient, kServer };
 // may send more only for what Consumed was called for: one window per stream is
 // the most that anybody ever has to keep.
 //
-// An error of Receive or Advance ends the session: its last output is a go-away
-// frame, and it calls no events any more.
+// An error of Receive ends the session: its last output is a go-away frame, and
+// it calls no events any more.
 //
 // Not thread-safe. Events may call any method but Receive and Advance.
 class YamuxSession {
@@ -49,9 +49,12 @@ class YamuxSession {
   // Streams that the other side has opened and that are not over; more are
   // reset. Each costs its owner a socket, and at most a window of memory.
   static constexpr size_t kMaxTheirs = 1024;
+  // Between pings, which show a dead network to the kernel. No time ends the
+  // session: a side that stands still (a debugger, SIGSTOP, a suspended
+  // machine) answers when it goes on, and one that is gone closes the
+  // connection. Go's ends it when a ping is not answered for 10 s, or a stream
+  // not accepted for 75 s.
   static constexpr absl::Duration kKeepalive = absl::Seconds(30);
-  static constexpr absl::Duration kPingTimeout = absl::Seconds(10);
-  static constexpr absl::Duration kAcceptTimeout = absl::Seconds(75);
   static constexpr absl::Duration kHalfClosedTimeout = absl::Minutes(5);
   // A peer that asks (pings, opens) and takes no answers is cut off when so
   // much waits, data of streams not counted.
@@ -85,8 +88,8 @@ class YamuxSession {
   // The next bytes of the connection, cut anywhere.
   absl::Status Receive(absl::string_view bytes);
   // It is `now`, since any moment in the past that stays the same. Sends pings
-  // and finds out who does not answer.
-  absl::Status Advance(absl::Duration now);
+  // and resets streams that stay half closed.
+  void Advance(absl::Duration now);
   // When Advance has something to do next, if nothing happens before; in the
   // past until it was called once.
   absl::Duration NextDeadline() const;
@@ -125,6 +128,10 @@ class YamuxSession {
   void RemoveOutput(size_t size);
 
   size_t stream_count() const { return streams_.size(); }
+  // A ping of this side's has no answer yet.
+  bool awaits_answer() const { return ping_unanswered_; }
+  // How often the other side has asked whether this one lives.
+  std::uint64_t pings_received() const { return pings_received_; }
 
  private:
   struct Stream {
@@ -168,9 +175,8 @@ class YamuxSession {
   const StreamId first_id_;
   std::uint64_t next_id_;
   Streams streams_;
-  // Ours that were not accepted yet, with the time they were opened at. Ids
-  // grow with time.
-  std::map<StreamId, absl::Duration> unaccepted_;
+  // Ours that were not accepted yet.
+  std::set<StreamId> unaccepted_;
   // The other side's, and those of them that we have not accepted.
   size_t theirs_ = 0;
   size_t waiting_ = 0;
@@ -198,6 +204,7 @@ class YamuxSession {
   absl::Duration ping_at_ = kKeepalive;
   std::uint32_t ping_ = 0;
   bool ping_unanswered_ = false;
+  std::uint64_t pings_received_ = 0;
   bool peer_gone_ = false;
   bool gone_ = false;
   absl::Status end_;

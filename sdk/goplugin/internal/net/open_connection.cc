@@ -2,17 +2,22 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/net/socket_address.h"
@@ -32,6 +37,40 @@ int Connect(int descriptor, const SocketAddress& address, SteadyTime deadline) {
     return errno;
   }
   return error;
+}
+
+// "socket, mode 0755, owner 0:0".
+std::string Described(absl::string_view what, const std::string& path) {
+  struct stat file = {};
+  if (stat(path.c_str(), &file) != 0) {
+    return absl::StrCat(what, " ", Quote(path), ": ", std::strerror(errno));
+  }
+  return absl::StrFormat("%s %s: mode %04o, owner %d:%d", what, Quote(path),
+                         file.st_mode & 07777, file.st_uid, file.st_gid);
+}
+
+absl::Status NotAllowed(const Endpoint& endpoint, int error_number) {
+  ErrorDetails details;
+  details.reason = Reason::kTransport;
+  details.what =
+      absl::StrCat("this host may not connect to ", Quote(endpoint.ToString()));
+  details.evidence = {
+      absl::StrCat(std::strerror(error_number), " (errno ", error_number, ")")};
+  const size_t slash = endpoint.address.rfind('/');
+  if (endpoint.network == Endpoint::Network::kUnix &&
+      slash != std::string::npos) {
+    details.evidence.push_back(Described("socket", endpoint.address));
+    details.evidence.push_back(Described(
+        "directory", endpoint.address.substr(0, std::max<size_t>(slash, 1))));
+  }
+  details.evidence.push_back(
+      absl::StrCat("the host is user ", geteuid(), ", group ", getegid()));
+  details.hint =
+      "it takes write permission on the socket, and search permission on the "
+      "directories. A plugin that changes its user (sudo, setpriv, gosu, a "
+      "setuid program) makes a socket of its own: let the host change it by "
+      "Command::user, or let both use the group of ClientOptions::socket_group";
+  return MakeError(details);
 }
 
 }  // namespace
@@ -67,6 +106,9 @@ absl::StatusOr<UniqueFd> OpenConnection(const Endpoint& endpoint,
 }
 
 absl::Status ConnectError(const Endpoint& endpoint, int error_number) {
+  if (error_number == EACCES || error_number == EPERM) {
+    return NotAllowed(endpoint, error_number);
+  }
   ErrorDetails details;
   details.reason = Reason::kConnect;
   details.what =
@@ -82,12 +124,6 @@ absl::Status ConnectError(const Endpoint& endpoint, int error_number) {
       details.hint =
           "the socket is gone: the plugin removed it, or announced a path of "
           "another mount namespace (a container)";
-      break;
-    case EACCES:
-    case EPERM:
-      details.hint =
-          "this user may not connect: look at the mode and the owner of the "
-          "socket and of its directory";
       break;
     case ETIMEDOUT:
       details.hint =

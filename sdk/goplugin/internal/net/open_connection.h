@@ -22,12 +22,14 @@ bool WaitForEvents(int descriptor, decltype(pollfd::events) events,
 // where somebody listens. Names other than "localhost" are not resolved,
 // because that can't be bounded.
 //
-// Errors: kConnect with the system's words (refused: nobody listens there; no
-// such file: the socket is gone). Blocks until the deadline at most.
+// Errors: those of ConnectError, with the system's words (refused: nobody
+// listens there; no such file: the socket is gone). Blocks until the deadline
+// at most.
 absl::StatusOr<UniqueFd> OpenConnection(const Endpoint& endpoint,
                                         SteadyTime deadline);
 
-// The error of an attempt to connect that ended in `error_number`.
+// The error of an attempt to connect that ended in `error_number`: kConnect, or
+// kTransport where this user may not, which waiting does not mend.
 absl::Status ConnectError(const Endpoint& endpoint, int error_number);
 
 }  // namespace goplugin::internal

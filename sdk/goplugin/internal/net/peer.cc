@@ -53,14 +53,17 @@ absl::optional<Peer> PeerOf(int connection) {
   return Peer{credentials.pid, credentials.uid, credentials.gid};
 }
 
+UniqueFd OpenProcess(pid_t pid) {
+  return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+}
+
 UniqueFd OpenPeer(int connection, pid_t pid) {
   int pidfd = -1;
   socklen_t size = sizeof pidfd;
   if (getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0) {
     return UniqueFd(pidfd);
   }
-  if (errno != ENOPROTOOPT) return {};
-  return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  return errno == ENOPROTOOPT ? OpenProcess(pid) : UniqueFd();
 }
 
 bool IsInvited(int connection, const GuestList& guests) {

@@ -23,6 +23,11 @@ struct Peer {
 // nullopt, with errno, when the kernel does not tell.
 absl::optional<Peer> PeerOf(int connection);
 
+// A descriptor of the process that has this number now (pidfd_open), readable
+// when it has ended. Invalid, with errno, when there is none, or the system has
+// no such descriptors.
+UniqueFd OpenProcess(pid_t pid);
+
 // The peer's process. The descriptor names it from the start where the kernel
 // hands one out (Linux 6.5); elsewhere there is a moment for its number to
 // change hands. Invalid where the system has no process descriptors.

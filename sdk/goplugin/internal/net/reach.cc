@@ -113,12 +113,17 @@ absl::Status Ask(const Endpoint& pinned, const Endpoint& endpoint,
 
 }  // namespace
 
+bool IsAbstract(const Endpoint& endpoint) {
+  return endpoint.network == Endpoint::Network::kUnix &&
+         !endpoint.address.empty() && endpoint.address.front() == '\0';
+}
+
 absl::Status CheckNamed(const Endpoint& endpoint, const PeerRule& rule) {
   if (endpoint.network == Endpoint::Network::kTcp) {
     return CheckTcp(endpoint, rule);
   }
   if (!rule.user.has_value() || endpoint.address.empty() ||
-      endpoint.address.front() == '/') {
+      endpoint.address.front() == '/' || IsAbstract(endpoint)) {
     return absl::OkStatus();
   }
   return Refuse(endpoint,
@@ -159,6 +164,11 @@ absl::StatusOr<std::shared_ptr<const Way>> FindWay(const Endpoint& endpoint,
   const bool is_asked = rule.user.has_value() && look == Look::kNow;
   if (endpoint.network != Endpoint::Network::kUnix ||
       (!rule.user.has_value() && look == Look::kNow)) {
+    return std::make_shared<const Way>(endpoint, UniqueFd());
+  }
+  if (IsAbstract(endpoint)) {
+    if (is_asked) status = Ask(endpoint, endpoint, rule);
+    if (!status.ok()) return status;
     return std::make_shared<const Way>(endpoint, UniqueFd());
   }
   absl::StatusOr<UniqueFd> place = OpenSocketFile(endpoint);

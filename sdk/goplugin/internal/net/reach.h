@@ -56,8 +56,12 @@ enum class Look {
   kAtItsUse,  // by CheckPeer: some plugins take one connection only
 };
 
+// A socket that has a name, and no file.
+bool IsAbstract(const Endpoint& endpoint);
+
 // The way to `endpoint`, if it is as `rule` wants it. Links are followed, for
-// it is the listener that counts.
+// it is the listener that counts. An abstract socket is asked, and can't be
+// held: its name is free again when its listener has gone, as a tcp port is.
 //
 // Errors: kTransport when somebody else listens there, the path is relative (to
 // the plugin's directory, not this process's), no socket is there, or the tcp

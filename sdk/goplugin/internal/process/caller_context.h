@@ -8,23 +8,10 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "goplugin/internal/process/scheduling.h"
 #include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
-
-// How the kernel schedules a thread, as sched_setattr takes it: the first
-// version of its structure.
-struct Scheduling {
-  uint32_t size = sizeof(Scheduling);
-  uint32_t policy = 0;
-  uint64_t flags = 0;
-  int32_t nice = 0;
-  uint32_t priority = 0;
-  uint64_t runtime = 0;
-  uint64_t deadline = 0;
-  uint64_t period = 0;
-};
-static_assert(sizeof(Scheduling) == 48, "the size is part of the request");
 
 // What a start takes from the thread that asks for it, and from the moment at
 // which it asks: read then, since other threads do the rest, later. A value
@@ -44,16 +31,15 @@ struct CallerContext {
   std::vector<unsigned char> affinity;
   // As a child of the thread inherits it. nullopt: not known.
   absl::optional<Scheduling> scheduling;
+  // Its own policy is SCHED_DEADLINE, which is not inherited.
+  bool is_by_deadline = false;
+  // See SignalsToIgnore.
+  std::uint32_t ignored_signals = 0;
 };
 
 // Of the calling thread. Reads the environment, so no other thread may change
 // it meanwhile. Does not block.
 std::shared_ptr<const CallerContext> ReadCallerContext();
-
-// The same of the calling thread alone, for one that is to make a child as if
-// the caller made it.
-std::vector<unsigned char> ReadAffinity();
-absl::optional<Scheduling> ReadScheduling();
 
 // The value of an environment variable; nullopt when it is not set.
 absl::optional<std::string> CallersVariable(const CallerContext& caller,

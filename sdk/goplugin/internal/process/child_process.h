@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <string>
+
 #include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
@@ -19,6 +21,10 @@ struct ChildProcess {
   // All descriptors here are close-on-exec and above 2.
   UniqueFd stdout_pipe = {};
   UniqueFd stderr_pipe = {};
+  // The end of its stdin that is written to, if that is a pipe.
+  UniqueFd stdin_pipe = {};
+  // What it could not be given of its caller's, for a person; "" if all.
+  std::string note = {};
   // The child leads a process group of its own, whose id is `pid`.
   bool leads_group = false;
 };

@@ -48,13 +48,24 @@ constexpr int64_t kSetGroups = SYS_setgroups, kSetGid = SYS_setresgid,
 // ---- In the child: nothing but system calls, made directly. libc's wrappers
 // may be intercepted by sanitizers, or look at state that is the host's.
 
-GOPLUGIN_IN_CHILD void ResetSignals() {
+// Where the kernel's sigaction has its handler, in words: first, but for MIPS.
+#if defined(__mips__)
+constexpr int kHandlerWord = 1;
+#else
+constexpr int kHandlerWord = 0;
+#endif
+
+GOPLUGIN_IN_CHILD void ResetSignals(uint32_t ignored) {
   // A zeroed kernel sigaction, whatever the architecture's layout: SIG_DFL, no
   // flags, an empty mask. A handler left in place would run in the host's
   // memory. Nothing is gained by asking for the old one first.
-  volatile uint64_t action[8];
-  for (int i = 0; i < 8; ++i) action[i] = 0;
+  volatile unsigned long action[16];  // NOLINT(google-runtime-int): a word
+  for (int i = 0; i < 16; ++i) action[i] = 0;
+  constexpr int kBits = 32;
+  constexpr int kIgnore = 1;  // SIG_IGN
   for (int signal = 1; signal < kSignals; ++signal) {
+    const bool is_ignored = signal < kBits && (ignored >> signal & 1U) != 0;
+    action[kHandlerWord] = is_ignored ? kIgnore : 0;
     // SIGKILL and SIGSTOP refuse; they are as they should be.
     syscall(SYS_rt_sigaction, signal, &action, nullptr,
             sizeof(KernelSignalSet));
@@ -212,12 +223,16 @@ GOPLUGIN_IN_CHILD void EmptySignalMask() {
 // As a child of the caller's thread would be. What the kernel refuses stays as
 // it is: a control group may have taken processors away since, and an ordinary
 // user may not raise what the spawner's thread has.
-GOPLUGIN_IN_CHILD void TakeCallersScheduling(const ChildPlan& plan) {
-  if (plan.affinity.count > 0) {
-    syscall(SYS_sched_setaffinity, 0, plan.affinity.count, plan.affinity.first);
+GOPLUGIN_IN_CHILD void TakeCallersScheduling(ChildArguments& arguments) {
+  const ChildPlan& plan = *arguments.plan;
+  if (plan.affinity.count > 0 &&
+      syscall(SYS_sched_setaffinity, 0, plan.affinity.count,
+              plan.affinity.first) != 0) {
+    arguments.affinity_error = errno;
   }
-  if (plan.scheduling != nullptr) {
-    syscall(SYS_sched_setattr, 0, plan.scheduling, 0);
+  if (plan.scheduling != nullptr &&
+      syscall(SYS_sched_setattr, 0, plan.scheduling, 0) != 0) {
+    arguments.scheduling_error = errno;
   }
 }
 
@@ -247,8 +262,8 @@ GOPLUGIN_IN_CHILD bool Restrict(ChildArguments& arguments) {
 // Goes through the steps in order; returns at the first that fails.
 GOPLUGIN_IN_CHILD void SetUpAndExec(ChildArguments& arguments) {
   const ChildPlan& plan = *arguments.plan;
-  ResetSignals();
-  TakeCallersScheduling(plan);
+  ResetSignals(plan.ignored_signals);
+  TakeCallersScheduling(arguments);
   arguments.step = SpawnStep::kCallersDirectory;
   if (plan.callers_directory >= 0 &&
       syscall(SYS_fchdir, plan.callers_directory) != 0) {

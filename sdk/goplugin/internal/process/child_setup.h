@@ -66,6 +66,8 @@ struct ChildPlan {
   bool own_group = false;
   bool die_with_host = true;
 
+  // Signals to ignore, signal N by bit 1 << N; all others get the default.
+  uint32_t ignored_signals = 0;
   // None: the spawner's.
   Items<unsigned char> affinity = {};
   // nullptr: the spawner's.
@@ -103,6 +105,10 @@ struct ChildArguments {
   SpawnStep step;
   size_t item;
   int error_number;
+  // What the child could not be given of the caller's, an errno each; 0: it has
+  // it. Neither keeps it from running.
+  int affinity_error;
+  int scheduling_error;
 };
 
 // What the child runs, on a stack of its own: `data` are its ChildArguments.

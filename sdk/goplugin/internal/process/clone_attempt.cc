@@ -76,6 +76,8 @@ bool IsOnItsWay(pid_t pid) {
   const char* fields = std::strrchr(text, ')');
   char state = 'X';
   unsigned flags = 0;
+  // The kernel writes numbers.
+  // NOLINTNEXTLINE(bugprone-unchecked-string-to-number-conversion)
   if (fields == nullptr || std::sscanf(fields + 1, " %c %*d %*d %*d %*d %*d %u",
                                        &state, &flags) != 2) {
     return false;
@@ -140,10 +142,14 @@ CloneResult CloneAttempt::Run(const ChildPlan& plan) {
   arguments->step = SpawnStep::kClone;
   arguments->item = 0;
   arguments->error_number = 0;
+  arguments->affinity_error = 0;
+  arguments->scheduling_error = 0;
   result.pid = Clone(plan);
   result.error_number = result.pid < 0 ? errno : arguments->error_number;
   result.step = result.pid < 0 ? SpawnStep::kClone : arguments->step;
   result.item = arguments->item;
+  result.affinity_error = arguments->affinity_error;
+  result.scheduling_error = arguments->scheduling_error;
   MutexLock lock(mutex_);
   __atomic_store_n(&arguments->runs, 0, __ATOMIC_SEQ_CST);
   // What a call that has failed has left there is nobody's.

@@ -23,6 +23,9 @@ struct CloneResult {
   SpawnStep step = SpawnStep::kClone;
   // Which of the step's items it was: the third resource limit.
   size_t item = 0;
+  // As in ChildArguments.
+  int affinity_error = 0;
+  int scheduling_error = 0;
 };
 
 // Makes a child, and lets others give it up while that lasts: an exec may stand

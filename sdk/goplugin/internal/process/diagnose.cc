@@ -23,7 +23,7 @@ const char* StepText(SpawnStep step) {
     case SpawnStep::kHashProgram:
       return "computing its digest";
     case SpawnStep::kPipes:
-      return "making the pipes for its output";
+      return "making the pipes of its stdin and output";
     case SpawnStep::kNullDevice:
       return "opening /dev/null for its stdin";
     case SpawnStep::kOpenControlGroup:

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/process/capabilities.h"
 #include "goplugin/internal/process/program_file.h"
 #include "goplugin/internal/process/resolve.h"
 
@@ -34,6 +35,26 @@ bool MayExecute(const std::string& path) {
 bool OnNoexecMount(const std::string& path) {
   struct statvfs info;
   return statvfs(path.c_str(), &info) == 0 && (info.f_flag & ST_NOEXEC) != 0;
+}
+
+// A file whose capabilities must all be given does not run where one can't be.
+void DiagnoseCapabilities(const std::string& program, Findings& findings) {
+  const absl::optional<uint64_t> required = RequiredCapabilities(program);
+  const absl::optional<uint64_t> allowed =
+      ReadCapabilities("/proc/thread-self/status", "CapBnd");
+  if (!required.has_value() || !allowed.has_value()) return;
+  const std::string missing = CapabilityNames(*required & ~*allowed);
+  if (missing.empty()) return;
+  findings.evidence.push_back(absl::StrCat(
+      "the file is to be given ", CapabilityNames(*required), " (setcap)"));
+  findings.evidence.push_back(absl::StrCat(
+      "the bounding set of this host, which no program exceeds, lacks ",
+      missing));
+  findings.hint = absl::StrCat(
+      "let the host's container or service have ", missing,
+      " (docker run --cap-add, Kubernetes' securityContext.capabilities, "
+      "systemd's CapabilityBoundingSet), or take it from the file: setcap -r ",
+      program);
 }
 
 // The user whose rights decide.
@@ -260,6 +281,9 @@ Findings DiagnoseFile(const Command& command, const CallerContext& caller,
     case EACCES:
     case EISDIR:
       DiagnosePermission(command, program, file, findings);
+      break;
+    case EPERM:
+      DiagnoseCapabilities(program, findings);
       break;
     case ENOEXEC:
     case EINVAL:

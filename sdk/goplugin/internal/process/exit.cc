@@ -56,11 +56,6 @@ ExitStatus FromExitCode(int code) {
   return status;
 }
 
-int PidfdSendSignal(int pidfd, int signal, unsigned int flags) {
-  return static_cast<int>(
-      syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, flags));
-}
-
 // The pid is still taken by our child, running or not yet reaped, and so is the
 // id of the group that it leads.
 bool StillOurs(const ChildProcess& child) {
@@ -89,6 +84,11 @@ bool SignalGroup(const ChildProcess& child, int signal) {
 }
 
 }  // namespace
+
+int PidfdSendSignal(int pidfd, int signal, unsigned int flags) {
+  return static_cast<int>(
+      syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, flags));
+}
 
 ExitStatus RecoverStatus(int pidfd) {
   if (pidfd < 0) return {};

@@ -40,6 +40,10 @@ bool HasExited(const ChildProcess& child);
 // (since Linux 6.9, by pidfd, also after it): signal first, then reap.
 bool SendSignal(const ChildProcess& child, int signal, bool whole_group);
 
+// The system call, which glibc lacks: 0, or -1 with errno. `flags`: 0 for the
+// process alone.
+int PidfdSendSignal(int pidfd, int signal, unsigned int flags);
+
 // SIGKILL for a child that nobody has reaped, or can reap meanwhile: by its
 // pidfd, which is enough, or by its pid.
 void KillUnreaped(const ChildProcess& child);

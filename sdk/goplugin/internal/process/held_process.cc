@@ -3,41 +3,27 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <utility>
-#include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/net/listening_socket.h"
 #include "goplugin/internal/net/peer.h"
+#include "goplugin/internal/net/reach.h"
+#include "goplugin/internal/net/socket_address.h"
+#include "goplugin/internal/process/process_stat.h"
 #include "goplugin/internal/process/unix_socket.h"
-
-// Missing in the headers of most distributions.
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 
 namespace goplugin::internal {
 namespace {
-
-std::string ReadStat(pid_t pid) {
-  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 // The process has not ended.
 bool IsAlive(const UniqueFd& pidfd) {
@@ -114,20 +100,14 @@ absl::Status CantAsk(const ServerClaim& claim, absl::string_view step,
 }
 
 absl::StatusOr<UniqueFd> ConnectUnix(const ServerClaim& claim) {
-  const std::string& path =
-      claim.way.empty() ? claim.endpoint.address : claim.way;
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return CantAsk(claim, "connect", ENAMETOOLONG);
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
+  const auto addresses =
+      SocketAddresses({Endpoint::Network::kUnix,
+                       claim.way.empty() ? claim.endpoint.address : claim.way});
+  if (!addresses.ok()) return CantAsk(claim, "connect", ENAMETOOLONG);
+  const SocketAddress& address = addresses->front();
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return CantAsk(claim, "socket", errno);
-  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address),
-              sizeof address) == 0) {
-    return fd;
-  }
+  if (connect(fd.get(), address.get(), address.length) == 0) return fd;
   if (errno == ECONNREFUSED || errno == ENOENT) {
     return Gone(claim, absl::StrCat("connect: ", std::strerror(errno)));
   }
@@ -144,7 +124,8 @@ ServerProof Doubt(std::string why) {
 absl::StatusOr<ServerProof> Confirm(const ServerClaim& claim, pid_t pid,
                                     UniqueFd pidfd) {
   const absl::optional<uint64_t> started = ProcessStartTime(pid);
-  if (!started.has_value() || !IsAlive(pidfd)) return Gone(claim, "");
+  if (!IsAlive(pidfd)) return Gone(claim, "");
+  if (!started.has_value()) return Doubt("/proc does not tell of its process");
   if (claim.start_time != 0 && *started != claim.start_time) {
     return SomebodyElse(claim, "");
   }
@@ -155,7 +136,8 @@ absl::StatusOr<ServerProof> Confirm(const ServerClaim& claim, pid_t pid,
 
 absl::StatusOr<ServerProof> ProveUnix(const ServerClaim& claim) {
   struct stat file;
-  if (stat(claim.endpoint.address.c_str(), &file) != 0 &&
+  if (!IsAbstract(claim.endpoint) &&
+      stat(claim.endpoint.address.c_str(), &file) != 0 &&
       (errno == ENOENT || errno == ENOTDIR)) {
     return Gone(claim, absl::StrCat("its socket: ", std::strerror(errno)));
   }
@@ -186,7 +168,7 @@ absl::StatusOr<ServerProof> ProveUnix(const ServerClaim& claim) {
 
 absl::StatusOr<ServerProof> ProveTcp(const ServerClaim& claim) {
   if (claim.pid <= 0) return Doubt("the config does not tell its process");
-  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, claim.pid, 0)));
+  UniqueFd pidfd = OpenProcess(claim.pid);
   if (!pidfd.valid()) {
     if (errno == ESRCH) return Gone(claim, "");
     return Doubt(
@@ -194,7 +176,9 @@ absl::StatusOr<ServerProof> ProveTcp(const ServerClaim& claim) {
   }
   // After it was opened: what is found is found of the one that is held, if
   // that still lives then.
-  const Listens listens = ListensAt(claim.pid, claim.endpoint);
+  const Listens listens = ProcHasOurNumbers()
+                              ? ListensAt(claim.pid, claim.endpoint)
+                              : Listens::kUnknown;
   if (listens == Listens::kNo) {
     return SomebodyElse(claim, "another process listens at that port");
   }
@@ -209,21 +193,9 @@ absl::StatusOr<ServerProof> ProveTcp(const ServerClaim& claim) {
 }  // namespace
 
 absl::optional<uint64_t> ProcessStartTime(pid_t pid) {
-  const std::string stat = ReadStat(pid);
-  // The program's name, in parentheses, may hold anything.
-  const size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos) return absl::nullopt;
-  const std::vector<absl::string_view> fields = absl::StrSplit(
-      absl::string_view(stat).substr(name_end + 1), ' ', absl::SkipEmpty());
-  // Numbered from the state, the third of them.
-  constexpr size_t kState = 0;
-  constexpr size_t kStartTime = 22 - 3;
-  uint64_t ticks = 0;
-  if (fields.size() <= kStartTime || fields[kState] == "Z" ||
-      fields[kState] == "X" || !absl::SimpleAtoi(fields[kStartTime], &ticks)) {
-    return absl::nullopt;
-  }
-  return ticks;
+  const absl::optional<ProcessStat> stat = ReadProcessStat(pid);
+  if (!stat.has_value() || stat->has_ended) return absl::nullopt;
+  return stat->start_time;
 }
 
 absl::StatusOr<ServerProof> ProveServer(const ServerClaim& claim) {

@@ -1,5 +1,6 @@
 #include "goplugin/internal/process/left_children.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -11,6 +12,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/process/descendants.h"
 #include "goplugin/internal/process/exit.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
@@ -50,6 +54,7 @@ void Unwatch(int epoll, const LeftChild& child) {
 }
 
 void Keep(LeftChild child) {
+  child.process.stdin_pipe.reset();
   child.process.stdout_pipe.reset();
   child.process.stderr_pipe.reset();
   LeftChildren& left = TheLeftChildren();
@@ -64,7 +69,7 @@ void Keep(LeftChild child) {
 void KeepDetached(ChildProcess child) { Keep({std::move(child), false}); }
 
 void EndChild(ChildProcess child) {
-  SendSignal(child, SIGKILL, child.leads_group);
+  Descendants().Signal(child, /*reaped=*/false, SIGKILL);
   // Most have ended by the time they are looked at.
   if (TryReap(child).has_value()) return;
   Keep({std::move(child), true});
@@ -85,6 +90,22 @@ size_t ReapLeftChildren() {
     child = left.children.erase(child);
   }
   return killed;
+}
+
+void AwaitKilledChildren(absl::Duration timeout) {
+  // For children that can't be watched.
+  constexpr absl::Duration kPoll = absl::Milliseconds(10);
+  const Stopwatch stopwatch;
+  if (ReapLeftChildren() == 0) return;
+  const LeftChildrenWatch watch;
+  while (ReapLeftChildren() > 0) {
+    const absl::Duration left = stopwatch.Remaining(timeout);
+    if (left <= absl::ZeroDuration()) return;
+    pollfd ended = {watch.descriptor(), POLLIN, 0};
+    poll(
+        &ended, 1,
+        static_cast<int>(absl::ToInt64Milliseconds(std::min(left, kPoll))) + 1);
+  }
 }
 
 LeftChildrenWatch::LeftChildrenWatch() {

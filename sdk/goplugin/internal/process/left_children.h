@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "absl/time/time.h"
 #include "goplugin/internal/process/child_process.h"
 #include "goplugin/internal/process/unique_fd.h"
 
@@ -12,20 +13,24 @@ namespace goplugin::internal {
 // process lives, its entry in the process table waits to be read. They are kept
 // here for that, whoever started them. Their pipes are closed.
 //
-// All functions are thread-safe, never block, and have no effect in a forked
-// copy of the process.
+// All functions are thread-safe, and have no effect in a forked copy of the
+// process. None but AwaitKilledChildren blocks.
 
 // Lets the child live.
 void KeepDetached(ChildProcess child);
 
-// Kills the child, with its group if it leads one, and keeps it until it is
-// reaped: a process that hangs in the kernel ends when that lets it.
+// Kills the child with its Descendants, and keeps it until it is reaped: a
+// process that hangs in the kernel ends when that lets it.
 void EndChild(ChildProcess child);
 
 // Frees the entries of those that have ended. Called whenever a plugin is
 // started, an exit is seen, or a LeftChildrenWatch says so. Returns how many
 // killed ones are still there.
 size_t ReapLeftChildren();
+
+// Reaps until no killed one is left, or the time is over: for the end of those
+// who would reap them. Most have ended by the time they are looked at.
+void AwaitKilledChildren(absl::Duration timeout);
 
 // Tells when there is something to reap, so that no zombie stays as long as the
 // process lives. For a loop; there may be several.

@@ -7,7 +7,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "goplugin/internal/process/child_descriptors.h"
 #include "goplugin/internal/process/diagnose.h"
 #include "goplugin/internal/process/exit.h"
@@ -29,7 +34,11 @@ bool MakePipe(UniqueFd& read_end, UniqueFd& write_end) {
   if (pipe2(ends, O_CLOEXEC) != 0) return false;
   read_end.reset(ends[0]);
   write_end.reset(ends[1]);
-  return MoveAboveStdio(read_end) && MoveAboveStdio(write_end) &&
+  return MoveAboveStdio(read_end) && MoveAboveStdio(write_end);
+}
+
+bool MakeOutputPipe(UniqueFd& read_end, UniqueFd& write_end) {
+  return MakePipe(read_end, write_end) &&
          // Of the reading end alone: plugins expect a stdout that blocks.
          fcntl(read_end.get(), F_SETFL, O_NONBLOCK) == 0;
 }
@@ -41,7 +50,7 @@ bool OpenNullDevice(UniqueFd& fd) {
 
 // A pipe, or what the request brings in its place.
 bool OpenOutput(int borrowed, UniqueFd& read_end, UniqueFd& write_end) {
-  if (borrowed < 0) return MakePipe(read_end, write_end);
+  if (borrowed < 0) return MakeOutputPipe(read_end, write_end);
   write_end.reset(fcntl(borrowed, F_DUPFD_CLOEXEC, 3));
   return write_end.valid();
 }
@@ -64,8 +73,28 @@ Items<T> ItemsOf(const std::vector<T>& vector) {
   return {vector.data(), vector.size()};
 }
 
-bool IsSame(const Scheduling& a, const Scheduling& b) {
-  return a.policy == b.policy && a.nice == b.nice && a.priority == b.priority;
+// What the child does not have of its caller's.
+std::string NoteOf(const CloneResult& result, const CallerContext& caller) {
+  std::string note;
+  const auto add = [&note](absl::string_view text) {
+    absl::StrAppend(&note, note.empty() ? "" : "; ", text);
+  };
+  if (result.affinity_error != 0) {
+    add(absl::ErrnoToStatus(result.affinity_error,
+                            "the plugin can't be given its caller's processors")
+            .message());
+  }
+  if (result.scheduling_error != 0) {
+    add(absl::ErrnoToStatus(result.scheduling_error,
+                            "the plugin can't be given its caller's scheduling "
+                            "policy and nice value")
+            .message());
+  }
+  if (caller.is_by_deadline) {
+    add("the caller's SCHED_DEADLINE is its own: the plugin has the default "
+        "policy");
+  }
+  return note;
 }
 
 ChildProcess MakeChild(CloneResult& result) {
@@ -151,8 +180,10 @@ PreparedSpawn::Problem PreparedSpawn::OpenStdio() {
   // A plugin without any stdin would get its first file or socket there.
   const bool host_has_stdin = fcntl(0, F_GETFD) >= 0;
   const Command::Stdin mode = request_.command.stdin_mode;
-  if ((mode == Command::Stdin::kDevNull || !host_has_stdin) &&
-      !OpenNullDevice(stdin_fd_)) {
+  if (mode == Command::Stdin::kPipe) {
+    if (!MakePipe(stdin_fd_, stdin_pipe_)) return {SpawnStep::kPipes, errno};
+  } else if ((mode == Command::Stdin::kDevNull || !host_has_stdin) &&
+             !OpenNullDevice(stdin_fd_)) {
     return {SpawnStep::kNullDevice, errno};
   }
   if (!OpenOutput(request_.stdout_fd, stdout_pipe_, stdout_fd_) ||
@@ -187,6 +218,7 @@ void PreparedSpawn::MakePlan() {
 
 void PreparedSpawn::PlanCaller() {
   plan_.callers_directory = caller_->directory.get();
+  plan_.ignored_signals = caller_->ignored_signals;
   plan_.affinity = ItemsOf(caller_->affinity);
   if (caller_->scheduling.has_value()) {
     plan_.scheduling = &*caller_->scheduling;
@@ -227,6 +259,7 @@ SpawnResult PreparedSpawn::Clone(CloneAttempt& attempt) {
   if (result.error_number == 0) {
     ChildProcess child = MakeChild(result);
     child.leads_group = plan.own_group;
+    child.note = NoteOf(result, *caller_);
     return SpawnResult(std::move(child));
   }
   if (result.pid > 0) ReapFailedChild(MakeChild(result));
@@ -242,6 +275,7 @@ absl::StatusOr<ChildProcess> PreparedSpawn::Finish(SpawnResult result) {
     return Failure({result.step(), result.error_number(), result.item()});
   }
   ChildProcess child = result.TakeChild();
+  child.stdin_pipe = std::move(stdin_pipe_);
   child.stdout_pipe = std::move(stdout_pipe_);
   child.stderr_pipe = std::move(stderr_pipe_);
   return child;

@@ -59,6 +59,7 @@ class PreparedSpawn {
   std::string program_;
 
   // The host's ends.
+  UniqueFd stdin_pipe_;
   UniqueFd stdout_pipe_;
   UniqueFd stderr_pipe_;
   // The child's.

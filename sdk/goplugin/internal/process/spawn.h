@@ -61,10 +61,12 @@ absl::StatusOr<std::shared_ptr<PreparedSpawn>> PrepareSpawn(
 // executed; finding that out looks at files, and blocks as long as these do.
 //
 // The child has descriptors 0, 1 and 2 and those that the command names,
-// default dispositions for all signals, an empty signal mask, `environment`,
-// and the caller's directory, processors and scheduling, the last two as far as
-// the kernel allows. The calling process is left as it was: no signal handlers,
-// no change to masks, limits or credentials, and no fork but for another user.
+// default dispositions for all signals but those that whoever started the host
+// had it ignore (SignalsToIgnore), an empty signal mask, `environment`, and the
+// caller's directory, processors and scheduling, the last two as far as the
+// kernel allows (its note says what is missing). The calling process is left as
+// it was: no signal handlers, no change to masks, limits or credentials, and no
+// fork but for another user.
 absl::StatusOr<ChildProcess> FinishSpawn(
     const std::shared_ptr<PreparedSpawn>& prepared, SpawnResult result);
 

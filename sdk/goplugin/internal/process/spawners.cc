@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/versions/mutex_lock.h"
+#include "goplugin/internal/versions/steady_condition.h"
 
 namespace goplugin::internal {
 namespace {
@@ -23,7 +24,7 @@ constexpr absl::Duration kPatience = absl::Seconds(1);
 constexpr auto kHeldUpAfter = std::chrono::milliseconds(50);
 constexpr auto kStillHeldUpAfter = std::chrono::milliseconds(10);
 // How long one waits in reserve when there is nothing to watch.
-constexpr absl::Duration kLinger = absl::Seconds(1);
+constexpr auto kLinger = std::chrono::seconds(1);
 // Before a busy program is tried again.
 constexpr auto kBusyPause = std::chrono::milliseconds(2);
 
@@ -71,7 +72,7 @@ class Spawners::Crew : public std::enable_shared_from_this<Crew> {
   bool AllFinished() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   absl::Mutex mutex_;
-  absl::CondVar changed_;
+  SteadyCondition changed_;
   std::list<Request> requests_ ABSL_GUARDED_BY(mutex_);
   // Stays where it is: each thread has its own member.
   std::list<Member> members_ ABSL_GUARDED_BY(mutex_);
@@ -90,7 +91,7 @@ absl::Status Spawners::Crew::Add(std::shared_ptr<SpawnTicket> ticket) {
   }
   requests_.push_back({std::move(ticket), Clock::now()});
   WatchIfCrowded();
-  changed_.SignalAll();
+  changed_.NotifyAll();
   return absl::OkStatus();
 }
 
@@ -149,7 +150,7 @@ void Spawners::Crew::Run(Member& self) {
     MutexLock lock(mutex_);
     if (stopping_) continue;
     requests_.push_back({std::move(ticket), Clock::now() + kBusyPause});
-    changed_.SignalAll();
+    changed_.NotifyAll();
   }
 }
 
@@ -161,6 +162,7 @@ std::shared_ptr<SpawnTicket> Spawners::Crew::Take(Member& self) {
   }
   if (stopping_ || requests_.empty()) {
     self.finished = true;
+    changed_.NotifyAll();
     return nullptr;
   }
   held_up_ = held_up_ || self.in_reserve;
@@ -189,15 +191,16 @@ std::list<Spawners::Crew::Request>::const_iterator Spawners::Crew::First()
 
 bool Spawners::Crew::WaitForWork(const Member& self) {
   if (!requests_.empty()) {
-    changed_.WaitWithTimeout(&mutex_,
-                             absl::FromChrono(TimeToTake(self) - Clock::now()));
+    changed_.WaitUntil(mutex_, TimeToTake(self));
     return true;
   }
   if (!self.in_reserve) {
-    changed_.Wait(&mutex_);
+    changed_.Wait(mutex_);
     return true;
   }
-  return !changed_.WaitWithTimeout(&mutex_, kLinger) || !requests_.empty();
+  const Clock::time_point end = Clock::now() + kLinger;
+  changed_.WaitUntil(mutex_, end);
+  return Clock::now() < end || !requests_.empty();
 }
 
 void Spawners::Crew::JoinFinished() {
@@ -218,7 +221,7 @@ std::vector<std::shared_ptr<SpawnTicket>> Spawners::Crew::Disband() {
   for (const Member& member : members_) {
     if (member.ticket != nullptr) tickets.push_back(member.ticket);
   }
-  changed_.SignalAll();
+  changed_.NotifyAll();
   return tickets;
 }
 
@@ -231,7 +234,10 @@ bool Spawners::Crew::AllFinished() const {
 size_t Spawners::Crew::Stop(absl::Duration patience) {
   for (const auto& ticket : Disband()) ticket->Abandon();
   MutexLock lock(mutex_);
-  mutex_.AwaitWithTimeout(absl::Condition(this, &Crew::AllFinished), patience);
+  changed_.WaitFor(mutex_, patience, [this] {
+    mutex_.AssertReaderHeld();
+    return AllFinished();
+  });
   size_t let_go = 0;
   JoinFinished();
   for (Member& member : members_) {

@@ -1,6 +1,9 @@
 #include "goplugin/internal/rpc/call_queue.h"
 
+#include <sys/resource.h>
+
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -15,6 +18,17 @@ namespace {
 // Between two looks while nobody is in a hurry, and the longest wait in gRPC
 // after the last hurry has ended.
 constexpr auto kBetweenLooks = std::chrono::milliseconds(20);
+// After a call has begun.
+constexpr auto kBesideCalls = std::chrono::milliseconds(200);
+// After waits for nothing.
+constexpr auto kBesideOthers = std::chrono::seconds(1);
+// Alone: from one look around to the next, and the first after others were
+// there.
+constexpr auto kAlone = std::chrono::milliseconds(2000);
+constexpr auto kTrial = std::chrono::milliseconds(20);
+// So many wakes in that time are somebody else's.
+constexpr std::int64_t kOthersWakes = 20;
+constexpr std::int64_t kOthersTrialWakes = 3;
 // After a piece of a stream that gathers them.
 constexpr auto kHurryAfterPiece = std::chrono::milliseconds(50);
 constexpr auto kForEver = std::chrono::system_clock::time_point::max();
@@ -22,6 +36,13 @@ constexpr auto kForEver = std::chrono::system_clock::time_point::max();
 constexpr std::chrono::system_clock::time_point kNoWait;
 // One look handles one event. Enough for all the plugins that end last.
 constexpr int kLastLooks = 64;
+
+// How often this thread has gone to sleep.
+std::int64_t Switches() {
+  rusage usage = {};
+  getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_nvcsw;
+}
 
 // gRPC closes the socket of a dropped channel that was still connecting when it
 // hears of the other side's end. Once this queue's thread is gone there may be
@@ -43,14 +64,19 @@ void LookAround() {
 CallQueue::Hurry::Hurry(CallQueue& queue) : queue_(queue) {
   MutexLock lock(queue_.mutex_);
   ++queue_.hurries_;
+  queue_.changed_.NotifyAll();
 }
 
 CallQueue::Hurry::~Hurry() {
   MutexLock lock(queue_.mutex_);
   --queue_.hurries_;
+  queue_.changed_.NotifyAll();
 }
 
-CallQueue::CallQueue() {
+CallQueue::CallQueue()
+    : next_alone_for_(kAlone),
+      bell_(kWaitingThreadPollsForAll ? std::make_shared<CallBell>(queue_)
+                                      : nullptr) {
   absl::StatusOr<SdkThread> thread =
       StartSdkThread("goplugin-rpc", [this] { Run(); });
   status_ = thread.status();
@@ -65,6 +91,7 @@ CallQueue::~CallQueue() {
     mutex_.Await(absl::Condition(this, &CallQueue::unhurried));
   }
   const Hurry hurry(*this);
+  if (bell_ != nullptr) bell_->Remove();
   queue_.Shutdown();
   if (thread_.joinable()) thread_.Join();
   if (kWaitingThreadPollsForAll) LookAround();
@@ -75,29 +102,62 @@ std::chrono::system_clock::time_point CallQueue::UntilWhen() {
   // For what else comes at once.
   if (gathers_ != nullptr) return now;
   if (!kWaitingThreadPollsForAll) return kForEver;
-  const bool waits =
-      std::chrono::steady_clock::now() < hurry_until_ || WaitForHurry();
-  return waits ? now + kBetweenLooks : now;
+  if (std::chrono::steady_clock::now() < hurry_until_ || IsInHurry()) {
+    return now + kBetweenLooks;
+  }
+  if (IsAlone() && bell_->Listen()) {
+    alone_for_ = next_alone_for_;
+    switches_before_ = Switches();
+    return now + alone_for_;
+  }
+  return WaitForHurry() ? now + kBetweenLooks : now;
+}
+
+bool CallQueue::IsAlone() {
+  const auto now = std::chrono::steady_clock::now();
+  if (bell_->TakeRing()) {
+    beside_until_ = now + kBesideCalls;
+    // Calls are no others.
+    next_alone_for_ = kAlone;
+  }
+  return now >= beside_until_;
+}
+
+void CallQueue::OnWaited(bool for_nothing) {
+  if (alone_for_.count() == 0) return;
+  bell_->StopListening();
+  const bool trial = alone_for_ == kTrial;
+  alone_for_ = {};
+  if (!for_nothing) return;
+  const bool others = Switches() - switches_before_ >=
+                      (trial ? kOthersTrialWakes : kOthersWakes);
+  next_alone_for_ = others ? kTrial : kAlone;
+  if (others) beside_until_ = std::chrono::steady_clock::now() + kBesideOthers;
 }
 
 bool CallQueue::WaitUntilCalm(absl::Duration timeout) {
   MutexLock lock(mutex_);
-  return mutex_.AwaitWithTimeout(absl::Condition(this, &CallQueue::unhurried),
-                                 timeout);
+  return changed_.WaitFor(mutex_, timeout, [this] {
+    mutex_.AssertHeld();
+    return unhurried();
+  });
 }
 
 void CallQueue::Run() {
   while (true) {
     void* tag = nullptr;
     bool ok = false;
-    switch (queue_.AsyncNext(&tag, &ok, UntilWhen())) {
+    const auto next = queue_.AsyncNext(&tag, &ok, UntilWhen());
+    OnWaited(/*for_nothing=*/next == grpc::CompletionQueue::TIMEOUT);
+    switch (next) {
       case grpc::CompletionQueue::SHUTDOWN:
         return;
       case grpc::CompletionQueue::TIMEOUT:
         Pause();
         break;
       case grpc::CompletionQueue::GOT_EVENT:
-        static_cast<Tag*>(tag)->OnComplete(ok);
+        // The bell has none.
+        if (tag != nullptr) static_cast<Tag*>(tag)->OnComplete(ok);
         break;
     }
   }
@@ -118,10 +178,17 @@ void CallQueue::ForgetPause(const Tag* tag) {
   if (gathers_ == tag) gathers_ = nullptr;
 }
 
+bool CallQueue::IsInHurry() {
+  MutexLock lock(mutex_);
+  return hurries_ > 0;
+}
+
 bool CallQueue::WaitForHurry() {
   MutexLock lock(mutex_);
-  return mutex_.AwaitWithTimeout(absl::Condition(this, &CallQueue::hurried),
-                                 absl::FromChrono(kBetweenLooks));
+  return changed_.WaitFor(mutex_, absl::FromChrono(kBetweenLooks), [this] {
+    mutex_.AssertHeld();
+    return hurries_ > 0;
+  });
 }
 
 }  // namespace goplugin::internal

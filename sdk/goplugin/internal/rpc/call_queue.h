@@ -4,12 +4,16 @@
 #include <grpcpp/completion_queue.h>
 
 #include <chrono>
+#include <cstdint>
+#include <memory>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/sdk_thread.h"
+#include "goplugin/internal/rpc/call_bell.h"
+#include "goplugin/internal/versions/steady_condition.h"
 
 namespace goplugin::internal {
 
@@ -20,10 +24,19 @@ namespace goplugin::internal {
 // Where a thread that waits in gRPC polls for the whole process
 // (versions/grpc_polling.h), it would get the answers to the user's calls
 // first: three thread switches and a quarter of the processor time of a small
-// call. So there this thread waits in gRPC only while somebody is in a hurry,
-// and looks in every 20 ms otherwise. A stream that gathers is in a hurry for
-// 50 ms after each piece. With today's gRPC it just waits, and hurry is
-// nothing.
+// call. So there this thread is
+//
+//   in a hurry   when somebody waits for what it brings: waits in gRPC
+//   beside       while there are calls, or others keep it busy: looks in every
+//                20 ms
+//   alone        when no call has begun for 0.2 s: waits in gRPC, and wakes
+//                once in 2 s to see whether it really is
+//
+// A call that begins rings (CallBell), and sends it from the third state to the
+// second. What does not ring (long streams, channels and servers of the host's
+// own) is told by how often the thread was woken for nothing: then it is beside
+// for a second at a time. A stream that gathers is in a hurry for 50 ms after
+// each piece. With today's gRPC the thread just waits, and hurry is nothing.
 class CallQueue {
  public:
   // What is given to gRPC as a tag. Destroyed by whoever made it.
@@ -62,6 +75,9 @@ class CallQueue {
   // kResources where the system gave no thread: no call may be made.
   const absl::Status& status() const { return status_; }
 
+  // To be rung by the channels' calls; null where that is of no use.
+  const std::shared_ptr<CallBell>& bell() const { return bell_; }
+
   // Whether nobody is in a hurry, after at most `timeout`: no call is under
   // way.
   bool WaitUntilCalm(absl::Duration timeout);
@@ -78,14 +94,16 @@ class CallQueue {
 
  private:
   void Run();
-  // How long the thread may wait in gRPC; waits for a hurry first.
+  // How long the thread may wait in gRPC; where it is beside, it waits for a
+  // hurry first.
   std::chrono::system_clock::time_point UntilWhen();
+  bool IsAlone();
+  // After a wait in gRPC.
+  void OnWaited(bool for_nothing);
   void Pause();
   // Whether anybody is in a hurry, now or within the time between two looks.
   bool WaitForHurry();
-  bool hurried() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return hurries_ > 0;
-  }
+  bool IsInHurry();
   bool unhurried() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return hurries_ == 0;
   }
@@ -94,7 +112,13 @@ class CallQueue {
   // On the thread only.
   Tag* gathers_ = nullptr;
   std::chrono::steady_clock::time_point hurry_until_;
+  std::chrono::steady_clock::time_point beside_until_;
+  std::chrono::milliseconds alone_for_{0};  // not 0: it waits as one alone
+  std::chrono::milliseconds next_alone_for_;
+  std::int64_t switches_before_ = 0;
+  const std::shared_ptr<CallBell> bell_;
   absl::Mutex mutex_;
+  SteadyCondition changed_;
   int hurries_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status status_;
   SdkThread thread_;

@@ -11,13 +11,16 @@
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/loop/seldom.h"
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/rpc/message_bounds.h"
 #include "goplugin/internal/rpc/stdio_window.h"
 #include "goplugin/internal/rpc/unary_call.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 #include "goplugin/wire/stdio.pb.h"
 
 namespace goplugin::internal {
@@ -29,6 +32,27 @@ using google::protobuf::Empty;
 constexpr size_t kEnough = size_t{64} * 1024;
 // What is handed on at once of a message that has more.
 constexpr size_t kPiece = size_t{256} * 1024;
+
+// A hurry from when a stream's end is near until it is there: the queue must
+// not end before. Thread-safe.
+class Ending {
+ public:
+  // Before the queue's end, or after the stream's.
+  void Begin(CallQueue& queue) {
+    MutexLock lock(mutex_);
+    if (!over_ && !hurry_.has_value()) hurry_.emplace(queue);
+  }
+  void Finish() {
+    MutexLock lock(mutex_);
+    over_ = true;
+    hurry_.reset();
+  }
+
+ private:
+  absl::Mutex mutex_;
+  absl::optional<CallQueue::Hurry> hurry_ ABSL_GUARDED_BY(mutex_);
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;
+};
 
 // Owns itself from the start of the call to its end. One operation is under way
 // at a time, so one tag is enough. On the wire a stream that sends one message
@@ -42,7 +66,10 @@ class StdioStream final : public CallQueue::Tag {
         window_(std::make_shared<StdioWindow>(callbacks_.progress)) {}
 
   CallHandle Start(CallQueue& queue) {
-    CallHandle handle(context_, [window = window_] { window->Cancel(); });
+    CallHandle handle(context_, [window = window_, ending = ending_, &queue] {
+      window->Cancel();
+      ending->Begin(queue);
+    });
     queue_ = &queue;
     opening_.emplace(queue);
     call_ = stub_.PrepareCall(context_.get(), "/plugin.GRPCStdio/StreamStdio",
@@ -71,6 +98,7 @@ class StdioStream final : public CallQueue::Tag {
         return HandOn();
       case State::kFinishing:
         callbacks_.on_end(status_);
+        ending_->Finish();
         delete this;
         return;
     }
@@ -189,6 +217,7 @@ class StdioStream final : public CallQueue::Tag {
   State state_ = State::kStarting;
   CallQueue* queue_ = nullptr;                // since Start
   absl::optional<CallQueue::Hurry> opening_;  // until it was asked for
+  const std::shared_ptr<Ending> ending_ = std::make_shared<Ending>();
   const std::shared_ptr<StdioWindow> window_;
   grpc::ByteBuffer bytes_;
   wire::StdioData gathered_;

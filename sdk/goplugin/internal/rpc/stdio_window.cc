@@ -3,11 +3,14 @@
 #include <chrono>
 #include <memory>
 
+#include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 
 std::shared_ptr<void> StdioWindow::Add(size_t bytes) {
+  // A plugin may send them byte for byte.
+  bytes += Lane::kCallbackBytes;
   {
     MutexLock lock(mutex_);
     bytes_ += bytes;

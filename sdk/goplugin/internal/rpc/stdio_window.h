@@ -28,7 +28,8 @@ namespace goplugin::internal {
 // Thread-safe, but for Wait and OnWaited, which are the stream's.
 class StdioWindow : public std::enable_shared_from_this<StdioWindow> {
  public:
-  // With so much on its way the stream waits ...
+  // With so much on its way, which counts each piece with what it takes
+  // besides, the stream waits ...
   static constexpr size_t kSize = size_t{4} * 1024 * 1024;
   // ... until it is no more than this.
   static constexpr size_t kRoom = kSize / 2;

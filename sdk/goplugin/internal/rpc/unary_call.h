@@ -28,22 +28,23 @@ namespace goplugin::internal {
 class CallHandle {
  public:
   CallHandle() = default;
-  // `stop_waiting` ends what the call waits for beside gRPC; null: nothing.
+  // `end_is_near` is told so; may be null.
   explicit CallHandle(std::shared_ptr<grpc::ClientContext> context,
-                      std::function<void()> stop_waiting = nullptr)
-      : context_(std::move(context)), stop_waiting_(std::move(stop_waiting)) {}
+                      std::function<void()> end_is_near = nullptr)
+      : context_(std::move(context)), end_is_near_(std::move(end_is_near)) {}
   void Cancel() {
+    EndIsNear();
     if (context_ != nullptr) context_->TryCancel();
-    StopWaiting();
   }
-  // The other side is gone: what has come from it waits for nobody any more.
-  void StopWaiting() {
-    if (stop_waiting_ != nullptr) stop_waiting_();
+  // The other side is gone: what has come from it waits for nobody any more,
+  // and the call's end is wanted soon.
+  void EndIsNear() {
+    if (end_is_near_ != nullptr) end_is_near_();
   }
 
  private:
   std::shared_ptr<grpc::ClientContext> context_;
-  std::function<void()> stop_waiting_;
+  std::function<void()> end_is_near_;
 };
 
 // Where a call of the SDK's own is begun and polled: on the rpc thread, or, for

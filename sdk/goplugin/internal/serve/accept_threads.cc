@@ -15,7 +15,9 @@ AcceptThreads::AcceptThreads(Acceptors::Warn warn)
           },
           std::move(warn))) {}
 
-AcceptThreads::~AcceptThreads() {
+AcceptThreads::~AcceptThreads() { End(); }
+
+void AcceptThreads::End() {
   if (!loop_.status().ok()) return;
   absl::Notification ended;
   loop_.Post([this, &ended] {

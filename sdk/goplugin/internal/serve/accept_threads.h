@@ -15,7 +15,7 @@ namespace goplugin::internal {
 class AcceptThreads {
  public:
   explicit AcceptThreads(Acceptors::Warn warn);
-  // Closes all listeners, then joins.
+  // As End, then joins.
   ~AcceptThreads();
   AcceptThreads(const AcceptThreads&) = delete;
   AcceptThreads& operator=(const AcceptThreads&) = delete;
@@ -24,6 +24,8 @@ class AcceptThreads {
   const absl::Status& status() const {
     return loop_.status().ok() ? worker_.status() : loop_.status();
   }
+  // Closes all listeners, and takes no new ones.
+  void End();
   EventLoop& loop() { return loop_; }
   const std::shared_ptr<Acceptors>& acceptors() const { return acceptors_; }
 

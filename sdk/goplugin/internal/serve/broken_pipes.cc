@@ -24,12 +24,12 @@ void Set(void (*handler)(int)) {
 
 }  // namespace
 
-BrokenPipes::BrokenPipes() {
-  if (Has(SIG_DFL)) Set(DoNothing);
+BrokenPipes::BrokenPipes() : took_it_(Has(SIG_DFL)) {
+  if (took_it_) Set(DoNothing);
 }
 
 BrokenPipes::~BrokenPipes() {
-  if (Has(DoNothing)) Set(SIG_DFL);
+  if (took_it_ && Has(DoNothing)) Set(SIG_DFL);
 }
 
 }  // namespace goplugin::internal

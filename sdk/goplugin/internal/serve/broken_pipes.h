@@ -12,10 +12,14 @@ namespace goplugin::internal {
 class BrokenPipes {
  public:
   BrokenPipes();
-  // Puts the default back, unless somebody else has set something meanwhile.
+  // Puts the default back if this one has replaced it, unless somebody else has
+  // set something meanwhile.
   ~BrokenPipes();
   BrokenPipes(const BrokenPipes&) = delete;
   BrokenPipes& operator=(const BrokenPipes&) = delete;
+
+ private:
+  const bool took_it_;
 };
 
 }  // namespace goplugin::internal

@@ -39,11 +39,13 @@ BrokerService::BrokerService() {
 void BrokerService::Attach(std::shared_ptr<BrokerCore> core) {
   MutexLock lock(mutex_);
   core_ = std::move(core);
+  changed_.NotifyAll();
 }
 
 void BrokerService::Close() {
   MutexLock lock(mutex_);
   closed_ = true;
+  changed_.NotifyAll();
   if (context_ != nullptr) context_->TryCancel();
 }
 
@@ -53,18 +55,27 @@ std::shared_ptr<BrokerCore> BrokerService::Begin(grpc::ServerContext* context) {
     return closed_ || core_ != nullptr;
   };
   MutexLock lock(mutex_);
-  mutex_.AwaitWithTimeout(absl::Condition(&settled), kAttachTimeout);
+  changed_.WaitFor(mutex_, kAttachTimeout, settled);
   if (closed_ || core_ == nullptr) return nullptr;
   if (context_ != nullptr) context_->TryCancel();
   context_ = context;
   return core_;
 }
 
-bool BrokerService::Finish(grpc::ServerContext* context) {
+void BrokerService::Open(const grpc::ServerContext* context, BrokerCore& core,
+                         BrokerCore::Send send) {
   MutexLock lock(mutex_);
-  if (context_ != context) return false;
+  if (context_ == context) core.Open(std::move(send));
+}
+
+void BrokerService::Finish(const grpc::ServerContext* context, BrokerCore& core,
+                           const grpc::Status& status) {
+  MutexLock lock(mutex_);
+  if (context_ != context) return;
   context_ = nullptr;
-  return true;
+  core.Close(status.ok() ? grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                                        "the host has closed the stream")
+                         : status);
 }
 
 grpc::Status BrokerService::Run(grpc::ServerContext* context, Stream* stream) {
@@ -74,11 +85,7 @@ grpc::Status BrokerService::Run(grpc::ServerContext* context, Stream* stream) {
                         "the plugin is starting or ending");
   }
   grpc::Status status = Carry(*context, *stream, *core);
-  if (Finish(context)) {
-    core->Close(status.ok() ? grpc::Status(grpc::StatusCode::UNAVAILABLE,
-                                           "the host has closed the stream")
-                            : status);
-  }
+  Finish(context, *core, status);
   return status;
 }
 
@@ -89,8 +96,8 @@ grpc::Status BrokerService::Carry(grpc::ServerContext& context, Stream& stream,
     return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
                         std::string(writer->status().message()));
   }
-  core.Open(
-      [writer](const wire::ConnInfo& info) { return writer->Write(info); });
+  Open(&context, core,
+       [writer](const wire::ConnInfo& info) { return writer->Write(info); });
   grpc::Status status = Receive(stream, *writer, core);
   // Nobody takes what is still to be written.
   if (!status.ok()) context.TryCancel();

@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/serve/broker_writer.h"
+#include "goplugin/internal/versions/steady_condition.h"
 #include "goplugin/wire/broker.pb.h"
 
 namespace goplugin::internal {
@@ -41,18 +42,23 @@ class BrokerService : public grpc::Service {
   grpc::Status Run(grpc::ServerContext* context, Stream* stream);
   // Both ways, until Receive has returned; RESOURCE_EXHAUSTED where the system
   // gives no thread to write with.
-  static grpc::Status Carry(grpc::ServerContext& context, Stream& stream,
-                            BrokerCore& core);
+  grpc::Status Carry(grpc::ServerContext& context, Stream& stream,
+                     BrokerCore& core);
   // Until the host has nothing more to say, or has said too much at once.
   static grpc::Status Receive(Stream& stream, BrokerWriter& writer,
                               BrokerCore& core);
   // Null once closed, or when there is no broker yet.
   std::shared_ptr<BrokerCore> Begin(grpc::ServerContext* context)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Whether this was the newest stream.
-  bool Finish(grpc::ServerContext* context) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Both do nothing but for the newest stream. The broker is told under the
+  // lock, so that it hears of one stream's end before the next one's beginning.
+  void Open(const grpc::ServerContext* context, BrokerCore& core,
+            BrokerCore::Send send) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Finish(const grpc::ServerContext* context, BrokerCore& core,
+              const grpc::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::Mutex mutex_;
+  SteadyCondition changed_;
   std::shared_ptr<BrokerCore> core_ ABSL_GUARDED_BY(mutex_);
   // The newest stream's.
   grpc::ServerContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;

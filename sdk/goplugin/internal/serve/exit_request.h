@@ -45,6 +45,8 @@ class ExitRequest {
 
   // Blocks until the request is made, or returns at once if it was.
   void Wait();
+  // Readable once it is made.
+  int descriptor() const { return pipe_->read_end.get(); }
 
  private:
   // Holds a byte when the request is made.

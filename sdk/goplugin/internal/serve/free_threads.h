@@ -6,8 +6,9 @@
 namespace goplugin::internal {
 
 // Whether this process can have as many threads as gRPC and Serve begin with:
-// gRPC ends the process, or waits for ever, where it can't have its own. Starts
-// them, and lets them go. kResources when it can't.
+// gRPC ends the process, or waits for ever, where it can't have its own. Where
+// a limit may be near it starts them, and lets them go, which takes a
+// millisecond. kResources when it can't.
 absl::Status CheckFreeThreads();
 
 }  // namespace goplugin::internal

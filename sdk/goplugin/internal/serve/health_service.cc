@@ -1,8 +1,8 @@
 #include "goplugin/internal/serve/health_service.h"
 
 #include <string>
-#include <utility>
 
+#include "absl/time/time.h"
 #include "goplugin/internal/serve/service_methods.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
@@ -18,67 +18,22 @@ using CheckHandler =
     grpc::internal::RpcMethodHandler<HealthService, HealthCheckRequest,
                                      HealthCheckResponse>;
 using WatchHandler =
-    grpc::internal::CallbackServerStreamingHandler<HealthCheckRequest,
-                                                   HealthCheckResponse>;
+    grpc::internal::ServerStreamingHandler<HealthService, HealthCheckRequest,
+                                           HealthCheckResponse>;
+
+// How often a watcher looks whether its call is still there: nothing tells a
+// sync method.
+constexpr absl::Duration kLook = absl::Seconds(1);
 
 bool IsKnown(const std::string& service) {
   return service.empty() || service == "plugin";
 }
 
+grpc::Status Ending() {
+  return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the plugin is ending");
+}
+
 }  // namespace
-
-// One call of Watch: says the status, which does not change, and stays open
-// until one side ends it. Guarded by the service's mutex.
-class HealthService::Watcher
-    : public grpc::ServerWriteReactor<HealthCheckResponse> {
- public:
-  explicit Watcher(HealthService* service) : service_(service) {}
-
-  void Say(HealthCheckResponse::ServingStatus status) {
-    response_.set_status(status);
-    writing_ = true;
-    StartWrite(&response_);
-  }
-
-  // Ends the call, after the write under way if there is one. The first call
-  // counts.
-  void End(grpc::Status status) {
-    if (ended_) return;
-    ended_ = true;
-    end_status_ = std::move(status);
-    if (!writing_) Finish(end_status_);
-  }
-
-  void OnWriteDone(bool ok) override {
-    MutexLock lock(service_->mutex_);
-    writing_ = false;
-    if (ended_) {
-      Finish(end_status_);
-    } else if (!ok) {
-      End(grpc::Status::CANCELLED);
-    }
-  }
-
-  void OnCancel() override {
-    MutexLock lock(service_->mutex_);
-    End(grpc::Status::CANCELLED);
-  }
-
-  void OnDone() override {
-    {
-      MutexLock lock(service_->mutex_);
-      service_->watchers_.erase(this);
-    }
-    delete this;
-  }
-
- private:
-  HealthService* const service_;
-  HealthCheckResponse response_;
-  bool writing_ = false;
-  bool ended_ = false;
-  grpc::Status end_status_;
-};
 
 HealthService::HealthService() {
   using grpc::internal::RpcMethod;
@@ -91,21 +46,20 @@ HealthService::HealthService() {
             return service->Check(*request, *response);
           },
           this)));
-  AddMethod(new RpcServiceMethod(kWatch, RpcMethod::SERVER_STREAMING, nullptr));
-  MarkMethodCallback(
-      1, new WatchHandler([this](grpc::CallbackServerContext*,
-                                 const HealthCheckRequest* request) {
-        return Watch(*request);
-      }));
+  AddMethod(new RpcServiceMethod(
+      kWatch, RpcMethod::SERVER_STREAMING,
+      new WatchHandler(
+          [](HealthService* service, grpc::ServerContext* context,
+             const HealthCheckRequest* request, Writer* writer) {
+            return service->Watch(*context, *request, *writer);
+          },
+          this)));
 }
 
 void HealthService::Close() {
   MutexLock lock(mutex_);
   closed_ = true;
-  for (Watcher* watcher : watchers_) {
-    watcher->End(
-        grpc::Status(grpc::StatusCode::UNAVAILABLE, "the plugin is ending"));
-  }
+  changed_.NotifyAll();
 }
 
 grpc::Status HealthService::Check(const HealthCheckRequest& request,
@@ -119,23 +73,48 @@ grpc::Status HealthService::Check(const HealthCheckRequest& request,
   return grpc::Status::OK;
 }
 
-grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(
-    const HealthCheckRequest& request) {
-  auto* watcher = new Watcher(this);
+// Says the status, which does not change, and stays until one side ends it.
+grpc::Status HealthService::Watch(const grpc::ServerContext& context,
+                                  const HealthCheckRequest& request,
+                                  Writer& writer) {
+  const grpc::Status entered = Enter();
+  if (!entered.ok()) return entered;
+  HealthCheckResponse response;
+  response.set_status(IsKnown(request.service())
+                          ? HealthCheckResponse::SERVING
+                          : HealthCheckResponse::SERVICE_UNKNOWN);
+  const grpc::Status status =
+      writer.Write(response) ? Stay(context) : grpc::Status::CANCELLED;
+  Leave();
+  return status;
+}
+
+grpc::Status HealthService::Enter() {
   MutexLock lock(mutex_);
-  watchers_.insert(watcher);
-  if (closed_) {
-    watcher->End(
-        grpc::Status(grpc::StatusCode::UNAVAILABLE, "the plugin is ending"));
-  } else if (watchers_.size() > kMaxWatchers) {
-    watcher->End(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                              "too many watch already"));
-  } else {
-    watcher->Say(IsKnown(request.service())
-                     ? HealthCheckResponse::SERVING
-                     : HealthCheckResponse::SERVICE_UNKNOWN);
+  if (closed_) return Ending();
+  if (watchers_ >= kMaxWatchers) {
+    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                        "too many watch already");
   }
-  return watcher;
+  ++watchers_;
+  return grpc::Status::OK;
+}
+
+grpc::Status HealthService::Stay(const grpc::ServerContext& context) {
+  while (!context.IsCancelled()) {
+    MutexLock lock(mutex_);
+    const bool closed = changed_.WaitFor(mutex_, kLook, [this] {
+      mutex_.AssertReaderHeld();
+      return closed_;
+    });
+    if (closed) return Ending();
+  }
+  return grpc::Status::CANCELLED;
+}
+
+void HealthService::Leave() {
+  MutexLock lock(mutex_);
+  --watchers_;
 }
 
 }  // namespace goplugin::internal

@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/time/clock.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/files/caller_places.h"
 #include "goplugin/internal/files/find_group.h"
 #include "goplugin/internal/files/places.h"
+#include "goplugin/internal/files/time_limit.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
@@ -141,7 +141,7 @@ void PluginDirectories::Remove() {
   RemoveInner(doors_);
   lent_.reset();
   // A server that does not end may still hold it.
-  if (own_ != nullptr) own_->RemoveSome(absl::Now() + kRemovalWait);
+  if (own_ != nullptr) own_->RemoveSome(TimeLimit(kRemovalWait));
   own_.reset();
 }
 

@@ -2,6 +2,7 @@
 #define GOPLUGIN_INTERNAL_SERVE_PLUGIN_LISTENER_H_
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/process/unique_fd.h"
+#include "goplugin/internal/serve/host_connections.h"
 #include "goplugin/internal/serve/plugin_directories.h"
 #include "goplugin/internal/serve/plugin_socket.h"
 
@@ -40,6 +42,8 @@ class PluginListener {
   PluginListener& operator=(const PluginListener&) = delete;
 
   const Endpoint& endpoint() const { return endpoint_; }
+  // What its connections are known by (SocketName). Before Take.
+  std::string socket_name() const { return SocketName(listener_.get()); }
   // For whoever accepts; once. It does not block.
   UniqueFd Take() { return std::move(listener_); }
 

@@ -8,6 +8,7 @@
 #include "goplugin/internal/channel/server_arguments.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/loop/deadline.h"
+#include "goplugin/internal/serve/host_connections.h"
 
 namespace goplugin::internal {
 namespace {
@@ -21,16 +22,20 @@ constexpr absl::Duration kCancelTime = absl::Milliseconds(500);
 absl::StatusOr<std::unique_ptr<PluginServer>> PluginServer::Start(
     const ServerPlan& plan) {
   auto server = absl::WrapUnique(new PluginServer());
-  absl::Status built = server->Build(plan);
-  if (!built.ok()) return built;
+  // First: without it, the end of a server that somebody calls already would
+  // have no deadline.
   absl::StatusOr<SdkThread> stopper =
       StartSdkThread("goplugin-stop", [raw = server.get()] {
         raw->stop_.WaitForNotification();
-        raw->server_->Shutdown(DeadlineAfter(raw->grace_));
+        if (raw->server_ != nullptr) {
+          raw->server_->Shutdown(DeadlineAfter(raw->grace_));
+        }
         raw->stopped_.Notify();
       });
   if (!stopper.ok()) return stopper.status();
   server->stopper_ = *std::move(stopper);
+  absl::Status built = server->Build(plan);
+  if (!built.ok()) return built;
   return server;
 }
 
@@ -42,6 +47,9 @@ PluginServer::~PluginServer() {
 absl::Status PluginServer::Build(const ServerPlan& plan) {
   grpc::ServerBuilder builder;
   SetServerArguments(builder);
+  // For sync methods. gRPC would have one with a thread for each processor, and
+  // there is one connection to serve.
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   for (grpc::Service* service : plan.services) {
     builder.RegisterService(service);
   }
@@ -59,10 +67,14 @@ void PluginServer::AcceptAt(std::unique_ptr<PluginListener> listener,
                             Acceptors& acceptors) {
   listener_ = std::move(listener);
   // Who may connect is what the socket's mode says.
-  accepting_ = acceptors.Accept(listener_->Take(), GuestList(),
-                                [intake = intake_](UniqueFd connection) {
-                                  intake->Take(std::move(connection));
-                                });
+  accepting_ = acceptors.Accept(
+      listener_->Take(), GuestList(),
+      [intake = intake_, visits = visits_](UniqueFd connection) {
+        if (!IsOfThisProcess(connection.get())) {
+          ++*visits;
+        }
+        intake->Take(std::move(connection));
+      });
 }
 
 void PluginServer::Stop(absl::Duration grace) {
@@ -75,12 +87,15 @@ void PluginServer::Stop(absl::Duration grace) {
 
 bool PluginServer::Shutdown(absl::Duration grace) {
   Stop(grace);
-  const bool in_time =
-      stopped_.WaitForNotificationWithTimeout(grace + kCancelTime);
+  const bool in_time = stopped_.WaitFor(grace + kCancelTime);
+  // It ends now, and must not be met by the exit of the process in OpenSSL.
+  if (in_time) stopper_.Join();
   if (listener_ != nullptr) listener_->Remove();
   return in_time;
 }
 
-void PluginServer::WaitForMethods() { stopped_.WaitForNotification(); }
+void PluginServer::WaitForMethods() {
+  stopped_.WaitFor(absl::InfiniteDuration());
+}
 
 }  // namespace goplugin::internal

@@ -5,6 +5,8 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/net/acceptors.h"
 #include "goplugin/internal/serve/plugin_listener.h"
+#include "goplugin/internal/versions/steady_condition.h"
 
 namespace goplugin::internal {
 
@@ -45,6 +48,9 @@ class PluginServer {
 
   // Serves who has connected to `listener`, and who will. Once.
   void AcceptAt(std::unique_ptr<PluginListener> listener, Acceptors& acceptors);
+  // How many have come there so far, as far as they are known not to be this
+  // process itself. Thread-safe.
+  std::uint64_t visits() const { return *visits_; }
 
   // Takes no more calls, lets those under way run for `grace`, then cancels
   // them. Removes the socket. False when a method still runs half a second
@@ -62,11 +68,13 @@ class PluginServer {
   // nullptr unless it was given one.
   std::unique_ptr<PluginListener> listener_;
   std::shared_ptr<ConnectionIntake> intake_;
+  const std::shared_ptr<std::atomic<std::uint64_t>> visits_ =
+      std::make_shared<std::atomic<std::uint64_t>>(0);
   std::unique_ptr<Accepting> accepting_;
   std::unique_ptr<grpc::Server> server_;
   absl::Duration grace_;
   absl::Notification stop_;
-  absl::Notification stopped_;
+  SteadyNotification stopped_;
   // Waits for methods that may never return. There from the start: at the end
   // there may be no thread to be had.
   SdkThread stopper_;

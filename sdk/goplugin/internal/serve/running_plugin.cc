@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -23,6 +24,10 @@ namespace {
 constexpr int kManyConnections = 4096;
 constexpr int kOneConnection = 1;
 
+// What calls under way get of ServeOptions::shutdown_grace when nobody waits
+// for them any more: all in all the plugin ends within 5 s of its host.
+constexpr absl::Duration kOrphanGrace = absl::Seconds(1);
+
 struct Security {
   std::shared_ptr<grpc::ServerCredentials> credentials;
   // What the line announces; "" for nothing.
@@ -30,25 +35,19 @@ struct Security {
   BrokerSecurity brokered;
 };
 
-BrokerSecurity::MakeServerCredentials Always(
-    std::shared_ptr<grpc::ServerCredentials> credentials) {
-  return [credentials = std::move(credentials)]()
-             -> absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> {
-    return credentials;
-  };
-}
-
 absl::Status AutoMtls(const std::string& hosts, Security& security) {
-  absl::StatusOr<KeyPair> ours = GenerateOneTimeCertificate();
+  const absl::StatusOr<PeerCertificate> host = ReadHostCertificate(hosts);
+  if (!host.ok()) return host.status();
+  const absl::StatusOr<KeyPair> ours = GenerateOneTimeCertificate();
   if (!ours.ok()) return ours.status();
-  auto server = MakeAutoMtlsServerCredentials(*ours, hosts);
-  if (!server.ok()) return server.status();
-  auto channel = MakeAutoMtlsChannelCredentials(*ours, hosts);
-  if (!channel.ok()) return channel.status();
-  security.credentials = *std::move(server);
-  security.certificate_der = std::move(ours->certificate_der);
-  security.brokered.channel_credentials = *std::move(channel);
+  security.certificate_der = ours->certificate_der;
   security.brokered.server_name = kServerName;
+  security.brokered.channel_credentials = [ours = *ours, host = *host] {
+    return MakeAutoMtlsChannelCredentials(ours, host);
+  };
+  security.brokered.server_credentials = [ours = *ours, host = *host] {
+    return MakeAutoMtlsServerCredentials(ours, host);
+  };
   return absl::OkStatus();
 }
 
@@ -57,27 +56,38 @@ absl::StatusOr<Security> ChooseSecurity(const ServeOptions& options,
   Security security;
   if (options.credentials != nullptr) {
     // There is no telling how to dial with them.
-    security.credentials = options.credentials;
+    security.brokered.server_credentials = [own = options.credentials] {
+      return own;
+    };
   } else if (request.client_certificate.empty()) {
-    security.credentials = grpc::InsecureServerCredentials();
-    security.brokered.channel_credentials = grpc::InsecureChannelCredentials();
+    security.brokered.server_credentials = [] {
+      return grpc::InsecureServerCredentials();
+    };
+    security.brokered.channel_credentials = [] {
+      return grpc::InsecureChannelCredentials();
+    };
   } else {
     absl::Status status = AutoMtls(request.client_certificate, security);
     if (!status.ok()) return status;
   }
-  security.brokered.server_credentials = Always(security.credentials);
+  auto credentials = security.brokered.server_credentials();
+  if (!credentials.ok()) return credentials.status();
+  security.credentials = *std::move(credentials);
   return security;
 }
 
 // A host shows it with this level.
-void Warn(const std::string& text) {
-  std::fputs(absl::StrCat("[WARN] ", text, "\n").c_str(), stderr);
+void Note(const char* level, const std::string& text) {
+  std::fputs(absl::StrCat("[", level, "] ", text, "\n").c_str(), stderr);
 }
+
+void Warn(const std::string& text) { Note("WARN", text); }
 
 // With nothing in common our lowest: the host compares, and tells its user.
 std::uint32_t ChooseVersion(const ServeOptions& options,
                             const HostRequest& request) {
   std::vector<std::uint32_t> ours;
+  ours.reserve(options.services.size());
   for (const auto& served : options.services) ours.push_back(served.first);
   absl::StatusOr<std::uint32_t> common =
       NegotiateVersion(ours, request.protocol_versions);
@@ -95,9 +105,17 @@ RunningPlugin::RunningPlugin(const ServeOptions& options)
         exit_->Make();
       }) {}
 
+// Where it could not start: whoever has called all the same holds up the
+// server's end no longer.
+RunningPlugin::~RunningPlugin() {
+  stdio_.Close();
+  health_.Close();
+}
+
 absl::StatusOr<std::unique_ptr<RunningPlugin>> RunningPlugin::Start(
     const ServeOptions& options, const HostRequest& request) {
   auto plugin = absl::WrapUnique(new RunningPlugin(options));
+  if (!options.outlives_host) plugin->host_.emplace();
   absl::Status status = plugin->TakeSignals(ExitRequest::Interrupt::kIgnored);
   if (status.ok()) status = plugin->TakeStdout();
   if (!status.ok()) return status;
@@ -154,6 +172,7 @@ absl::StatusOr<HandshakeResponse> RunningPlugin::Listen(
       PluginListener::Listen(PlacesFor(request));
   if (!listener.ok()) return listener.status();
   const Endpoint endpoint = (*listener)->endpoint();
+  socket_name_ = (*listener)->socket_name();
   absl::Status serving = StartServer(version, security->credentials);
   if (!serving.ok()) return serving;
   Open(*std::move(listener), request.multiplex, std::move(security->brokered));
@@ -243,18 +262,45 @@ void RunningPlugin::MakeBroker(Endpoint::Network network,
   if (options_.on_broker) options_.on_broker(*broker_);
 }
 
-bool RunningPlugin::RunToEnd() {
+bool RunningPlugin::AwaitRequest() {
+  if (host_.has_value() && host_->sees()) {
+    return !host_->WaitForLoss(exit_->descriptor(), {socket_name_, [this] {
+                                                       return server_->visits();
+                                                     }});
+  }
   exit_->Wait();
+  return true;
+}
+
+bool RunningPlugin::RunToEnd() {
+  const bool asked = AwaitRequest();
+  if (!asked) Note("INFO", "the host is gone: the plugin ends");
   // First, so that methods which dial come to their end.
-  broker_core_->End(MakeError(Reason::kShutDown, "the plugin is ending",
-                              "the host has asked for it"));
+  broker_core_->End(
+      MakeError(Reason::kShutDown, "the plugin is ending",
+                asked ? "the host has asked for it" : "its host is gone"));
   broker_service_.Close();
   FlushStdout();
   stdio_.Close();
   health_.Close();
-  const bool in_time = server_->Shutdown(options_.shutdown_grace);
+  const bool in_time = server_->Shutdown(
+      asked ? options_.shutdown_grace
+            : std::min(options_.shutdown_grace, kOrphanGrace));
   directories_->Remove();
   return in_time;
+}
+
+void RunningPlugin::LeaveToExit(std::unique_ptr<RunningPlugin> plugin) {
+  plugin->mux_.reset();
+  // The user's brokered servers may live on: nobody comes to them any more.
+  plugin->threads_->End();
+  plugin->stdout_.reset();
+  plugin->exit_.reset();
+  plugin->host_.reset();
+  // Where Serve is called again, the one before it goes. Never destroyed by the
+  // exit itself: static objects of gRPC's may be gone by then.
+  static auto* const left = new std::unique_ptr<RunningPlugin>();
+  *left = std::move(plugin);
 }
 
 void RunningPlugin::FlushStdout() {

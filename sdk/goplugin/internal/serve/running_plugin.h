@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/optional.h"
 #include "goplugin/broker.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/broker/broker_core.h"
@@ -18,6 +20,7 @@
 #include "goplugin/internal/serve/exit_request.h"
 #include "goplugin/internal/serve/health_service.h"
 #include "goplugin/internal/serve/host_request.h"
+#include "goplugin/internal/serve/host_watch.h"
 #include "goplugin/internal/serve/mux_listener.h"
 #include "goplugin/internal/serve/plugin_directories.h"
 #include "goplugin/internal/serve/plugin_listener.h"
@@ -32,7 +35,8 @@ namespace goplugin::internal {
 // A plugin from its handshake line to its end: the signals, descriptor 1, the
 // server with the services of go-plugin beside the caller's.
 //
-// Not thread-safe. Its destructor gives signals and descriptor 1 back.
+// Not thread-safe. Its destructor gives signals and descriptor 1 back, and ends
+// the server and its threads.
 class RunningPlugin {
  public:
   // Serves as `request` and `options` want it, and tells the host where. Both
@@ -43,11 +47,18 @@ class RunningPlugin {
   // alone.
   static absl::StatusOr<std::unique_ptr<RunningPlugin>> StartTest(
       const ServeOptions& options, const HostRequest& request);
+  ~RunningPlugin();
 
-  // Serves until the end is asked for, then stops within the times of the
-  // options. False when a service method can't be stopped: then this object
-  // must not be destroyed.
+  // Serves until the end is asked for, or the host is gone, then stops within
+  // the times of the options. False when a service method can't be stopped:
+  // then this object must not be destroyed.
   bool RunToEnd();
+
+  // After RunToEnd, where the process ends next: gives signals and descriptor 1
+  // back and ends the connection, but leaves the server, which serves nobody
+  // any more, and its threads to the exit. To join them would take longer than
+  // all else at the end, while the host waits.
+  static void LeaveToExit(std::unique_ptr<RunningPlugin> plugin);
 
  private:
   explicit RunningPlugin(const ServeOptions& options);
@@ -65,11 +76,15 @@ class RunningPlugin {
   void Multiplex(std::unique_ptr<PluginListener> listener);
   void MakeBroker(Endpoint::Network network, BrokerSecurity security);
   ReattachConfig TestConfig(const HandshakeResponse& response) const;
+  // False when the host is gone.
+  bool AwaitRequest();
   void FlushStdout();
 
   const ServeOptions& options_;
   // In the order of their making; the server goes first, what its services
   // refer to later.
+  // nullopt for a plugin that outlives its host.
+  absl::optional<HostWatch> host_;
   std::unique_ptr<ExitRequest> exit_;
   StdioService stdio_;
   // nullptr in test mode.
@@ -78,6 +93,7 @@ class RunningPlugin {
   ControllerService controller_;
   BrokerService broker_service_;
   std::shared_ptr<PluginDirectories> directories_;
+  std::string socket_name_;
   std::shared_ptr<AcceptThreads> threads_;
   std::shared_ptr<BrokerCore> broker_core_;
   std::unique_ptr<Broker> broker_;

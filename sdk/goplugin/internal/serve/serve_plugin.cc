@@ -10,7 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "goplugin/internal/process/free_descriptors.h"
+#include "goplugin/internal/serve/abseil_clock.h"
 #include "goplugin/internal/serve/broken_pipes.h"
 #include "goplugin/internal/serve/check_options.h"
 #include "goplugin/internal/serve/free_threads.h"
@@ -59,6 +61,8 @@ int ServePlugin(const ServeOptions& options) {
   absl::Status enough = CheckFreeDescriptors("plugin");
   if (enough.ok()) enough = CheckFreeThreads();
   if (!enough.ok()) return Fail(enough);
+  absl::optional<AbseilClock> clock;
+  if (!test) clock.emplace();
   // Never given back: the last grpc_shutdown() of a process joins gRPC's own
   // threads, one of which may sit in a poll of up to 10 s (seen on 1.51). The
   // host would lose patience and kill.
@@ -67,12 +71,15 @@ int ServePlugin(const ServeOptions& options) {
       test ? RunningPlugin::StartTest(options, *request)
            : RunningPlugin::Start(options, *request);
   if (!plugin.ok()) return Fail(plugin.status());
+  clock.reset();
   if (!(*plugin)->RunToEnd()) {
     Print(
         "[WARN] a service method does not return although its call is "
         "cancelled: the plugin exits without waiting for it\n");
     std::_Exit(EXIT_SUCCESS);
   }
+  // A plugin that was started by hand has nobody who waits.
+  if (!test) RunningPlugin::LeaveToExit(*std::move(plugin));
   return EXIT_SUCCESS;
 }
 

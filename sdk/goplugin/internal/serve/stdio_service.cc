@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <string>
-#include <utility>
 
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/serve/service_methods.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 #include "goplugin/wire/controller.pb.h"
@@ -21,138 +21,128 @@ constexpr std::size_t kPieceBytes = 32 * 1024;
 // A host makes the call before all others, and yet gRPC may hand it over after
 // a later one, Shutdown included: on a busy machine by some milliseconds.
 constexpr absl::Duration kFirstReaderTimeout = absl::Milliseconds(200);
+// How often an idle stream looks whether its call is still there: nothing tells
+// a sync method. Seldom, as every plugin has one: what it keeps is its thread.
+constexpr absl::Duration kLook = absl::Seconds(5);
+
+using Handler =
+    grpc::internal::ServerStreamingHandler<StdioService, wire::Empty,
+                                           wire::StdioData>;
+
+grpc::Status HostIsGone() {
+  return grpc::Status(grpc::StatusCode::CANCELLED, "the host is gone");
+}
 
 }  // namespace
 
-// One call of StreamStdio. The members are guarded by the service's mutex; gRPC
-// may call back while it is held by another thread, never from within
-// StartWrite, Finish or TryCancel.
-class StdioService::Stream : public grpc::ServerWriteReactor<wire::StdioData> {
- public:
-  Stream(StdioService* service, grpc::CallbackServerContext* context)
-      : service_(service), context_(context) {}
-
-  void Write(std::string data) {
-    message_.set_channel(wire::StdioData::STDOUT);
-    message_.set_data(std::move(data));
-    writing_ = true;
-    StartWrite(&message_);
-  }
-
-  // Ends the call, after the write under way if there is one. The first call
-  // counts.
-  void End(grpc::Status status) {
-    if (ended_) return;
-    ended_ = true;
-    end_status_ = std::move(status);
-    if (!writing_) Finish(end_status_);
-  }
-
-  // Ends the call for another reader's sake: a write that this one's host does
-  // not take must not hold up the other.
-  void Yield() {
-    // Without a write under way End may be the end of this object.
-    const bool writing = writing_;
-    End(grpc::Status(grpc::StatusCode::ABORTED,
-                     "another StreamStdio call took over"));
-    if (writing) context_->TryCancel();
-  }
-
-  void OnWriteDone(bool ok) override {
-    MutexLock lock(service_->mutex_);
-    writing_ = false;
-    if (!ok) service_->buffer_.PutBack(message_.data());
-    if (ended_) {
-      Finish(end_status_);
-    } else if (!ok) {
-      Abandon();
-    }
-    service_->writing_ = false;
-    service_->Advance();
-  }
-
-  void OnCancel() override {
-    MutexLock lock(service_->mutex_);
-    Abandon();
-  }
-
-  void OnDone() override { delete this; }
-
- private:
-  void Abandon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(service_->mutex_) {
-    if (service_->reader_ == this) service_->reader_ = nullptr;
-    End(grpc::Status(grpc::StatusCode::CANCELLED, "the host is gone"));
-  }
-
-  StdioService* const service_;
-  grpc::CallbackServerContext* const context_;
-  wire::StdioData message_;
-  bool writing_ = false;
-  bool ended_ = false;
-  grpc::Status end_status_;
-};
-
 StdioService::StdioService(std::size_t buffer_bytes) : buffer_(buffer_bytes) {
   AddMethod(new grpc::internal::RpcServiceMethod(
-      kStreamStdio, grpc::internal::RpcMethod::SERVER_STREAMING, nullptr));
-  MarkMethodCallback(
-      0, new grpc::internal::CallbackServerStreamingHandler<wire::Empty,
-                                                            wire::StdioData>(
-             [this](grpc::CallbackServerContext* context, const wire::Empty*) {
-               return Open(context);
-             }));
+      kStreamStdio, grpc::internal::RpcMethod::SERVER_STREAMING,
+      new Handler(
+          [](StdioService* service, grpc::ServerContext* context,
+             const wire::Empty*,
+             Writer* writer) { return service->Stream(*context, *writer); },
+          this)));
 }
 
 void StdioService::Append(absl::string_view data) {
   MutexLock lock(mutex_);
   buffer_.Append(data);
-  Advance();
+  changed_.NotifyAll();
 }
 
 bool StdioService::Flush(absl::Duration timeout) {
-  const absl::Time deadline = absl::Now() + timeout;
+  const Stopwatch stopwatch;
   MutexLock lock(mutex_);
   if (first_reader_awaited_ && !buffer_.empty()) {
-    mutex_.AwaitWithTimeout(
-        absl::Condition(
-            +[](bool* awaited) { return !*awaited; }, &first_reader_awaited_),
-        std::min(timeout, kFirstReaderTimeout));
+    changed_.WaitFor(mutex_, std::min(timeout, kFirstReaderTimeout), [this] {
+      mutex_.AssertReaderHeld();
+      return !first_reader_awaited_;
+    });
     first_reader_awaited_ = false;
   }
-  return mutex_.AwaitWithDeadline(absl::Condition(this, &StdioService::Idle),
-                                  deadline);
+  overdue_ = !changed_.WaitFor(mutex_, stopwatch.Remaining(timeout), [this] {
+    mutex_.AssertHeld();
+    return Idle();
+  });
+  return !overdue_;
 }
 
 void StdioService::Close() {
   MutexLock lock(mutex_);
   closed_ = true;
-  Advance();
+  if (overdue_ && writing_ != nullptr) writing_->TryCancel();
+  changed_.NotifyAll();
 }
 
-grpc::ServerWriteReactor<wire::StdioData>* StdioService::Open(
-    grpc::CallbackServerContext* context) {
-  auto* stream = new Stream(this, context);
-  MutexLock lock(mutex_);
-  first_reader_awaited_ = false;
-  if (reader_ != nullptr) reader_->Yield();
-  reader_ = stream;
-  Advance();
-  return stream;
-}
-
-void StdioService::Advance() {
-  if (reader_ == nullptr || writing_) return;
-  if (!buffer_.empty()) {
-    writing_ = true;
-    reader_->Write(buffer_.Take(kPieceBytes));
-  } else if (closed_) {
-    reader_->End(grpc::Status::OK);
-    reader_ = nullptr;
+grpc::Status StdioService::Stream(grpc::ServerContext& context,
+                                  Writer& writer) {
+  Begin(context);
+  wire::StdioData message;
+  message.set_channel(wire::StdioData::STDOUT);
+  for (;;) {
+    const absl::optional<grpc::Status> end =
+        Next(context, *message.mutable_data());
+    if (end.has_value()) return *end;
+    const bool written = writer.Write(message);
+    OnWritten(context, message.data(), written);
+    if (!written) return HostIsGone();
   }
 }
 
+void StdioService::Begin(grpc::ServerContext& context) {
+  MutexLock lock(mutex_);
+  first_reader_awaited_ = false;
+  reader_ = &context;
+  // A write that its host does not take must not hold up this one.
+  if (writing_ != nullptr) writing_->TryCancel();
+  changed_.NotifyAll();
+}
+
+absl::optional<grpc::Status> StdioService::Next(grpc::ServerContext& context,
+                                                std::string& piece) {
+  const auto has_news = [&] {
+    mutex_.AssertReaderHeld();
+    return reader_ != &context ||
+           (writing_ == nullptr && (closed_ || !buffer_.empty()));
+  };
+  MutexLock lock(mutex_);
+  while (!changed_.WaitFor(mutex_, kLook, has_news)) {
+    if (context.IsCancelled()) return Leave(HostIsGone());
+  }
+  if (reader_ != &context) {
+    return grpc::Status(grpc::StatusCode::ABORTED,
+                        "another StreamStdio call took over");
+  }
+  if (closed_ && overdue_) {
+    return Leave(grpc::Status(grpc::StatusCode::CANCELLED,
+                              "the host did not read in time"));
+  }
+  if (buffer_.empty()) return Leave(grpc::Status::OK);
+  piece = buffer_.Take(kPieceBytes);
+  writing_ = &context;
+  return absl::nullopt;
+}
+
+grpc::Status StdioService::Leave(grpc::Status status) {
+  reader_ = nullptr;
+  changed_.NotifyAll();
+  return status;
+}
+
+void StdioService::OnWritten(const grpc::ServerContext& context,
+                             absl::string_view piece, bool written) {
+  MutexLock lock(mutex_);
+  writing_ = nullptr;
+  if (!written) {
+    buffer_.PutBack(piece);
+    if (reader_ == &context) reader_ = nullptr;
+  }
+  changed_.NotifyAll();
+}
+
 bool StdioService::Idle() const {
-  return reader_ == nullptr || (buffer_.empty() && !writing_);
+  return reader_ == nullptr || (buffer_.empty() && writing_ == nullptr);
 }
 
 }  // namespace goplugin::internal

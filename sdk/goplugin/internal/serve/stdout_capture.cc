@@ -12,6 +12,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/serve/stdio_streams.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
@@ -48,6 +49,7 @@ absl::StatusOr<std::unique_ptr<StdoutCapture>> StdoutCapture::Start(
   capture->thread_ = *std::move(thread);
   // Only now: the pump is there to take it.
   std::fflush(stdout);
+  LeadStreamsThroughStdio();
   // A pipe would make stdio keep 4 KiB back before the host sees a line. With a
   // buffer of ours: told to use its own, glibc stays with full buffering where
   // something was printed before.

@@ -24,9 +24,10 @@ namespace goplugin::internal {
 class StdoutCapture {
  public:
   // `sink` gets the bytes as they come, on any thread, never twice at once, and
-  // must not print. What C's stdout had still buffered goes to it, too: text in
-  // front of the handshake line is an error for Go hosts. kResources where the
-  // system gives no thread.
+  // must not print. What C's stdout and std::cout had still buffered goes to
+  // it, too: text in front of the handshake line is an error for Go hosts. From
+  // then on both are one, and line buffered. kResources where the system gives
+  // no thread.
   static absl::StatusOr<std::unique_ptr<StdoutCapture>> Start(
       std::function<void(absl::string_view)> sink);
 

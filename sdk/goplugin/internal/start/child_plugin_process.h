@@ -3,8 +3,11 @@
 
 #include <memory>
 
+#include "absl/types/optional.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/pool.h"
+#include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/process/descendants.h"
 #include "goplugin/internal/process/spawn.h"
 #include "goplugin/internal/start/plugin_process.h"
 #include "goplugin/internal/start/process_output.h"
@@ -22,20 +25,43 @@ class ChildPluginProcess final : public PluginProcess {
   ~ChildPluginProcess() override;
 
   bool controllable() const override { return true; }
+  bool awaits_others() const override { return awaits_others_; }
   void Signal(int signal) override;
+  void OnServing() override;
+  void OnAsked() override { asked_ = true; }
+  bool CloseStdin() override;
   void Detach() override;
 
  private:
   void WatchExit();
   void OnMaybeExited();
+  void AwaitDescendants();
+  void Kill();
+  // Lets nothing go that it has stopped.
+  void KillNow();
 
   EventLoop& loop_;
+  Pool& pool_;
   ChildProcess child_;
   ProcessOutput output_;
   Timer poll_;
+  Timer kill_;
   std::unique_ptr<DescriptorWatch> watch_;
   // It is gone, and its last words are still to come.
   bool reaped_ = false;
+  ExitStatus status_;
+  Descendants descendants_;
+  // Since the exit, and since the first look before SIGKILL.
+  absl::optional<Stopwatch> since_exit_;
+  absl::optional<Stopwatch> since_stop_;
+  bool killed_ = false;
+  bool awaits_others_ = false;
+  bool asked_ = false;
+  // What it has started is to end: without, it is left alone.
+  bool signalled_ = false;
+  // What the search for those looks for: gone with this object.
+  const std::shared_ptr<ChildPluginProcess*> self_ =
+      std::make_shared<ChildPluginProcess*>(this);
 };
 
 }  // namespace goplugin::internal

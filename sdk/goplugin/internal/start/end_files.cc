@@ -2,13 +2,13 @@
 
 #include <string>
 
-#include "absl/time/clock.h"
+#include "goplugin/internal/files/time_limit.h"
 #include "goplugin/log_sink.h"
 
 namespace goplugin::internal {
 
 void EndFiles(PluginFiles& files, PluginOutput& output) {
-  const Removal removal = files.RemoveSome(absl::Now() + kRemovalWait);
+  const Removal removal = files.RemoveSome(TimeLimit(kRemovalWait));
   std::string leftover = files.leftover();
   if (!leftover.empty()) output.Note(LogLevel::kWarn, std::move(leftover));
   if (removal == Removal::kMore) {

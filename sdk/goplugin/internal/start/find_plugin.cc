@@ -16,6 +16,7 @@
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/files/caller_places.h"
 #include "goplugin/internal/handshake/address.h"
+#include "goplugin/internal/handshake/spelling.h"
 #include "goplugin/internal/handshake/versions.h"
 #include "goplugin/internal/process/held_process.h"
 #include "goplugin/internal/start/held_plugin_process.h"
@@ -194,6 +195,7 @@ absl::StatusOr<FoundPlugin> FindAttached(
 }  // namespace
 
 PluginSearch ReattachSearch(ReattachConfig config) {
+  config.endpoint = Canonical(std::move(config.endpoint));
   return [config = std::move(config), caller = ReadCallerPlaces()](
              const ClientOptions& options, Pool& /*pool*/) {
     return FindReattached(config, options, caller,
@@ -203,6 +205,7 @@ PluginSearch ReattachSearch(ReattachConfig config) {
 
 PluginSearch RunnerReattachSearch(ReattachConfig config,
                                   std::shared_ptr<Runner> runner) {
+  config.endpoint = Canonical(std::move(config.endpoint));
   return
       [config = std::move(config), runner = std::move(runner),
        caller = ReadCallerPlaces()](const ClientOptions& options, Pool& pool) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "goplugin/internal/log/stderr_tail.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
@@ -11,6 +12,12 @@ namespace {
 // plugin costs that floods and then says nothing more.
 constexpr size_t kMaxSpareEntries = 4096;
 constexpr size_t kMaxSpareBytes = size_t{256} * 1024;
+
+// What they take while they wait for the parser, in a callback of its lane.
+size_t BytesOf(const LineBatch& batch) {
+  return batch.text.size() + batch.lines.size() * sizeof(LineBatch::Line) +
+         Lane::kCallbackBytes;
+}
 
 // With the first small use behind a flood the memory goes.
 bool WorthKeeping(size_t used, size_t capacity, size_t most) {
@@ -47,7 +54,7 @@ LogPipeline::LogPipeline(EventLoop& loop, Pool& pool,
 void LogPipeline::Add(LineBatch batch) {
   {
     MutexLock lock(room_mutex_);
-    waiting_ += batch.text.size() + batch.lines.size();
+    waiting_ += BytesOf(batch);
   }
   parsing_->Post(
       [self = shared_from_this(), batch = std::move(batch)]() mutable {
@@ -56,7 +63,9 @@ void LogPipeline::Add(LineBatch batch) {
 }
 
 void LogPipeline::Parse(LineBatch batch) {
-  const size_t size = batch.text.size() + batch.lines.size();
+  const size_t size = BytesOf(batch);
+  // Of the entries, and of all their texts, which are parts of the lines.
+  size_t bytes = batch.text.size();
   std::vector<LogEntry> entries = spare_entries_.Take();
   absl::string_view rest = batch.text;
   {
@@ -65,10 +74,10 @@ void LogPipeline::Parse(LineBatch batch) {
       LogEntry entry = parser_.Parse(rest.substr(0, line.size), line.piece);
       rest.remove_prefix(line.size);
       entry.continues = line.continues;
+      bytes += sizeof entry + entry.fields.size() * sizeof entry.fields[0];
       if (sink_ != nullptr) entries.push_back(std::move(entry));
     }
   }
-  const size_t bytes = batch.text.size() + entries.size() * sizeof(LogEntry);
   if (!entries.empty()) HandOn(std::move(entries), bytes);
   if (WorthKeeping(batch.text.size(), batch.text.capacity(), kMaxSpareBytes)) {
     batch.Clear();
@@ -110,14 +119,26 @@ bool LogPipeline::HasRoom(absl::AnyInvocable<void()> resume) {
   return false;
 }
 
-void LogPipeline::Finish(absl::AnyInvocable<void()> done) {
+void LogPipeline::Finish(std::string tail, absl::AnyInvocable<void()> done) {
   auto ending = std::make_shared<Ending>(loop_, std::move(done));
   ending->deadline.Start(kLongestFinish,
                          [ending = ending.get()] { ending->Tell(); });
   // Handed on, not shared: timers must be destroyed on the loop.
-  parsing_->Post([&loop = loop_, ending = std::move(ending)]() mutable {
-    loop.Post([ending = std::move(ending)] { ending->Tell(); });
+  parsing_->Post([self = shared_from_this(), tail = std::move(tail),
+                  ending = std::move(ending)]() mutable {
+    self->SetTail(ReadableTail(tail));
+    self->loop_.Post([ending = std::move(ending)] { ending->Tell(); });
   });
+}
+
+void LogPipeline::SetTail(std::string tail) {
+  MutexLock lock(parser_mutex_);
+  tail_ = std::move(tail);
+}
+
+std::string LogPipeline::tail() const {
+  MutexLock lock(parser_mutex_);
+  return tail_;
 }
 
 std::string LogPipeline::panic() const {

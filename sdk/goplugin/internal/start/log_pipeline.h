@@ -85,11 +85,14 @@ class LogPipeline : public std::enable_shared_from_this<LogPipeline> {
   bool HasRoom(absl::AnyInvocable<void()> resume);
 
   // Calls `done` on the loop's thread when all that was added is in the sink's
-  // lane, or after kLongestFinish.
-  void Finish(absl::AnyInvocable<void()> done);
+  // lane and `tail`, the last of it, is known in words; or after
+  // kLongestFinish.
+  void Finish(std::string tail, absl::AnyInvocable<void()> done);
 
   // Of the lines parsed so far; thread-safe.
   std::string panic() const;
+  // ReadableTail of what Finish was given; "" until then. Thread-safe.
+  std::string tail() const;
 
  private:
   struct Ending;
@@ -97,6 +100,7 @@ class LogPipeline : public std::enable_shared_from_this<LogPipeline> {
   void Parse(LineBatch batch);
   void HandOn(std::vector<LogEntry> entries, size_t bytes);
   void Release(size_t bytes);
+  void SetTail(std::string tail);
 
   EventLoop& loop_;
   const std::shared_ptr<Lane> parsing_;
@@ -107,6 +111,7 @@ class LogPipeline : public std::enable_shared_from_this<LogPipeline> {
 
   mutable absl::Mutex parser_mutex_;
   LogParser parser_ ABSL_GUARDED_BY(parser_mutex_);
+  std::string tail_ ABSL_GUARDED_BY(parser_mutex_);
 
   absl::Mutex room_mutex_;
   size_t waiting_ ABSL_GUARDED_BY(room_mutex_) = 0;

@@ -150,17 +150,22 @@ absl::Status CheckLimits(const Command& command) {
   return status;
 }
 
+// What is wrong with a text that must be there.
+std::string Fault(absl::string_view text) {
+  return text.empty() ? "it is empty" : absl::StrCat("it is ", Quote(text));
+}
+
 absl::Status CheckHandshake(const HandshakeConfig& handshake) {
   if (!IsVariableName(handshake.magic_cookie_key)) {
     return BadOption("handshake.magic_cookie_key",
-                     Quote(handshake.magic_cookie_key),
+                     Fault(handshake.magic_cookie_key),
                      "set it to the environment variable that the plugin "
                      "checks; the plugin's documentation names it");
   }
   if (handshake.magic_cookie_value.empty() ||
       HasNul(handshake.magic_cookie_value)) {
     return BadOption("handshake.magic_cookie_value",
-                     Quote(handshake.magic_cookie_value),
+                     Fault(handshake.magic_cookie_value),
                      "set it to the value that the plugin expects");
   }
   if (handshake.protocol_versions.empty()) {
@@ -189,6 +194,7 @@ absl::Status CheckWaits(const ClientOptions& options) {
   };
   const Row rows[] = {
       {"start_timeout", options.start_timeout, absl::Milliseconds(1)},
+      {"usage_interval", options.usage_interval, absl::Milliseconds(100)},
       {"shutdown.rpc_timeout", shutdown.rpc_timeout, absl::ZeroDuration()},
       {"shutdown.exit_timeout", shutdown.exit_timeout, absl::ZeroDuration()},
       {"shutdown.terminate_timeout", shutdown.terminate_timeout,
@@ -224,6 +230,13 @@ absl::Status CheckTransport(const ClientOptions& options) {
 }
 
 absl::Status CheckTls(const TlsOptions& tls) {
+  // Less can be broken at home, and TLS 1.3's signatures need more.
+  constexpr int kLeastRsaBits = 1024;
+  if (tls.min_rsa_bits < kLeastRsaBits) {
+    return BadOption("tls.min_rsa_bits",
+                     absl::StrCat("it is ", tls.min_rsa_bits),
+                     "set it to 2048, or to 1024 for the weakest keys");
+  }
   if (tls.mode == TlsMode::kManual) {
     return ValidateManualTls({tls.root_certificates, tls.certificate_chain,
                               tls.private_key, tls.server_name});
@@ -243,6 +256,13 @@ absl::Status CheckLifetime(const Command& command,
     return BadOption("Command::stderr_file",
                      "the plugin dies with its host, which reads its stderr",
                      "leave it empty, or set lifetime to kOutlivesHost");
+  }
+  if (command.stdin_mode == Command::Stdin::kPipe) {
+    return BadOption("Command::stdin_mode",
+                     "kPipe with kOutlivesHost: the pipe ends with the host, "
+                     "and the plugin with it",
+                     "set stdin_mode to kDevNull, or lifetime to "
+                     "kDiesWithHost");
   }
   if (HasNul(command.stderr_file)) {
     return BadOption("Command::stderr_file", "it holds a NUL byte",

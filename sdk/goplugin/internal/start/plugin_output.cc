@@ -44,7 +44,7 @@ void PluginOutput::FinishStderr() {
 
 void PluginOutput::FinishStderr(absl::AnyInvocable<void()> done) {
   FinishStderr();
-  pipeline_->Finish(std::move(done));
+  pipeline_->Finish(tail_.ToString(), std::move(done));
 }
 
 bool PluginOutput::HasRoom(absl::AnyInvocable<void()> resume) {
@@ -129,7 +129,9 @@ LogEntry PluginOutput::SdkEntry(LogLevel level, std::string message) {
 }
 
 void PluginOutput::AddEvidence(ErrorDetails& details) const {
-  details.stderr_tail = tail_.ToString();
+  details.stderr_tail = pipeline_->tail();
+  // It has not ended: what it says is shown as it is.
+  if (details.stderr_tail.empty()) details.stderr_tail = tail_.ToString();
   details.panic = pipeline_->panic();
 }
 

@@ -55,10 +55,19 @@ class PluginProcess {
   // Whether one signal can be told from another. Where not, any of them is the
   // end at once.
   virtual bool takes_signals() const { return true; }
-  // Sends `signal` to the process, and with a process group of its own to all
-  // of that group. Without effect after the exit, and on what is not
+  // It has ended, and what it has started is waited for, no longer than 1 s,
+  // before that is told.
+  virtual bool awaits_others() const { return false; }
+  // Sends `signal` to the process and to what it has started, as far as that is
+  // found (Descendants). Without effect after the exit, and on what is not
   // controllable.
   virtual void Signal(int signal) = 0;
+  // Ends its stdin, if that is a pipe which is open still: true.
+  virtual bool CloseStdin() { return false; }
+  // It serves: what it has started by now ends with it, should it end unasked.
+  virtual void OnServing() {}
+  // It is asked to end: what it leaves then is its own matter, without signals.
+  virtual void OnAsked() {}
   // The process is to run on when this object goes.
   virtual void Detach() = 0;
 

@@ -92,6 +92,8 @@ struct PluginStart {
   // Who has to be behind the addresses that the plugin names, as far as that is
   // known before it runs.
   PeerRule peers = {};
+  // Its stdin has nothing to read, and never will.
+  bool stdin_is_empty = false;
   bool may_outlive = false;
   // Judges what the caller has given; looks nothing up.
   std::function<absl::Status(const ClientOptions&)> check;

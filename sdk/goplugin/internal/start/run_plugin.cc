@@ -17,6 +17,7 @@
 #include "goplugin/internal/files/caller_places.h"
 #include "goplugin/internal/handshake/address.h"
 #include "goplugin/internal/handshake/environment.h"
+#include "goplugin/internal/handshake/spelling.h"
 #include "goplugin/internal/start/options_check.h"
 #include "goplugin/internal/start/runner_plugin_process.h"
 
@@ -89,7 +90,10 @@ AddressTranslation::Translate Checked(
           translate](const Endpoint& endpoint) -> absl::StatusOr<Endpoint> {
     absl::StatusOr<Endpoint> there = ((*runner).*translate)(endpoint);
     absl::optional<AddressProblem> problem;
-    if (there.ok()) problem = CheckAddress(*there);
+    if (there.ok()) {
+      there = Canonical(*std::move(there));
+      problem = CheckAddress(*there);
+    }
     if (there.ok() && !problem.has_value()) return there;
     ErrorDetails details;
     details.reason = Reason::kTransport;

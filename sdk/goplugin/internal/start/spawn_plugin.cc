@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
@@ -26,6 +27,7 @@
 #include "goplugin/internal/start/child_plugin_process.h"
 #include "goplugin/internal/start/options_check.h"
 #include "goplugin/internal/versions/mutex_lock.h"
+#include "goplugin/internal/versions/steady_condition.h"
 
 namespace goplugin::internal {
 namespace {
@@ -41,20 +43,21 @@ class Answer {
   void Put(SpawnResult result) {
     const MutexLock lock(mutex_);
     result_.emplace(std::move(result));
+    changed_.NotifyAll();
   }
   // Nothing, if it does not come in time.
   absl::optional<SpawnResult> Take(absl::Duration timeout) {
     const MutexLock lock(mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(this, &Answer::known), timeout);
+    changed_.WaitFor(mutex_, timeout, [this] {
+      mutex_.AssertReaderHeld();
+      return result_.has_value();
+    });
     return std::exchange(result_, absl::nullopt);
   }
 
  private:
-  bool known() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-    return result_.has_value();
-  }
-
   absl::Mutex mutex_;
+  SteadyCondition changed_;
   absl::optional<SpawnResult> result_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -116,6 +119,15 @@ absl::StatusOr<ChildProcess> SpawnChild(const Command& command,
   return child;
 }
 
+std::vector<std::string> NotesOf(const StartPreparation& preparation,
+                                 const ChildProcess& child) {
+  std::vector<std::string> notes;
+  for (const std::string& note : {preparation.note, child.note}) {
+    if (!note.empty()) notes.push_back(note);
+  }
+  return notes;
+}
+
 absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
                                           const Caller& caller,
                                           const CallerPlaces& places,
@@ -130,6 +142,7 @@ absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
   if (!child.ok()) return child.status();
   StartedPlugin plugin;
   plugin.name = command.path;
+  plugin.note = absl::StrJoin(NotesOf(*preparation, *child), "; ");
   // Ends the child if nobody takes it over.
   plugin.make_process =
       [&pool = context.pool, child = SpawnResult(*std::move(child))](
@@ -140,7 +153,6 @@ absl::StatusOr<StartedPlugin> SpawnPlugin(const Command& command,
   };
   plugin.files = std::move(preparation->files);
   plugin.key_pair = std::move(preparation->key_pair);
-  plugin.note = std::move(preparation->note);
   return plugin;
 }
 
@@ -152,6 +164,7 @@ PluginStart SpawnStart(Command command) {
   start.user = command.user;
   start.peers.user = command.user.has_value() ? command.user->uid : geteuid();
   start.peers.loopback_only = true;
+  start.stdin_is_empty = command.stdin_mode == Command::Stdin::kDevNull;
   start.may_outlive = command.lifetime == Command::Lifetime::kOutlivesHost;
   start.check = [command](const ClientOptions& options) {
     return CheckOptions(command, options);

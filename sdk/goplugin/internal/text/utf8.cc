@@ -74,7 +74,7 @@ std::string ReplaceInvalidUtf8(absl::string_view text) {
   while (!text.empty()) {
     const Step step = NextCharacter(text);
     if (step.valid) {
-      out.append(text.data(), step.bytes);
+      out.append(text.begin(), text.begin() + step.bytes);
     } else {
       out.append("\xEF\xBF\xBD");
     }
@@ -89,7 +89,7 @@ std::string EscapeInvalidUtf8(absl::string_view text) {
   while (!text.empty()) {
     const Step step = NextCharacter(text);
     if (step.valid && text.front() != '\0') {
-      out.append(text.data(), step.bytes);
+      out.append(text.begin(), text.begin() + step.bytes);
     } else {
       for (const unsigned char byte : text.substr(0, step.bytes)) {
         absl::StrAppend(&out, "\\x", absl::Hex(byte, absl::kZeroPad2));

@@ -20,10 +20,11 @@
 namespace goplugin::internal {
 namespace {
 
-// Before now, for a plugin whose clock is a little behind, as Go does.
-constexpr long kBackdateSeconds = 30;  // NOLINT(google-runtime-int)
-// The certificate dies with the launch; the time only has to outlast it.
-constexpr int kValidDays = 30 * 365;
+// It dies with the launch, and both sides' clocks may be anywhere: a host that
+// starts without one in 1970 hears of the time while its plugin runs. So it is
+// valid whenever anybody looks. The end is RFC 5280's for "none".
+constexpr char kNotBefore[] = "700101000000Z";
+constexpr char kNotAfter[] = "99991231235959Z";
 constexpr int kSerialBits = 128;
 
 OpensslPtr<EVP_PKEY> GenerateKey() {
@@ -62,10 +63,11 @@ bool SetName(X509* certificate) {
 }
 
 bool SetValidity(X509* certificate) {
-  return X509_gmtime_adj(X509_getm_notBefore(certificate), -kBackdateSeconds) !=
-             nullptr &&
-         X509_time_adj_ex(X509_getm_notAfter(certificate), kValidDays, 0,
-                          nullptr) != nullptr;
+  // RFC 5280: two digits for the year up to 2049, then four.
+  return ASN1_UTCTIME_set_string(X509_getm_notBefore(certificate),
+                                 kNotBefore) == 1 &&
+         ASN1_GENERALIZEDTIME_set_string(X509_getm_notAfter(certificate),
+                                         kNotAfter) == 1;
 }
 
 bool AddExtension(X509* certificate, int nid, const std::string& value) {

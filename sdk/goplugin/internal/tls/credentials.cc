@@ -1,93 +1,168 @@
 #include "goplugin/internal/tls/credentials.h"
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/tls/manual_tls.h"
-#include "goplugin/internal/tls/openssl.h"
-#include "goplugin/internal/tls/peer_checks.h"
-#include "goplugin/internal/tls/pem.h"
+#include "goplugin/internal/tls/trusted_peer.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/security/server_credentials.h"
+#include "grpcpp/security/tls_certificate_provider.h"
+#include "grpcpp/security/tls_certificate_verifier.h"
+#include "grpcpp/security/tls_credentials_options.h"
 
 // BoringSSL never offers the signature scheme that a P-521 key needs in
 // TLS 1.3. In TLS 1.2 the scheme does not name the curve, and it works where
 // the client names the curve among its groups, which gRPC does from 1.83 on
-// (before: "BAD_ECC_CERT"). Only TlsCredentials can set the version. OpenSSL is
-// the other way round (TLS 1.3 works, TLS 1.2 says "wrong curve"): never limit
-// the version there.
+// (before: "BAD_ECC_CERT"). OpenSSL is the other way round (TLS 1.3 works, TLS
+// 1.2 says "wrong curve"): never limit the version there.
+#if GRPC_CPP_VERSION_MAJOR > 1 || GRPC_CPP_VERSION_MINOR >= 83
+#define GOPLUGIN_NEW_PROVIDERS 1
+#endif
 #if !defined(OPENSSL_IS_BORINGSSL)
 #define GOPLUGIN_P521_ALWAYS_WORKS 1
-#elif GRPC_CPP_VERSION_MAJOR > 1 || GRPC_CPP_VERSION_MINOR >= 83
+#elif defined(GOPLUGIN_NEW_PROVIDERS)
 #define GOPLUGIN_P521_NEEDS_TLS12 1
-#include "grpcpp/security/tls_certificate_provider.h"
-#include "grpcpp/security/tls_credentials_options.h"
 #endif
 
 namespace goplugin::internal {
 namespace {
 
-#if defined(GOPLUGIN_P521_ALWAYS_WORKS)
+namespace grpc_tls = grpc::experimental;
 
-absl::Status CheckP521(bool /*is_p521*/) { return absl::OkStatus(); }
+// gRPC's own verification looks at the clock and at the library's security
+// level, and can't be told not to. Where these would refuse the one that is
+// trusted, gRPC is asked for none, and this is all there is: no byte of a call
+// is sent or taken before it has said yes. It is asked on gRPC's threads, once
+// a connection.
+//
+// Where the library takes the trusted one, it is asked as well, and first: gRPC
+// reads the names in whatever certificate it has not refused, and aborts the
+// process when it can't (an IP address of five bytes will do).
+class TrustedPeer final : public grpc_tls::ExternalCertificateVerifier {
+ public:
+  TrustedPeer(std::string trusted, PeerRole role)
+      : trusted_(std::move(trusted)), role_(role) {}
+  ~TrustedPeer() override = default;
 
-#elif defined(GOPLUGIN_P521_NEEDS_TLS12)
+  bool Verify(grpc_tls::TlsCustomVerificationCheckRequest* request,
+              std::function<void(grpc::Status)> /*callback*/,
+              grpc::Status* sync_status) override {
+    const absl::Status status =
+        CheckTrusted(trusted_, ToView(request->peer_cert()),
+                     ToView(request->peer_cert_full_chain()), role_);
+    if (!status.ok()) {
+      *sync_status = grpc::Status(grpc::StatusCode::UNAUTHENTICATED,
+                                  std::string(status.message()));
+    }
+    return true;
+  }
+  void Cancel(
+      grpc_tls::TlsCustomVerificationCheckRequest* /*request*/) override {}
 
-absl::Status CheckP521(bool /*is_p521*/) { return absl::OkStatus(); }
+ private:
+  static absl::string_view ToView(const grpc::string_ref& text) {
+    return absl::string_view(text.data(), text.size());
+  }
 
-using Provider = grpc::experimental::InMemoryCertificateProvider;
+  const std::string trusted_;
+  const PeerRole role_;
+};
+
+// Also when a connection is made again later.
+bool LibraryTrusts(const PeerCertificate& peer) {
+  constexpr absl::Duration kLongLife = absl::Hours(30 * 24);
+  return absl::Now() + kLongLife < peer.library_trusts_until;
+}
 
 absl::Status TlsError(const absl::Status& status) {
   return MakeError(Reason::kTls, std::string(status.message()),
                    "report this to the authors of go-plugin-cpp");
 }
 
+// `trusted` is given to gRPC as well: a server sends its name to the client,
+// which chooses its certificate by it.
+#if defined(GOPLUGIN_NEW_PROVIDERS)
+
+using Provider = grpc_tls::InMemoryCertificateProvider;
+
 absl::StatusOr<std::shared_ptr<Provider>> MakeProvider(
     const KeyPair& ours, const std::string& trusted) {
   auto provider = std::make_shared<Provider>();
   absl::Status status = provider->UpdateRoot(trusted);
   status.Update(provider->UpdateIdentityKeyCertPair(
-      std::vector<grpc::experimental::IdentityKeyOrSignerCertPair>{
+      std::vector<grpc_tls::IdentityKeyOrSignerCertPair>{
           {ours.private_key_pem, ours.certificate_pem}}));
   if (!status.ok()) return TlsError(status);
   return provider;
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
-Tls12ChannelCredentials(const KeyPair& ours, const std::string& trusted) {
-  const auto provider = MakeProvider(ours, trusted);
-  if (!provider.ok()) return provider.status();
-  grpc::experimental::TlsChannelCredentialsOptions options;
-  options.set_root_certificate_provider(*provider);
-  options.set_identity_certificate_provider(*provider);
-  options.set_max_tls_version(grpc_tls_version::TLS1_2);
-  return grpc::experimental::TlsCredentials(options);
+void Watch(const std::shared_ptr<Provider>& provider,
+           grpc_tls::TlsCredentialsOptions& options) {
+  options.set_root_certificate_provider(provider);
+  options.set_identity_certificate_provider(provider);
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Tls12ServerCredentials(
+absl::StatusOr<grpc_tls::TlsServerCredentialsOptions> ServerOptions(
+    const std::shared_ptr<Provider>& provider) {
+  return grpc_tls::TlsServerCredentialsOptions::Create(provider);
+}
+
+#else
+
+using Provider = grpc_tls::StaticDataCertificateProvider;
+
+absl::StatusOr<std::shared_ptr<Provider>> MakeProvider(
     const KeyPair& ours, const std::string& trusted) {
-  const auto provider = MakeProvider(ours, trusted);
-  if (!provider.ok()) return provider.status();
-  auto options =
-      grpc::experimental::TlsServerCredentialsOptions::Create(*provider);
-  if (!options.ok()) return TlsError(options.status());
-  options->set_root_certificate_provider(*provider);
-  options->set_cert_request_type(
-      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  options->set_max_tls_version(grpc_tls_version::TLS1_2);
-  return grpc::experimental::TlsServerCredentials(*options);
+  return std::make_shared<Provider>(
+      trusted, std::vector<grpc_tls::IdentityKeyCertPair>{
+                   {ours.private_key_pem, ours.certificate_pem}});
+}
+
+void Watch(const std::shared_ptr<Provider>& provider,
+           grpc_tls::TlsCredentialsOptions& options) {
+  options.set_certificate_provider(provider);
+  options.watch_root_certs();
+  options.watch_identity_key_cert_pairs();
+}
+
+absl::StatusOr<grpc_tls::TlsServerCredentialsOptions> ServerOptions(
+    const std::shared_ptr<Provider>& provider) {
+  return grpc_tls::TlsServerCredentialsOptions(provider);
+}
+
+#endif
+
+#if defined(GOPLUGIN_P521_ALWAYS_WORKS)
+
+absl::Status CheckP521(bool /*is_p521*/) { return absl::OkStatus(); }
+void LimitVersion(bool /*is_p521*/,
+                  grpc_tls::TlsCredentialsOptions& /*options*/) {}
+
+#elif defined(GOPLUGIN_P521_NEEDS_TLS12)
+
+absl::Status CheckP521(bool /*is_p521*/) { return absl::OkStatus(); }
+void LimitVersion(bool is_p521, grpc_tls::TlsCredentialsOptions& options) {
+  if (is_p521) options.set_max_tls_version(grpc_tls_version::TLS1_2);
 }
 
 #else  // BoringSSL, and a gRPC that can't help.
 
+void LimitVersion(bool /*is_p521*/,
+                  grpc_tls::TlsCredentialsOptions& /*options*/) {}
 absl::Status CheckP521(bool is_p521) {
   if (!is_p521) return absl::OkStatus();
   ErrorDetails details;
@@ -111,26 +186,16 @@ MakeAutoMtlsChannelCredentials(const KeyPair& ours,
                                const PeerCertificate& peer) {
   absl::Status possible = CheckP521(peer.is_p521);
   if (!possible.ok()) return possible;
-#if defined(GOPLUGIN_P521_NEEDS_TLS12)
-  if (peer.is_p521) return Tls12ChannelCredentials(ours, peer.pem);
-#endif
-  grpc::SslCredentialsOptions options;
-  options.pem_root_certs = peer.pem;
-  options.pem_private_key = ours.private_key_pem;
-  options.pem_cert_chain = ours.certificate_pem;
-  return grpc::SslCredentials(options);
-}
-
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
-MakeAutoMtlsChannelCredentials(const KeyPair& ours,
-                               const std::string& peer_certificate_pem) {
-  absl::StatusOr<std::vector<OpensslPtr<X509>>> certificates = ReadCertificates(
-      peer_certificate_pem, "the host's certificate (PLUGIN_CLIENT_CERT)");
-  if (!certificates.ok()) return certificates.status();
-  PeerCertificate peer;
-  peer.pem = peer_certificate_pem;
-  peer.is_p521 = IsP521(certificates->front().get());
-  return MakeAutoMtlsChannelCredentials(ours, peer);
+  const auto provider = MakeProvider(ours, peer.pem);
+  if (!provider.ok()) return provider.status();
+  grpc_tls::TlsChannelCredentialsOptions options;
+  Watch(*provider, options);
+  LimitVersion(peer.is_p521, options);
+  options.set_verify_server_certs(LibraryTrusts(peer));
+  options.set_certificate_verifier(
+      grpc_tls::ExternalCertificateVerifier::Create<TrustedPeer>(
+          peer.pem, PeerRole::kServer));
+  return grpc_tls::TlsCredentials(options);
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
@@ -146,24 +211,23 @@ MakeManualChannelCredentials(const ManualTls& tls) {
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>>
 MakeAutoMtlsServerCredentials(const KeyPair& ours,
-                              const std::string& client_certificate_pem) {
-  absl::StatusOr<std::vector<OpensslPtr<X509>>> clients = ReadCertificates(
-      client_certificate_pem, "the host's certificate (PLUGIN_CLIENT_CERT)");
-  if (!clients.ok()) return clients.status();
-  const bool is_p521 = IsP521(clients->front().get());
-  absl::Status possible = CheckP521(is_p521);
+                              const PeerCertificate& client) {
+  absl::Status possible = CheckP521(client.is_p521);
   if (!possible.ok()) return possible;
-#if defined(GOPLUGIN_P521_NEEDS_TLS12)
-  if (is_p521) {
-    return Tls12ServerCredentials(ours, client_certificate_pem);
-  }
-#endif
-  grpc::SslServerCredentialsOptions options(
-      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  options.pem_root_certs = client_certificate_pem;
-  options.pem_key_cert_pairs.push_back(
-      {ours.private_key_pem, ours.certificate_pem});
-  return grpc::SslServerCredentials(options);
+  const auto provider = MakeProvider(ours, client.pem);
+  if (!provider.ok()) return provider.status();
+  auto options = ServerOptions(*provider);
+  if (!options.ok()) return TlsError(options.status());
+  Watch(*provider, *options);
+  LimitVersion(client.is_p521, *options);
+  options->set_cert_request_type(
+      LibraryTrusts(client)
+          ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+          : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_BUT_DONT_VERIFY);
+  options->set_certificate_verifier(
+      grpc_tls::ExternalCertificateVerifier::Create<TrustedPeer>(
+          client.pem, PeerRole::kClient));
+  return grpc_tls::TlsServerCredentials(*options);
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>>

@@ -18,6 +18,7 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/tls/certificate.h"
+#include "goplugin/internal/tls/handshake.h"
 #include "goplugin/internal/tls/probe.h"
 
 namespace goplugin::internal {
@@ -46,6 +47,7 @@ struct Clue {
 constexpr Clue kClues[] = {
     {"wrong version number", Cause::kServerIsPlain},
     {"http request", Cause::kServerIsPlain},
+    {"hostname mismatch", Cause::kWrongName},
     {"certificate verify failed", Cause::kVerifyFailed},
     // The first error that OpenSSL has for a root with the issuer's name and
     // another key: of the signature, ECDSA or RSA, to 3.5 and from 3.6 on.
@@ -104,7 +106,7 @@ constexpr Explanation kExplanations[] = {
     {Cause::kVerifyFailed, Reason::kServerCertificate,
      "the plugin's certificate could not be verified",
      "the plugin serves with another certificate than the one in its handshake "
-     "line (or that one has expired since): make it use that one; for a "
+     "line: make it use that one; for a "
      "certificate of its own choose ClientOptions::tls.mode = "
      "TlsMode::kManual and give it in tls.root_certificates",
      "with TlsMode::kManual give the certificate of its issuer in "
@@ -176,6 +178,28 @@ bool WasCut(absl::string_view message) {
       [&text](const char* cut) { return absl::StrContains(text, cut); });
 }
 
+Cause FromHandshake(HandshakeResult result) {
+  switch (result) {
+    case HandshakeResult::kUnfinished:
+    case HandshakeResult::kAccepted:
+      return Cause::kNone;
+    case HandshakeResult::kUntrusted:
+      return Cause::kVerifyFailed;
+    case HandshakeResult::kWrongName:
+      return Cause::kWrongName;
+    case HandshakeResult::kNoHttp2:
+      return Cause::kNoHttp2;
+    case HandshakeResult::kRefusedUs:
+      return Cause::kRefusedUs;
+    case HandshakeResult::kNothingInCommon:
+      return Cause::kNothingInCommon;
+    case HandshakeResult::kOther:
+      break;
+  }
+  return Cause::kOther;
+}
+
+// What the probe has met counts; gRPC's words, where it has met nothing.
 Cause FindCause(absl::string_view message, bool tls_used,
                 const absl::optional<WireKind>& probed) {
   const bool sees_tls =
@@ -185,6 +209,9 @@ Cause FindCause(absl::string_view message, bool tls_used,
                              probed->kind == WireKind::Kind::kHttp1)) {
     return Cause::kServerIsPlain;
   }
+  const Cause met =
+      probed.has_value() ? FromHandshake(probed->handshake) : Cause::kNone;
+  if (met != Cause::kNone) return met;
   const Cause cause = FromText(message);
   if (cause != Cause::kNone) return cause;
   return sees_tls && WasCut(message) ? Cause::kRefusedUs : Cause::kNone;

@@ -15,7 +15,8 @@ namespace goplugin::internal {
 // saw as evidence, and a hint that names the TlsMode that would work. The
 // choice stays the caller's: nothing is downgraded here.
 //
-// OK when neither the text nor the probe points at TLS; the caller then has a
+// What the probe has met decides; the text does where there was no probe, or it
+// met nothing wrong. OK when neither points at TLS; the caller then has a
 // connection problem of another kind.
 //
 // `grpc_error_message`: the error_message() of the call that failed.

@@ -7,8 +7,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/versions/mutex_lock.h"
@@ -19,7 +17,6 @@ namespace {
 struct Stock {
   absl::Mutex mutex;
   absl::optional<KeyPair> next ABSL_GUARDED_BY(mutex);
-  absl::Time made ABSL_GUARDED_BY(mutex);
   bool wanted ABSL_GUARDED_BY(mutex) = false;
   pid_t process ABSL_GUARDED_BY(mutex) = 0;
 };
@@ -30,11 +27,9 @@ Stock& TheStock() {
   return *stock;
 }
 
-// A forked child must not use its parent's. Nor is one of any use that was made
-// before the clock was set back: it is not valid yet.
+// A forked child must not use its parent's.
 bool Usable(const Stock& stock) ABSL_SHARED_LOCKS_REQUIRED(stock.mutex) {
-  return stock.next.has_value() && stock.process == getpid() &&
-         stock.made <= absl::Now();
+  return stock.next.has_value() && stock.process == getpid();
 }
 
 }  // namespace
@@ -60,7 +55,6 @@ void KeyPairStock::Refill() {
   if (!made.ok()) return;
   MutexLock lock(stock.mutex);
   stock.next = *std::move(made);
-  stock.made = absl::Now();
   stock.process = getpid();
 }
 

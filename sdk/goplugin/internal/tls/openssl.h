@@ -29,6 +29,10 @@ struct OpensslDelete {
   void operator()(SSL* value) const { SSL_free(value); }
   void operator()(SSL_CTX* value) const { SSL_CTX_free(value); }
   void operator()(X509* value) const { X509_free(value); }
+  void operator()(X509_STORE* value) const { X509_STORE_free(value); }
+  void operator()(X509_STORE_CTX* value) const { X509_STORE_CTX_free(value); }
+  // The list alone.
+  void operator()(STACK_OF(X509) * value) const { sk_X509_free(value); }
   void operator()(X509_NAME* value) const { X509_NAME_free(value); }
   void operator()(X509_EXTENSION* value) const { X509_EXTENSION_free(value); }
 };

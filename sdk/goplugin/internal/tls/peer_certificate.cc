@@ -15,6 +15,8 @@
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/tls/openssl.h"
 #include "goplugin/internal/tls/peer_checks.h"
+#include "goplugin/internal/tls/pem.h"
+#include "goplugin/internal/tls/trusted_peer.h"
 
 namespace goplugin::internal {
 namespace {
@@ -67,38 +69,14 @@ bool ToTime(const ASN1_TIME* value, absl::Time* time) {
   return true;
 }
 
-std::string Utc(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", time, absl::UTCTimeZone());
-}
-
-absl::Status CheckValidity(X509* certificate, absl::Time now,
-                           PeerCertificate* peer) {
-  if (!ToTime(X509_get0_notBefore(certificate), &peer->not_before) ||
-      !ToTime(X509_get0_notAfter(certificate), &peer->not_after)) {
-    return RefuseCertificate(
-        "the plugin's certificate has an unreadable validity", {TakeErrors()},
-        kBringGoodCertificate);
+absl::Status ReadValidity(X509* certificate, PeerCertificate* peer) {
+  if (ToTime(X509_get0_notBefore(certificate), &peer->not_before) &&
+      ToTime(X509_get0_notAfter(certificate), &peer->not_after)) {
+    return absl::OkStatus();
   }
-  const std::vector<std::string> evidence = {
-      absl::StrCat("valid from ", Utc(peer->not_before), " to ",
-                   Utc(peer->not_after)),
-      absl::StrCat("it is now ", Utc(now))};
-  if (now < peer->not_before) {
-    return RefuseCertificate(
-        "the plugin's certificate is not valid yet", evidence,
-        "plugin and host disagree about the time (a container, a "
-        "virtual machine or faketime?): set the clocks right; "
-        "go-plugin dates its certificates back by 30 s only");
-  }
-  if (now > peer->not_after) {
-    return RefuseCertificate(
-        "the plugin's certificate has expired", evidence,
-        absl::StrCat("if the plugin brings a certificate of its own, "
-                     "renew it: ",
-                     kBringGoodCertificate,
-                     "; otherwise the host's clock is wrong"));
-  }
-  return absl::OkStatus();
+  return RefuseCertificate(
+      "the plugin's certificate has an unreadable validity", {TakeErrors()},
+      kBringGoodCertificate);
 }
 
 // The library's own verdict on key usage and extended key usage.
@@ -127,24 +105,53 @@ absl::Status RefuseCertificate(std::string what,
 }
 
 absl::StatusOr<PeerCertificate> ParsePeerCertificate(absl::string_view der,
-                                                     absl::Time now) {
+                                                     int min_rsa_bits) {
   ErrorQueueGuard guard;
   absl::StatusOr<OpensslPtr<X509>> decoded = Decode(der);
   if (!decoded.ok()) return decoded.status();
   X509* certificate = decoded->get();
   PeerCertificate peer;
-  absl::Status status = CheckValidity(certificate, now, &peer);
-  if (status.ok()) status = CheckKey(certificate, &peer);
+  absl::Status status = ReadValidity(certificate, &peer);
+  if (status.ok()) status = CheckKey(certificate, min_rsa_bits, &peer);
   if (status.ok()) status = CheckName(certificate, &peer);
   if (status.ok()) status = CheckSignature(certificate);
   if (status.ok()) status = CheckPurpose(certificate);
   if (!status.ok()) return status;
+  if (LibraryTrusts(certificate, PeerRole::kServer)) {
+    peer.library_trusts_until = peer.not_after;
+  }
   peer.pem = CertificateToPem(certificate);
   if (peer.pem.empty()) {
     return RefuseCertificate("the plugin's certificate can't be written as PEM",
                              {TakeErrors()}, kBringGoodCertificate);
   }
   return peer;
+}
+
+absl::StatusOr<PeerCertificate> ReadHostCertificate(const std::string& pem) {
+  ErrorQueueGuard guard;
+  absl::StatusOr<std::vector<OpensslPtr<X509>>> certificates =
+      ReadCertificates(pem, "the host's certificate (PLUGIN_CLIENT_CERT)");
+  if (!certificates.ok()) return certificates.status();
+  if (certificates->size() > kMostTrusted) {
+    ErrorDetails details;
+    details.reason = Reason::kOptions;
+    details.what = "PLUGIN_CLIENT_CERT holds more than a host's certificate";
+    details.evidence = {
+        absl::StrCat("it has ", certificates->size(), " certificates")};
+    details.hint = absl::StrCat("a host gives its own; at most ", kMostTrusted,
+                                " are looked at");
+    return MakeError(details);
+  }
+  PeerCertificate host;
+  host.pem = pem;
+  X509* certificate = certificates->front().get();
+  host.is_p521 = IsP521(certificate);
+  if (certificates->size() == 1 && ReadValidity(certificate, &host).ok() &&
+      LibraryTrusts(certificate, PeerRole::kClient)) {
+    host.library_trusts_until = host.not_after;
+  }
+  return host;
 }
 
 }  // namespace goplugin::internal

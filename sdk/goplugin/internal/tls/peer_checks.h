@@ -25,7 +25,8 @@ absl::Status RefuseCertificate(std::string what,
                                std::string hint);
 
 // Sets key_description and is_p521.
-absl::Status CheckKey(X509* certificate, PeerCertificate* peer);
+absl::Status CheckKey(X509* certificate, int min_rsa_bits,
+                      PeerCertificate* peer);
 
 bool IsP521(X509* certificate);
 

@@ -15,9 +15,6 @@
 namespace goplugin::internal {
 namespace {
 
-// OpenSSL's security level 2, which Debian sets: 112 bits.
-constexpr int kMinRsaBits = 2048;
-
 // The curve, by the key's own parameters: the one way both libraries have.
 int CurveOf(X509* certificate) {
   X509_ALGOR* algorithm = nullptr;
@@ -78,7 +75,8 @@ std::string IssuerText(X509* certificate) {
 
 bool IsP521(X509* certificate) { return CurveOf(certificate) == NID_secp521r1; }
 
-absl::Status CheckKey(X509* certificate, PeerCertificate* peer) {
+absl::Status CheckKey(X509* certificate, int min_rsa_bits,
+                      PeerCertificate* peer) {
   const OpensslPtr<EVP_PKEY> key(X509_get_pubkey(certificate));
   if (key == nullptr) {
     return RefuseCertificate(
@@ -100,13 +98,14 @@ absl::Status CheckKey(X509* certificate, PeerCertificate* peer) {
   }
   const int bits = EVP_PKEY_bits(key.get());
   peer->key_description = absl::StrCat("RSA ", bits);
-  if (bits >= kMinRsaBits) return absl::OkStatus();
+  if (bits >= min_rsa_bits) return absl::OkStatus();
   return RefuseCertificate(
       "the key of the plugin's certificate is too weak",
       {absl::StrCat("it is ", peer->key_description),
-       absl::StrCat("TLS libraries refuse RSA below ", kMinRsaBits,
-                    " bits (OpenSSL's security level 2)")},
-      kBringGoodCertificate);
+       absl::StrCat("an RSA key must have ", min_rsa_bits, " bits")},
+      absl::StrCat(kBringGoodCertificate,
+                   "; a plugin that can't be changed is let in by "
+                   "ClientOptions::tls.min_rsa_bits"));
 }
 
 absl::Status CheckSignature(X509* certificate) {

@@ -8,15 +8,15 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/net/open_connection.h"
 #include "goplugin/internal/process/unique_fd.h"
-#include "goplugin/internal/tls/certificate.h"
-#include "goplugin/internal/tls/openssl.h"
+#include "goplugin/internal/tls/handshake.h"
 
 namespace goplugin::internal {
 namespace {
@@ -25,52 +25,75 @@ constexpr absl::Duration kLongest = absl::Seconds(10);
 // Enough to tell every kind.
 constexpr size_t kEnough = 9;
 
-// The first flight of a TLS client, as gRPC would send it.
-std::string ClientHello() {
-  static constexpr unsigned char kAlpn[] = {2, 'h', '2'};
-  ErrorQueueGuard guard;
-  const OpensslPtr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()));
-  if (context == nullptr) return "";
-  const OpensslPtr<SSL> ssl(SSL_new(context.get()));
-  BIO* in = BIO_new(BIO_s_mem());
-  BIO* out = BIO_new(BIO_s_mem());
-  if (ssl == nullptr || in == nullptr || out == nullptr) {
-    BIO_free(in);
-    BIO_free(out);
-    return "";
-  }
-  SSL_set_bio(ssl.get(), in, out);  // takes both
-  SSL_set_alpn_protos(ssl.get(), kAlpn, sizeof(kAlpn));
-  SSL_set_tlsext_host_name(ssl.get(), kServerName);
-  SSL_set_connect_state(ssl.get());
-  SSL_do_handshake(ssl.get());  // wants to read the answer
-  return BioBytes(out);
-}
+// What a server may say in the handshake: its certificates, mostly.
+constexpr size_t kMostBytes = size_t{1} << 20;
 
-WireKind Answer(int fd, SteadyTime deadline) {
-  const std::string hello = ClientHello();
-  // A server that has hung up already may still have said something.
-  (void)send(fd, hello.data(), hello.size(), MSG_NOSIGNAL);
-  std::string bytes;
+// The next bytes of the server; "" for the end, nullopt when there were none
+// until `deadline`.
+absl::optional<std::string> Receive(int fd, SteadyTime deadline) {
   while (WaitForEvents(fd, POLLIN, deadline)) {
-    char buffer[64];
+    char buffer[4096];
     const ssize_t count = recv(fd, buffer, sizeof(buffer), 0);
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (count <= 0) return ClassifyFirstBytes(bytes);
-    bytes.append(buffer, static_cast<size_t>(count));
-    WireKind kind = ClassifyFirstBytes(bytes);
-    if (kind.kind != WireKind::Kind::kUnknown || bytes.size() >= kEnough) {
-      return kind;
-    }
+    return std::string(buffer,
+                       static_cast<size_t>(std::max<ssize_t>(count, 0)));
   }
-  if (bytes.empty()) return WireKind{WireKind::Kind::kSilent, ""};
-  return ClassifyFirstBytes(bytes);
+  return absl::nullopt;
+}
+
+// A server that has hung up already may still have said something; one that
+// takes nothing in is silent.
+void Send(int fd, const std::string& bytes) {
+  if (bytes.empty()) return;
+  (void)send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+// With what has come so far.
+HandshakeResult GoOn(TlsHandshake& handshake, int fd, std::string bytes,
+                     SteadyTime deadline) {
+  size_t taken = 0;
+  while (taken < kMostBytes) {
+    taken += bytes.size();
+    handshake.Feed(bytes);
+    Send(fd, handshake.TakeOutput());
+    if (handshake.result() != HandshakeResult::kUnfinished) break;
+    absl::optional<std::string> more = Receive(fd, deadline);
+    if (!more.has_value()) break;
+    if (more->empty()) {
+      handshake.End();
+      break;
+    }
+    bytes = *std::move(more);
+  }
+  return handshake.result();
+}
+
+WireKind Answer(int fd, const TlsClient& client, SteadyTime deadline) {
+  TlsHandshake handshake(client);
+  Send(fd, handshake.TakeOutput());
+  std::string bytes;
+  while (bytes.size() < kEnough) {
+    const absl::optional<std::string> more = Receive(fd, deadline);
+    if (!more.has_value() && bytes.empty()) {
+      return WireKind{WireKind::Kind::kSilent};
+    }
+    if (!more.has_value() || more->empty()) break;
+    bytes.append(*more);
+    if (ClassifyFirstBytes(bytes).kind != WireKind::Kind::kUnknown) break;
+  }
+  WireKind kind = ClassifyFirstBytes(bytes);
+  if (kind.kind == WireKind::Kind::kTls &&
+      !client.tls.root_certificates.empty()) {
+    kind.handshake = GoOn(handshake, fd, std::move(bytes), deadline);
+  }
+  return kind;
 }
 
 }  // namespace
 
 absl::StatusOr<WireKind> ProbeEndpoint(const Endpoint& endpoint,
-                                       absl::Duration timeout) {
+                                       absl::Duration timeout,
+                                       const TlsClient& client) {
   const auto bounded =
       std::min(std::max(timeout, absl::ZeroDuration()), kLongest);
   const SteadyTime deadline =
@@ -78,7 +101,7 @@ absl::StatusOr<WireKind> ProbeEndpoint(const Endpoint& endpoint,
   const absl::StatusOr<UniqueFd> connection =
       OpenConnection(endpoint, deadline);
   if (!connection.ok()) return connection.status();
-  return Answer(connection->get(), deadline);
+  return Answer(connection->get(), client, deadline);
 }
 
 }  // namespace goplugin::internal

@@ -95,13 +95,22 @@ absl::Status InProcessServer::Serve(const std::string& directory) {
   return absl::OkStatus();
 }
 
-// Nobody has got in. Here, because the last who refers to this object may be on
-// a thread that must not be waited for there.
+// The host has not got in; others may have, where configure_server added a
+// port. Here, because the last who refers to this object may be on a thread
+// that must not be waited for there.
 void InProcessServer::LetGo() {
-  if (broker_core_ != nullptr) broker_core_->End(PluginIsGone());
+  CloseServices();
   server_.reset();
   threads_.reset();
   if (directories_ != nullptr) directories_->Remove();
+}
+
+void InProcessServer::CloseServices() {
+  // First, so that methods which dial come to their end.
+  if (broker_core_ != nullptr) broker_core_->End(PluginIsGone());
+  broker_service_.Close();
+  stdio_.Close();
+  health_.Close();
 }
 
 void InProcessServer::MakeBroker(std::function<void(std::string)> warn) {
@@ -111,7 +120,9 @@ void InProcessServer::MakeBroker(std::function<void(std::string)> warn) {
   setup.sockets.directory = [directories = directories_] {
     return directories->Brokered();
   };
-  setup.security.channel_credentials = grpc::InsecureChannelCredentials();
+  setup.security.channel_credentials = [] {
+    return grpc::InsecureChannelCredentials();
+  };
   setup.security.server_credentials = [] {
     return grpc::InsecureServerCredentials();
   };
@@ -163,11 +174,7 @@ void InProcessServer::RunToEnd() {
     mutex_.Await(absl::Condition(this, &InProcessServer::EndIsAsked));
     grace = grace_;
   }
-  // First, so that methods which dial come to their end.
-  broker_core_->End(PluginIsGone());
-  broker_service_.Close();
-  stdio_.Close();
-  health_.Close();
+  CloseServices();
   server_->Shutdown(grace);
   directories_->Remove();
   threads_.reset();

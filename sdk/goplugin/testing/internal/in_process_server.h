@@ -78,6 +78,9 @@ class InProcessServer : public std::enable_shared_from_this<InProcessServer> {
  private:
   absl::Status Serve(const std::string& directory) ABSL_LOCKS_EXCLUDED(mutex_);
   void LetGo();
+  // Ends the broker and the SDK's own calls, which would hold up the server's
+  // end.
+  void CloseServices();
   void MakeBroker(std::function<void(std::string)> warn);
   void RunToEnd() ABSL_LOCKS_EXCLUDED(mutex_);
   void TellExit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -1,0 +1,2 @@
+// Compiles the file to copy.
+#include "examples/metrics/opentelemetry_telemetry.h"

@@ -1,0 +1,302 @@
+// Channels that go while they connect: gRPC 1.51 by itself forgets a connection
+// whose first answer comes later, and keeps it for ever.
+#include <grpc/grpc.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/client_interceptor.h>
+#include <grpcpp/version_info.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "goplugin/endpoint.h"
+#include "goplugin/internal/channel/channel.h"
+#include "tests/unit/channel/calls_world.h"
+
+namespace goplugin::internal {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Long enough for gRPC to look by itself, and for a busy machine.
+constexpr seconds kPatience{40};
+
+// Waits in gRPC, as the SDK's own thread does.
+class Waiter {
+ public:
+  Waiter() : thread_([this] { Wait(); }) {}
+  ~Waiter() {
+    queue_.Shutdown();
+    thread_.join();
+  }
+
+ private:
+  void Wait() {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+    }
+  }
+
+  grpc::CompletionQueue queue_;
+  std::thread thread_;
+};
+
+// A server that takes one connection and says what it is told to.
+class SlowServer {
+ public:
+  explicit SlowServer(int family = AF_UNIX)
+      : listener_(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    if (family == AF_UNIX) {
+      char pattern[] = "/tmp/gp-XXXXXX";
+      directory_ = mkdtemp(pattern);
+      endpoint_ = {Endpoint::Network::kUnix, directory_ + "/s"};
+    }
+  }
+  ~SlowServer() {
+    close(connection_);
+    close(listener_);
+    if (directory_.empty()) return;
+    unlink(endpoint_.address.c_str());
+    rmdir(directory_.c_str());
+  }
+  std::string target() const { return ChannelTarget(endpoint_); }
+
+  void Listen() {
+    if (directory_.empty()) {
+      sockaddr_in own = {};
+      own.sin_family = AF_INET;
+      own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      socklen_t size = sizeof(own);
+      auto* const address = reinterpret_cast<sockaddr*>(&own);
+      ASSERT_EQ(bind(listener_, address, size), 0);
+      getsockname(listener_, address, &size);
+      endpoint_ = {Endpoint::Network::kTcp,
+                   absl::StrCat("127.0.0.1:", ntohs(own.sin_port))};
+    } else {
+      sockaddr_un own = {};
+      own.sun_family = AF_UNIX;
+      endpoint_.address.copy(own.sun_path, sizeof(own.sun_path) - 1);
+      ASSERT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&own), sizeof(own)),
+                0);
+    }
+    ASSERT_EQ(listen(listener_, 1), 0);
+  }
+  // The client's preface has come then.
+  void Accept() {
+    connection_ = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    char preface[24];
+    ASSERT_EQ(recv(connection_, preface, sizeof(preface), MSG_WAITALL),
+              static_cast<ssize_t>(sizeof(preface)));
+  }
+  // Whether the client still takes them.
+  bool SendSettings() {
+    const char frame[9] = {0, 0, 0, 4, 0, 0, 0, 0, 0};
+    return send(connection_, frame, sizeof(frame), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(sizeof(frame));
+  }
+  void StopSending() { shutdown(connection_, SHUT_WR); }
+  bool SeesTheEnd(seconds patience = kPatience) {
+    const timeval most = {static_cast<time_t>(patience.count()), 0};
+    setsockopt(connection_, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
+    char bytes[4096];
+    ssize_t size = 1;
+    while (size > 0) size = recv(connection_, bytes, sizeof(bytes), 0);
+    return size == 0 || errno == ECONNRESET;
+  }
+
+ private:
+  std::string directory_;
+  Endpoint endpoint_;
+  const int listener_;
+  int connection_ = -1;
+};
+
+std::shared_ptr<grpc::Channel> ChannelTo(
+    const SlowServer& server, InterceptorFactories interceptors = {}) {
+  auto channel =
+      CreatePluginChannel(server.target(), grpc::InsecureChannelCredentials(),
+                          MergeChannelArguments({}), std::move(interceptors));
+  channel->GetState(/*try_to_connect=*/true);
+  return channel;
+}
+
+// How many sockets this process has.
+int CountSockets() {
+  int count = 0;
+  for (int fd = 0; fd < 1024; ++fd) {
+    int type = 0;
+    socklen_t size = sizeof(type);
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0) ++count;
+  }
+  return count;
+}
+
+bool ComesTo(int sockets) {
+  const auto give_up = std::chrono::steady_clock::now() + kPatience;
+  while (CountSockets() != sockets) {
+    if (std::chrono::steady_clock::now() > give_up) return false;
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  return true;
+}
+
+class GivenUpChannelTest : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Families, GivenUpChannelTest,
+                         ::testing::Values(AF_UNIX, AF_INET));
+
+TEST_P(GivenUpChannelTest, ItsConnectionEnds) {
+  for (const bool with_waiter : {true, false}) {
+    SlowServer server(GetParam());
+    server.Listen();
+    const int before = CountSockets();
+    std::unique_ptr<Waiter> waiter;
+    if (with_waiter) waiter = std::make_unique<Waiter>();
+    auto channel = ChannelTo(server);
+    // Where nobody waits, gRPC is slow to see that it has connected.
+    server.Accept();
+    channel.reset();
+    server.SendSettings();
+    EXPECT_TRUE(server.SeesTheEnd());
+    // The server's own.
+    EXPECT_TRUE(ComesTo(before + 1));
+  }
+}
+
+TEST_P(GivenUpChannelTest, TheAnswerIsThereAlready) {
+  for (int i = 0; i < 20; ++i) {
+    SlowServer server(GetParam());
+    server.Listen();
+    const int before = CountSockets();
+    Waiter waiter;
+    auto channel = ChannelTo(server);
+    server.Accept();
+    EXPECT_TRUE(server.SendSettings());
+    if (i % 2 == 0) server.StopSending();
+    // At any moment of what gRPC makes of it.
+    std::this_thread::sleep_for(std::chrono::microseconds(20 * i));
+    channel.reset();
+    EXPECT_TRUE(server.SeesTheEnd());
+    EXPECT_TRUE(ComesTo(before + 1));
+  }
+}
+
+// It says TRANSIENT_FAILURE then, whatever it does.
+TEST(OneGivenUpChannelTest, ItWasRefusedFirst) {
+  SlowServer server;
+  Waiter waiter;
+  auto channel = ChannelTo(server);
+  while (channel->GetState(/*try_to_connect=*/false) !=
+         GRPC_CHANNEL_TRANSIENT_FAILURE) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  server.Listen();
+  server.Accept();
+  const int before = CountSockets();
+  channel.reset();
+  server.SendSettings();
+  EXPECT_TRUE(server.SeesTheEnd());
+  EXPECT_TRUE(ComesTo(before - 1));
+}
+
+// A call that was begun holds the channel, whatever its caller holds.
+TEST(OneGivenUpChannelTest, ACallGoesOn) {
+  Waiter waiter;
+  SlowServer server;
+  server.Listen();
+  auto channel = ChannelTo(server);
+  server.Accept();
+  auto stub = Calls::NewStub(channel);
+  grpc::CompletionQueue queue;
+  grpc::Status status;
+  Message response;
+  auto context = std::make_unique<grpc::ClientContext>();
+  auto call = stub->AsyncOne(context.get(), MessageOf("hello"), &queue);
+  call->Finish(&response, &status, nullptr);
+  stub.reset();
+  channel.reset();
+  EXPECT_TRUE(server.SendSettings());
+  EXPECT_FALSE(server.SeesTheEnd(seconds(1)));
+  context->TryCancel();
+  void* tag = nullptr;
+  bool ok = false;
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
+  call.reset();
+  context.reset();
+  EXPECT_TRUE(server.SeesTheEnd());
+}
+
+// A user's interceptors end on the thread that gives the channel up: they may
+// block, and gRPC's threads are everybody's.
+class Ending final
+    : public grpc::experimental::ClientInterceptorFactoryInterface {
+ public:
+  explicit Ending(std::thread::id* ended_on) : ended_on_(ended_on) {}
+  ~Ending() override { *ended_on_ = std::this_thread::get_id(); }
+  grpc::experimental::Interceptor* CreateClientInterceptor(
+      grpc::experimental::ClientRpcInfo* /*info*/) override {
+    return nullptr;
+  }
+
+ private:
+  std::thread::id* const ended_on_;
+};
+
+TEST(OneGivenUpChannelTest, ItsInterceptorsEndWithTheirChannel) {
+  Waiter waiter;
+  SlowServer server;
+  server.Listen();
+  std::thread::id ended_on;
+  InterceptorFactories interceptors;
+  interceptors.push_back(std::make_unique<Ending>(&ended_on));
+  auto channel = ChannelTo(server, std::move(interceptors));
+  const std::weak_ptr<grpc::Channel> seen = channel;
+  server.Accept();
+  EXPECT_EQ(ended_on, std::thread::id());
+  channel.reset();
+  EXPECT_EQ(ended_on, std::this_thread::get_id());
+  EXPECT_TRUE(server.SeesTheEnd());
+}
+
+// The sockets are its parent's as well.
+TEST(OneGivenUpChannelTest, AForkedChildEndsNothing) {
+  if (GRPC_CPP_VERSION_MINOR >= 70) {
+    GTEST_SKIP() << "a child of today's gRPC may not end a channel";
+  }
+  Waiter waiter;
+  SlowServer server;
+  server.Listen();
+  auto channel = ChannelTo(server);
+  server.Accept();
+  const pid_t child = fork();
+  if (child == 0) {
+    channel.reset();
+    _exit(0);
+  }
+  ASSERT_GT(child, 0);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_FALSE(server.SeesTheEnd(seconds(1)));
+  EXPECT_TRUE(server.SendSettings());
+  while (channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+}
+
+}  // namespace
+}  // namespace goplugin::internal

@@ -1,0 +1,3 @@
+#include "tests/unit/process/ignored_signals_host.h"
+
+int main() { return RunIgnoredSignalsHost(); }
