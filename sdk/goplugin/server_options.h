@@ -92,7 +92,9 @@ struct ServeOptions {
   // starts, on the thread that called Serve: the place for interceptors,
   // quotas and channel arguments. Called once. Must not throw. A port that is
   // added here is this program's own matter: the host is not told of it, and
-  // whoever finds it is served at once, also before on_broker is called.
+  // whoever finds it is served at once, also before on_broker is called. A
+  // quota of threads must leave those of the plugin's own streams: one for
+  // stdio, one for the broker, and one for each watch of health, at most 16.
   std::function<void(grpc::ServerBuilder&)> configure_server = nullptr;
 
   // Called once, on the thread that called Serve, with the broker for further
