@@ -88,8 +88,12 @@ void PluginServer::Stop(absl::Duration grace) {
 bool PluginServer::Shutdown(absl::Duration grace) {
   Stop(grace);
   const bool in_time = stopped_.WaitFor(grace + kCancelTime);
-  // It ends now, and must not be met by the exit of the process in OpenSSL.
-  if (in_time) stopper_.Join();
+  if (in_time) {
+    // Threads that end now, this one and the server's own, must not be met by
+    // the exit of the process in OpenSSL.
+    stopper_.Join();
+    server_.reset();
+  }
   if (listener_ != nullptr) listener_->Remove();
   return in_time;
 }
