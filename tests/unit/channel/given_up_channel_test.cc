@@ -364,6 +364,7 @@ TEST(OneGivenUpChannelTest, AForkedChildEndsNothing) {
     Waiter waiter;
     SlowServer server;
     server.Listen();
+    const int before = CountSockets();
     auto channel = ChannelTo(server, {},
                              with_tls ? grpc::SslCredentials({})
                                       : grpc::InsecureChannelCredentials());
@@ -377,11 +378,16 @@ TEST(OneGivenUpChannelTest, AForkedChildEndsNothing) {
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
     EXPECT_FALSE(server.SeesTheEnd(seconds(1)));
-    if (with_tls) continue;
-    EXPECT_TRUE(server.SendSettings());
-    while (channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
-      std::this_thread::sleep_for(milliseconds(5));
+    if (!with_tls) {
+      EXPECT_TRUE(server.SendSettings());
+      while (channel->GetState(/*try_to_connect=*/false) !=
+             GRPC_CHANNEL_READY) {
+        std::this_thread::sleep_for(milliseconds(5));
+      }
     }
+    channel.reset();
+    // The server's own.
+    EXPECT_TRUE(ComesTo(before + 1));
   }
 }
 

@@ -118,6 +118,13 @@ class GivenUpChannels {
         });
     std::move(first_over, kept_.end(), std::back_inserter(over));
     kept_.erase(first_over, kept_.end());
+    // gRPC connects again soon after the end of a socket. Who waits for that of
+    // calls has time.
+    pause_ =
+        std::all_of(kept_.begin(), kept_.end(),
+                    [](const GivenUp& channel) { return channel.has_calls(); })
+            ? std::min(2 * pause_, kLongestPause)
+            : kFirstPause;
     return over;
   }
 
@@ -128,7 +135,6 @@ class GivenUpChannels {
     alarm_ = std::make_unique<grpc::Alarm>();
     alarm_->Set(std::chrono::system_clock::now() + pause_,
                 [this](bool /*ok*/) { Look(); });
-    pause_ = std::min(2 * pause_, kLongestPause);
   }
 
   absl::Mutex mutex_;
