@@ -25,7 +25,7 @@ class StdoutBuffer {
   std::string Take(std::size_t max_bytes);
 
   // Gives back what the last Take gave, because it could not be sent: the next
-  // one begins with it.
+  // one begins with it, as far as there is room beside what was printed since.
   void PutBack(absl::string_view piece);
 
   bool empty() const { return size() == 0 && dropped_ == 0; }
@@ -40,6 +40,9 @@ class StdoutBuffer {
   std::string data_;
   std::size_t start_ = 0;
   std::uint64_t dropped_ = 0;
+  // Of the last Take: how long its note was, and what that said.
+  std::size_t note_bytes_ = 0;
+  std::uint64_t noted_ = 0;
 };
 
 }  // namespace goplugin::internal
