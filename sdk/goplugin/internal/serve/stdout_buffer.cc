@@ -8,6 +8,11 @@
 namespace goplugin::internal {
 
 void StdoutBuffer::Append(absl::string_view data) {
+  appended_ += data.size();
+  Keep(data);
+}
+
+void StdoutBuffer::Keep(absl::string_view data) {
   if (data.size() > capacity_) {
     const std::size_t excess = data.size() - capacity_;
     dropped_ += excess;
@@ -43,8 +48,8 @@ void StdoutBuffer::PutBack(absl::string_view piece) {
   // The note is made anew, with what is dropped now as well.
   piece.remove_prefix(note_bytes_);
   dropped_ += noted_;
-  Append(piece);
-  Append(newer);
+  Keep(piece);
+  Keep(newer);
 }
 
 void StdoutBuffer::DropFront(std::size_t bytes) {
