@@ -16,6 +16,7 @@
 #include "goplugin/internal/process/held_process.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/tls/credentials.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -307,7 +308,14 @@ void RunningPlugin::FlushStdout() {
   if (stdout_ == nullptr) return;
   std::fflush(stdout);
   stdout_->Drain();
-  stdio_.Flush(options_.stdout_flush_timeout);
+  stdio_.Flush(TimeToFlush());
+}
+
+// Of one time for all: the handler of Shutdown has waited for the same host.
+absl::Duration RunningPlugin::TimeToFlush() {
+  MutexLock lock(flush_mutex_);
+  if (!flushing_.has_value()) flushing_.emplace();
+  return flushing_->Remaining(options_.stdout_flush_timeout);
 }
 
 }  // namespace goplugin::internal
