@@ -209,7 +209,9 @@ TEST_F(ServeTest, MultiplexesWhereTheHostAsksForIt) {
     internal::OpenConnection({Endpoint::Network::kUnix, line[3]},
                              std::chrono::steady_clock::now())
         .IgnoreError();
-    EXPECT_EQ(plugin.Wait(), 0) << plugin.stderr_text();
+    EXPECT_EQ(plugin.Wait(), 0);
+    EXPECT_EQ(plugin.stderr_text(),
+              "[INFO] the host is gone: the plugin ends\n");
   }
 }
 

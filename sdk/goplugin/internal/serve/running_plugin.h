@@ -3,6 +3,7 @@
 
 #include <grpcpp/security/server_credentials.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -65,7 +66,13 @@ class RunningPlugin {
   static void LeaveToExit(std::unique_ptr<RunningPlugin> plugin);
 
  private:
+  // Why the plugin ends, as far as it is known: a signal does not tell.
+  enum class EndCause { kUnknown, kAsked, kHostGone };
+
   explicit RunningPlugin(const ServeOptions& options);
+
+  // The first call counts.
+  static void SetCause(std::atomic<EndCause>& end, EndCause cause);
 
   absl::Status TakeSignals(ExitRequest::Interrupt interrupt);
   absl::Status TakeStdout();
@@ -92,6 +99,9 @@ class RunningPlugin {
   // nullopt for a plugin that outlives its host.
   absl::optional<HostWatch> host_;
   std::unique_ptr<ExitRequest> exit_;
+  // Set before the request is made.
+  const std::shared_ptr<std::atomic<EndCause>> end_cause_ =
+      std::make_shared<std::atomic<EndCause>>(EndCause::kUnknown);
   absl::Mutex flush_mutex_;
   absl::optional<Stopwatch> flushing_ ABSL_GUARDED_BY(flush_mutex_);
   StdioService stdio_;
