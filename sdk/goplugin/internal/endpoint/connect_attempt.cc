@@ -1,0 +1,140 @@
+#include "goplugin/internal/versions/grpc_endpoints.h"
+
+#if GOPLUGIN_GRPC_TAKES_ENDPOINTS
+
+#include <grpc/event_engine/event_engine.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "goplugin/internal/endpoint/connect_attempt.h"
+#include "goplugin/internal/endpoint/socket_endpoint.h"
+#include "goplugin/internal/versions/mutex_lock.h"
+
+namespace goplugin::internal {
+namespace {
+
+using grpc_event_engine::experimental::EventEngine;
+
+absl::Status Failed(absl::string_view what, int error_number) {
+  return absl::UnavailableError(
+      absl::ErrnoToStatus(error_number, what).message());
+}
+
+UniqueFd OpenSocket(int family) {
+  UniqueFd opened(
+      socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (opened.valid() && family != AF_UNIX) {
+    const int on = 1;
+    setsockopt(opened.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  }
+  return opened;
+}
+
+int ErrorOf(int fd) {
+  int error_number = 0;
+  socklen_t size = sizeof(error_number);
+  const bool known =
+      getsockopt(fd, SOL_SOCKET, SO_ERROR, &error_number, &size) == 0;
+  return known ? error_number : errno;
+}
+
+}  // namespace
+
+void ConnectAttempt::Start(const EventEngine::ResolvedAddress& address,
+                           EventEngine::Duration timeout) {
+  int error_number = 0;
+  {
+    MutexLock lock(mutex_);
+    socket_ = OpenSocket(address.address()->sa_family);
+    // A unix socket connects at once, or not; EAGAIN is that its queue is full.
+    if (!socket_.valid() ||
+        connect(socket_.get(), address.address(), address.size()) != 0) {
+      error_number = errno;
+    }
+    if (error_number == EINPROGRESS) {
+      if (parts_.place->Watch(socket_.get(), /*writable=*/true,
+                              weak_from_this())) {
+        timer_ = parts_.grpcs->RunAfter(timeout, [weak = weak_from_this()] {
+          if (const auto self = weak.lock()) {
+            self->EndWith(absl::DeadlineExceededError("connect() timed out"));
+          }
+        });
+        return;
+      }
+      error_number = ENOSPC;
+    }
+  }
+  End(error_number);
+}
+
+bool ConnectAttempt::Cancel() {
+  const std::unique_ptr<Ended> ended = TakeAll();
+  return ended != nullptr;
+}
+
+void ConnectAttempt::OnEvents(std::uint32_t events) {
+  if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == 0) return;
+  int error_number = 0;
+  {
+    MutexLock lock(mutex_);
+    if (over_) return;
+    error_number = ErrorOf(socket_.get());
+  }
+  End(error_number);
+}
+
+void ConnectAttempt::End(int error_number) {
+  if (error_number != 0) return EndWith(Failed("connect failed", error_number));
+  const std::unique_ptr<Ended> ended = TakeAll();
+  if (ended == nullptr) return;
+  Parts& parts = ended->parts;
+  Connected connected =
+      MakeSocketEndpoint(std::move(ended->socket), std::move(parts.place),
+                         std::move(parts.allocator));
+  if (*connected == nullptr) connected = Failed("epoll_ctl", ENOSPC);
+  Tell(parts, std::move(connected));
+}
+
+void ConnectAttempt::EndWith(const absl::Status& error) {
+  const std::unique_ptr<Ended> ended = TakeAll();
+  if (ended != nullptr) Tell(ended->parts, error);
+}
+
+std::unique_ptr<ConnectAttempt::Ended> ConnectAttempt::TakeAll() {
+  auto ended = std::make_unique<Ended>();
+  EventEngine::TaskHandle timer;
+  {
+    MutexLock lock(mutex_);
+    if (over_) return nullptr;
+    over_ = true;
+    ended->parts = std::move(parts_);
+    ended->socket = std::move(socket_);
+    timer = timer_;
+  }
+  ended->parts.place->Unwatch();
+  if (timer != EventEngine::TaskHandle::kInvalid) {
+    ended->parts.grpcs->Cancel(timer);
+  }
+  ended->parts.on_over();
+  return ended;
+}
+
+void ConnectAttempt::Tell(Parts& parts, Connected connected) {
+  parts.grpcs->Run([on_connect = std::move(parts.on_connect),
+                    connected = std::move(connected)]() mutable {
+    on_connect(std::move(connected));
+  });
+}
+
+}  // namespace goplugin::internal
+
+#endif  // GOPLUGIN_GRPC_TAKES_ENDPOINTS
