@@ -16,7 +16,7 @@ bool Choose() {
   return true;
 }
 
-[[maybe_unused]] const bool chosen = Choose();
+[[maybe_unused]] const bool kChosen = Choose();
 
 }  // namespace
 }  // namespace goplugin::testing

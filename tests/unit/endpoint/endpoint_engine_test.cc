@@ -75,32 +75,32 @@ class EndpointEngineTest : public ::testing::Test {
  protected:
   EndpointEngineTest() {
     grpc_init();
-    engine_ = std::make_shared<EndpointEngine>(
+    engine = std::make_shared<EndpointEngine>(
         grpc_event_engine::experimental::GetDefaultEventEngine());
   }
   ~EndpointEngineTest() override {
-    engine_.reset();
+    engine.reset();
     grpc_shutdown();
   }
 
   EventEngine::ConnectionHandle Connect(
       Result& result, const EventEngine::ResolvedAddress& address,
       absl::Duration timeout = kSoon) {
-    return engine_->Connect(result.Callback(), address, NoConfig(), {},
-                            absl::ToChronoNanoseconds(timeout));
+    return engine->Connect(result.Callback(), address, NoConfig(), {},
+                           absl::ToChronoNanoseconds(timeout));
   }
 
   // A tcp address that listens.
   EventEngine::ResolvedAddress Listen(int backlog) {
-    listener_.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    listener.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(address);
     auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(bind(listener_.get(), generic, size), 0);
-    EXPECT_EQ(listen(listener_.get(), backlog), 0);
-    EXPECT_EQ(getsockname(listener_.get(), generic, &size), 0);
+    EXPECT_EQ(bind(listener.get(), generic, size), 0);
+    EXPECT_EQ(listen(listener.get(), backlog), 0);
+    EXPECT_EQ(getsockname(listener.get(), generic, &size), 0);
     return {generic, size};
   }
 
@@ -108,17 +108,18 @@ class EndpointEngineTest : public ::testing::Test {
   EventEngine::ResolvedAddress Silent() {
     const EventEngine::ResolvedAddress address = Listen(0);
     for (int i = 0; i < 4; ++i) {
-      fillers_.emplace_back(
+      fillers.emplace_back(
           socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-      connect(fillers_.back().get(), address.address(), address.size());
+      static_cast<void>(
+          connect(fillers.back().get(), address.address(), address.size()));
     }
     absl::SleepFor(absl::Milliseconds(20));
     return address;
   }
 
-  std::shared_ptr<EndpointEngine> engine_;
-  UniqueFd listener_;
-  std::vector<UniqueFd> fillers_;
+  std::shared_ptr<EndpointEngine> engine;
+  UniqueFd listener;
+  std::vector<UniqueFd> fillers;
 };
 
 EventEngine::ResolvedAddress UnixAddress(const std::string& path) {
@@ -134,7 +135,7 @@ TEST_F(EndpointEngineTest, ConnectsByTcp) {
   Connect(result, address);
   Connected connected = result.Wait();
   ASSERT_TRUE(connected.ok()) << connected.status();
-  const UniqueFd accepted(accept(listener_.get(), nullptr, nullptr));
+  const UniqueFd accepted(accept(listener.get(), nullptr, nullptr));
   EXPECT_EQ(WriteAll(**connected, "hello"), absl::OkStatus());
   char text[5] = {};
   EXPECT_EQ(read(accepted.get(), text, 5), 5);
@@ -150,9 +151,9 @@ TEST_F(EndpointEngineTest, ConnectsToAUnixSocket) {
   ASSERT_NE(mkdtemp(directory), nullptr);
   const std::string path = absl::StrCat(directory, "/s");
   const EventEngine::ResolvedAddress address = UnixAddress(path);
-  listener_.reset(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  ASSERT_EQ(bind(listener_.get(), address.address(), address.size()), 0);
-  ASSERT_EQ(listen(listener_.get(), 5), 0);
+  listener.reset(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(bind(listener.get(), address.address(), address.size()), 0);
+  ASSERT_EQ(listen(listener.get(), 5), 0);
   Result result;
   Connect(result, address);
   const Connected connected = result.Wait();
@@ -169,7 +170,7 @@ TEST_F(EndpointEngineTest, SaysWhyItDoesNot) {
   EXPECT_EQ(missing.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(missing.message(), "connect failed: No such file or directory");
   const EventEngine::ResolvedAddress address = Listen(1);
-  listener_.reset();
+  listener.reset();
   Result tcp;
   Connect(tcp, address);
   EXPECT_EQ(tcp.Wait().status().message(),
@@ -185,8 +186,8 @@ TEST_F(EndpointEngineTest, AnAttemptTakesItsTime) {
 TEST_F(EndpointEngineTest, AnAttemptCanBeCancelled) {
   Result result;
   const EventEngine::ConnectionHandle handle = Connect(result, Silent());
-  EXPECT_TRUE(engine_->CancelConnect(handle));
-  EXPECT_FALSE(engine_->CancelConnect(handle));
+  EXPECT_TRUE(engine->CancelConnect(handle));
+  EXPECT_FALSE(engine->CancelConnect(handle));
   absl::SleepFor(absl::Milliseconds(50));
   EXPECT_EQ(result.calls(), 0);
 }
@@ -195,8 +196,8 @@ TEST_F(EndpointEngineTest, WhatIsOverCantBeCancelled) {
   Result result;
   const EventEngine::ConnectionHandle handle = Connect(result, Listen(5));
   EXPECT_TRUE(result.Wait().ok());
-  EXPECT_FALSE(engine_->CancelConnect(handle));
-  EXPECT_FALSE(engine_->CancelConnect(EventEngine::ConnectionHandle::kInvalid));
+  EXPECT_FALSE(engine->CancelConnect(handle));
+  EXPECT_FALSE(engine->CancelConnect(EventEngine::ConnectionHandle::kInvalid));
 }
 
 // Cancelled, or called: never both, never neither.
@@ -205,27 +206,27 @@ TEST_F(EndpointEngineTest, CancellingMeetsTheConnection) {
   for (int i = 0; i < 200; ++i) {
     Result result;
     const EventEngine::ConnectionHandle handle = Connect(result, address);
-    if (engine_->CancelConnect(handle)) {
+    if (engine->CancelConnect(handle)) {
       EXPECT_EQ(result.calls(), 0);
     } else {
       EXPECT_TRUE(result.Wait().ok());
     }
-    const UniqueFd accepted(accept(listener_.get(), nullptr, nullptr));
+    const UniqueFd accepted(accept(listener.get(), nullptr, nullptr));
   }
 }
 
 TEST_F(EndpointEngineTest, RunsByGrpcsThreads) {
   SteadyNotification ran;
   std::thread::id id;
-  engine_->Run([&] {
+  engine->Run([&] {
     id = std::this_thread::get_id();
     ran.Notify();
   });
   ASSERT_TRUE(ran.WaitFor(kSoon));
   EXPECT_NE(id, std::this_thread::get_id());
   const EventEngine::TaskHandle handle =
-      engine_->RunAfter(std::chrono::hours(1), [] {});
-  EXPECT_TRUE(engine_->Cancel(handle));
+      engine->RunAfter(std::chrono::hours(1), [] {});
+  EXPECT_TRUE(engine->Cancel(handle));
 }
 
 }  // namespace

@@ -103,15 +103,15 @@ class SocketTest : public ::testing::Test {
     Connect();
   }
   ~SocketTest() override {
-    endpoint_.reset();
+    endpoint.reset();
     grpc_shutdown();
   }
 
   void Connect() {
     int fds[2] = {-1, -1};
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-    endpoint_ = Wrap(UniqueFd(fds[0]));
-    peer_.reset(fds[1]);
+    endpoint = Wrap(UniqueFd(fds[0]));
+    peer.reset(fds[1]);
   }
 
   static std::unique_ptr<EventEngine::Endpoint> Wrap(UniqueFd socket) {
@@ -121,8 +121,8 @@ class SocketTest : public ::testing::Test {
     return MakeSocketEndpoint(std::move(socket), std::move(place));
   }
 
-  std::unique_ptr<EventEngine::Endpoint> endpoint_;
-  UniqueFd peer_;
+  std::unique_ptr<EventEngine::Endpoint> endpoint;
+  UniqueFd peer;
 };
 
 }  // namespace goplugin::internal

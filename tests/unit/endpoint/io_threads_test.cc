@@ -48,8 +48,8 @@ bool Eventually(const std::function<bool()>& condition) {
 }
 
 // How often the io threads have slept, all together.
-long IoSwitches() {
-  long switches = 0;
+std::int64_t IoSwitches() {
+  std::int64_t switches = 0;
   for (const auto& task :
        std::filesystem::directory_iterator("/proc/self/task")) {
     std::string name;
@@ -57,7 +57,7 @@ long IoSwitches() {
     if (name != "goplugin-io") continue;
     std::ifstream status(task.path() / "status");
     for (std::string word; status >> word;) {
-      long count = 0;
+      std::int64_t count = 0;
       if (word == "voluntary_ctxt_switches:" && status >> count) {
         switches += count;
       }
@@ -138,7 +138,7 @@ TEST(IoThreadsTest, NothingWakesAThreadThatHasNothingToDo) {
   // The lingering of those before.
   ASSERT_TRUE(Eventually([] { return IoThreadCount() == 1; }));
   absl::SleepFor(absl::Seconds(1));
-  const long before = IoSwitches();
+  const std::int64_t before = IoSwitches();
   absl::SleepFor(absl::Seconds(2));
   EXPECT_EQ(IoSwitches(), before);
 }

@@ -68,16 +68,16 @@ class SocketEndpointTest : public SocketTest {};
 TEST_F(SocketEndpointTest, ReadsWhatComesLater) {
   SliceBuffer buffer;
   Operation read;
-  ASSERT_FALSE(endpoint_->Read(read.Callback(), &buffer, {}));
-  ASSERT_TRUE(WriteFd(peer_.get(), "hello"));
+  ASSERT_FALSE(endpoint->Read(read.Callback(), &buffer, {}));
+  ASSERT_TRUE(WriteFd(peer.get(), "hello"));
   ASSERT_TRUE(read.Wait());
   EXPECT_EQ(read.status(), absl::OkStatus());
   EXPECT_EQ(TextOf(buffer), "hello");
 }
 
 TEST_F(SocketEndpointTest, ReadsWhatCameBefore) {
-  ASSERT_TRUE(WriteFd(peer_.get(), "hello"));
-  EXPECT_EQ(ReadAll(*endpoint_, 5), "hello");
+  ASSERT_TRUE(WriteFd(peer.get(), "hello"));
+  EXPECT_EQ(ReadAll(*endpoint, 5), "hello");
 }
 
 TEST_F(SocketEndpointTest, WritesAtOnce) {
@@ -86,18 +86,18 @@ TEST_F(SocketEndpointTest, WritesAtOnce) {
   AddTo(data, "");
   AddTo(data, "lo");
   Operation write;
-  EXPECT_TRUE(endpoint_->Write(write.Callback(), &data, {}));
-  EXPECT_EQ(ReadFd(peer_.get(), 5), "hello");
+  EXPECT_TRUE(endpoint->Write(write.Callback(), &data, {}));
+  EXPECT_EQ(ReadFd(peer.get(), 5), "hello");
   EXPECT_EQ(write.calls(), 0);
 }
 
 TEST_F(SocketEndpointTest, WritesNothingAtOnce) {
   SliceBuffer none;
   Operation write;
-  EXPECT_TRUE(endpoint_->Write(write.Callback(), &none, {}));
+  EXPECT_TRUE(endpoint->Write(write.Callback(), &none, {}));
   SliceBuffer empty;
   AddTo(empty, "");
-  EXPECT_TRUE(endpoint_->Write(write.Callback(), &empty, {}));
+  EXPECT_TRUE(endpoint->Write(write.Callback(), &empty, {}));
 }
 
 TEST_F(SocketEndpointTest, ManySlices) {
@@ -109,8 +109,8 @@ TEST_F(SocketEndpointTest, ManySlices) {
     all += part;
   }
   Operation write;
-  EXPECT_TRUE(endpoint_->Write(write.Callback(), &data, {}));
-  EXPECT_EQ(ReadFd(peer_.get(), all.size()), all);
+  EXPECT_TRUE(endpoint->Write(write.Callback(), &data, {}));
+  EXPECT_EQ(ReadFd(peer.get(), all.size()), all);
 }
 
 TEST_F(SocketEndpointTest, WhatTheSocketDoesNotTakeIsWrittenLater) {
@@ -118,19 +118,19 @@ TEST_F(SocketEndpointTest, WhatTheSocketDoesNotTakeIsWrittenLater) {
   SliceBuffer data;
   AddTo(data, much);
   Operation write;
-  ASSERT_FALSE(endpoint_->Write(write.Callback(), &data, {}));
-  EXPECT_EQ(ReadFd(peer_.get(), much.size()), much);
+  ASSERT_FALSE(endpoint->Write(write.Callback(), &data, {}));
+  EXPECT_EQ(ReadFd(peer.get(), much.size()), much);
   ASSERT_TRUE(write.Wait());
   EXPECT_EQ(write.status(), absl::OkStatus());
 }
 
 TEST_F(SocketEndpointTest, MuchBothWays) {
   const std::string much = Much();
-  std::thread writer([&] { EXPECT_TRUE(WriteFd(peer_.get(), much)); });
-  std::thread reader([&] { EXPECT_EQ(ReadFd(peer_.get(), kMuch), much); });
+  std::thread writer([&] { EXPECT_TRUE(WriteFd(peer.get(), much)); });
+  std::thread reader([&] { EXPECT_EQ(ReadFd(peer.get(), kMuch), much); });
   std::thread out(
-      [&] { EXPECT_EQ(WriteAll(*endpoint_, much), absl::OkStatus()); });
-  EXPECT_EQ(ReadAll(*endpoint_, much.size()), much);
+      [&] { EXPECT_EQ(WriteAll(*endpoint, much), absl::OkStatus()); });
+  EXPECT_EQ(ReadAll(*endpoint, much.size()), much);
   writer.join();
   reader.join();
   out.join();
@@ -143,8 +143,8 @@ TEST_F(SocketEndpointTest, HintsOfAnySizeBringWhatThereIs) {
     Operation read;
     EventEngine::Endpoint::ReadArgs args;
     args.set_read_hint_bytes(hint);
-    ASSERT_FALSE(endpoint_->Read(read.Callback(), &buffer, args));
-    ASSERT_TRUE(WriteFd(peer_.get(), "hello"));
+    ASSERT_FALSE(endpoint->Read(read.Callback(), &buffer, args));
+    ASSERT_TRUE(WriteFd(peer.get(), "hello"));
     ASSERT_TRUE(read.Wait());
     EXPECT_EQ(TextOf(buffer), "hello") << hint;
     EXPECT_EQ(buffer.Count(), 0u);
@@ -153,41 +153,41 @@ TEST_F(SocketEndpointTest, HintsOfAnySizeBringWhatThereIs) {
 
 TEST_F(SocketEndpointTest, TheLastWordsOfAPeerAreRead) {
   const std::string last(100000, 'x');
-  ASSERT_TRUE(WriteFd(peer_.get(), last));
-  peer_.reset();
-  EXPECT_EQ(ReadAll(*endpoint_, last.size()), last);
+  ASSERT_TRUE(WriteFd(peer.get(), last));
+  peer.reset();
+  EXPECT_EQ(ReadAll(*endpoint, last.size()), last);
   std::string none;
-  EXPECT_EQ(ReadSome(*endpoint_, none).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(ReadSome(*endpoint, none).code(), absl::StatusCode::kUnavailable);
 }
 
 TEST_F(SocketEndpointTest, APeerThatGoesEndsTheRead) {
   SliceBuffer buffer;
   Operation read;
-  ASSERT_FALSE(endpoint_->Read(read.Callback(), &buffer, {}));
-  peer_.reset();
+  ASSERT_FALSE(endpoint->Read(read.Callback(), &buffer, {}));
+  peer.reset();
   ASSERT_TRUE(read.Wait());
   EXPECT_EQ(read.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(buffer.Length(), 0u);
 }
 
 TEST_F(SocketEndpointTest, APeerThatWritesNoMoreIsStillWrittenTo) {
-  shutdown(peer_.get(), SHUT_WR);
+  shutdown(peer.get(), SHUT_WR);
   std::string none;
-  EXPECT_FALSE(ReadSome(*endpoint_, none).ok());
-  EXPECT_EQ(WriteAll(*endpoint_, "hello"), absl::OkStatus());
-  EXPECT_EQ(ReadFd(peer_.get(), 5), "hello");
+  EXPECT_FALSE(ReadSome(*endpoint, none).ok());
+  EXPECT_EQ(WriteAll(*endpoint, "hello"), absl::OkStatus());
+  EXPECT_EQ(ReadFd(peer.get(), 5), "hello");
 }
 
 TEST_F(SocketEndpointTest, APeerThatGoesEndsTheWrite) {
   SliceBuffer data;
   AddTo(data, Much());
   Operation write;
-  ASSERT_FALSE(endpoint_->Write(write.Callback(), &data, {}));
-  peer_.reset();
+  ASSERT_FALSE(endpoint->Write(write.Callback(), &data, {}));
+  peer.reset();
   ASSERT_TRUE(write.Wait());
   EXPECT_EQ(write.status().code(), absl::StatusCode::kUnavailable);
   // And those after.
-  EXPECT_EQ(WriteAll(*endpoint_, "x").code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(WriteAll(*endpoint, "x").code(), absl::StatusCode::kUnavailable);
 }
 
 TEST_F(SocketEndpointTest, ItsEndCallsBackWhatIsPendingOnce) {
@@ -196,9 +196,9 @@ TEST_F(SocketEndpointTest, ItsEndCallsBackWhatIsPendingOnce) {
   AddTo(data, Much());
   Operation read;
   Operation write;
-  ASSERT_FALSE(endpoint_->Read(read.Callback(), &buffer, {}));
-  ASSERT_FALSE(endpoint_->Write(write.Callback(), &data, {}));
-  endpoint_.reset();
+  ASSERT_FALSE(endpoint->Read(read.Callback(), &buffer, {}));
+  ASSERT_FALSE(endpoint->Write(write.Callback(), &data, {}));
+  endpoint.reset();
   ASSERT_TRUE(read.Wait());
   ASSERT_TRUE(write.Wait());
   EXPECT_EQ(read.status().code(), absl::StatusCode::kCancelled);
@@ -209,8 +209,8 @@ TEST_F(SocketEndpointTest, ItsEndCallsBackWhatIsPendingOnce) {
 }
 
 TEST_F(SocketEndpointTest, ItsEndIsSeenByThePeer) {
-  endpoint_.reset();
-  EXPECT_EQ(ReadFd(peer_.get(), 1), "");
+  endpoint.reset();
+  EXPECT_EQ(ReadFd(peer.get(), 1), "");
 }
 
 TEST_F(SocketEndpointTest, ItMayEndInACallback) {
@@ -219,15 +219,15 @@ TEST_F(SocketEndpointTest, ItMayEndInACallback) {
   AddTo(data, Much());
   SteadyNotification over;
   Operation write;
-  ASSERT_FALSE(endpoint_->Read(
-      [&](absl::Status status) {
+  ASSERT_FALSE(endpoint->Read(
+      [&](const absl::Status& status) {
         EXPECT_EQ(status, absl::OkStatus());
-        endpoint_.reset();
+        endpoint.reset();
         over.Notify();
       },
       &buffer, {}));
-  ASSERT_FALSE(endpoint_->Write(write.Callback(), &data, {}));
-  ASSERT_TRUE(WriteFd(peer_.get(), "x"));
+  ASSERT_FALSE(endpoint->Write(write.Callback(), &data, {}));
+  ASSERT_TRUE(WriteFd(peer.get(), "x"));
   ASSERT_TRUE(over.WaitFor(kSoon));
   ASSERT_TRUE(write.Wait());
   EXPECT_EQ(write.status().code(), absl::StatusCode::kCancelled);
@@ -238,16 +238,17 @@ TEST_F(SocketEndpointTest, ACallbackMayReadAgain) {
   SliceBuffer buffer;
   SteadyNotification over;
   int rounds = 0;
-  std::function<void(absl::Status)> on_read = [&](absl::Status status) {
-    ASSERT_EQ(status, absl::OkStatus());
-    do {
-      buffer.Clear();
-      if (++rounds == kRounds) return over.Notify();
-      ASSERT_EQ(send(peer_.get(), "x", 1, MSG_NOSIGNAL), 1);
-    } while (endpoint_->Read(on_read, &buffer, {}));
-  };
-  ASSERT_FALSE(endpoint_->Read(on_read, &buffer, {}));
-  ASSERT_TRUE(WriteFd(peer_.get(), "x"));
+  std::function<void(const absl::Status&)> on_read =
+      [&](const absl::Status& status) {
+        ASSERT_EQ(status, absl::OkStatus());
+        do {
+          buffer.Clear();
+          if (++rounds == kRounds) return over.Notify();
+          ASSERT_EQ(send(peer.get(), "x", 1, MSG_NOSIGNAL), 1);
+        } while (endpoint->Read(on_read, &buffer, {}));
+      };
+  ASSERT_FALSE(endpoint->Read(on_read, &buffer, {}));
+  ASSERT_TRUE(WriteFd(peer.get(), "x"));
   EXPECT_TRUE(over.WaitFor(kSoon));
 }
 
@@ -257,9 +258,9 @@ TEST_F(SocketEndpointTest, ItsEndMeetsWhatComes) {
     Connect();
     SliceBuffer buffer;
     Operation read;
-    const bool pending = !endpoint_->Read(read.Callback(), &buffer, {});
-    std::thread writer([&] { WriteFd(peer_.get(), "hello"); });
-    endpoint_.reset();
+    const bool pending = !endpoint->Read(read.Callback(), &buffer, {});
+    std::thread writer([&] { WriteFd(peer.get(), "hello"); });
+    endpoint.reset();
     if (pending) {
       ASSERT_TRUE(read.Wait());
       EXPECT_EQ(read.status().ok(), buffer.Length() != 0);
@@ -305,8 +306,8 @@ TEST_F(SocketEndpointTest, AFloodDoesNotHoldUpTheOthers) {
     readers.back()->Go();
   }
   for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(WriteFd(peer_.get(), "hello"));
-    EXPECT_EQ(ReadAll(*endpoint_, 5), "hello");
+    ASSERT_TRUE(WriteFd(peer.get(), "hello"));
+    EXPECT_EQ(ReadAll(*endpoint, 5), "hello");
   }
   stop = true;
   for (std::thread& thread : threads) thread.join();
@@ -318,23 +319,23 @@ TEST_F(SocketEndpointTest, AFloodDoesNotHoldUpTheOthers) {
 TEST_F(SocketEndpointTest, AForkedChildDoesNothing) {
   SliceBuffer buffer;
   Operation read;
-  ASSERT_FALSE(endpoint_->Read(read.Callback(), &buffer, {}));
+  ASSERT_FALSE(endpoint->Read(read.Callback(), &buffer, {}));
   const pid_t child = fork();
   if (child == 0) {
     alarm(10);
     SliceBuffer data;
     AddTo(data, "child");
-    endpoint_->Write([](const absl::Status&) {}, &data, {});
-    endpoint_.reset();
+    endpoint->Write([](const absl::Status&) {}, &data, {});
+    endpoint.reset();
     _exit(0);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
   // Neither ended nor written to.
-  EXPECT_EQ(WriteAll(*endpoint_, "hello"), absl::OkStatus());
-  EXPECT_EQ(ReadFd(peer_.get(), 5), "hello");
-  ASSERT_TRUE(WriteFd(peer_.get(), "hello"));
+  EXPECT_EQ(WriteAll(*endpoint, "hello"), absl::OkStatus());
+  EXPECT_EQ(ReadFd(peer.get(), 5), "hello");
+  ASSERT_TRUE(WriteFd(peer.get(), "hello"));
   ASSERT_TRUE(read.Wait());
   EXPECT_EQ(TextOf(buffer), "hello");
 }
@@ -344,8 +345,8 @@ TEST_F(SocketEndpointTest, TheEndIsSeenWhereAForkedChildHasTheSocketToo) {
   if (child == 0) {
     for (;;) pause();
   }
-  endpoint_.reset();
-  EXPECT_EQ(ReadFd(peer_.get(), 1), "");
+  endpoint.reset();
+  EXPECT_EQ(ReadFd(peer.get(), 1), "");
   kill(child, SIGKILL);
   EXPECT_EQ(waitpid(child, nullptr, 0), child);
 }
@@ -378,9 +379,9 @@ TEST_F(SocketEndpointDeathTest, TwoReadsAtOnceAreAMistake) {
         Connect();
         SliceBuffer buffer;
         static_cast<void>(
-            endpoint_->Read([](const absl::Status&) {}, &buffer, {}));
+            endpoint->Read([](const absl::Status&) {}, &buffer, {}));
         static_cast<void>(
-            endpoint_->Read([](const absl::Status&) {}, &buffer, {}));
+            endpoint->Read([](const absl::Status&) {}, &buffer, {}));
       },
       "");
 }

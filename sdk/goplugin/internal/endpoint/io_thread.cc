@@ -101,14 +101,13 @@ bool IoThread::WaitUntilCalm(absl::Duration grace) {
 }
 
 void IoThread::Wake() {
-  const std::uint64_t one = 1;
   // Full, it is readable already.
-  static_cast<void>(write(wake_.get(), &one, sizeof(one)));
+  static_cast<void>(eventfd_write(wake_.get(), 1));
 }
 
 bool IoThread::Woken() {
-  std::uint64_t count = 0;
-  static_cast<void>(read(wake_.get(), &count, sizeof(count)));
+  eventfd_t count = 0;
+  static_cast<void>(eventfd_read(wake_.get(), &count));
   MutexLock lock(mutex_);
   return std::exchange(idle_, false);
 }
