@@ -23,7 +23,7 @@ namespace {
 constexpr std::uint64_t kWakeId = 0;
 constexpr int kMaxEvents = 32;
 // A connection that comes soon after the last has gone finds the thread.
-constexpr int kLingerMs = 500;
+constexpr int kLingerMs = 50;
 
 }  // namespace
 
