@@ -146,6 +146,21 @@ TEST_F(EndpointEngineTest, ConnectsByTcp) {
             0);
 }
 
+// What "localhost" is for the SDK.
+TEST_F(EndpointEngineTest, ConnectsToAnIpv4AddressWrittenAsIpv6) {
+  const EventEngine::ResolvedAddress listening = Listen(5);
+  sockaddr_in6 mapped = {};
+  mapped.sin6_family = AF_INET6;
+  mapped.sin6_port =
+      reinterpret_cast<const sockaddr_in*>(listening.address())->sin_port;
+  ASSERT_EQ(inet_pton(AF_INET6, "::ffff:127.0.0.1", &mapped.sin6_addr), 1);
+  Result result;
+  Connect(result, {reinterpret_cast<const sockaddr*>(&mapped), sizeof(mapped)});
+  const Connected connected = result.Wait();
+  ASSERT_TRUE(connected.ok()) << connected.status();
+  EXPECT_EQ((*connected)->GetPeerAddress().address()->sa_family, AF_INET);
+}
+
 TEST_F(EndpointEngineTest, ConnectsToAUnixSocket) {
   char directory[] = "/tmp/goplugin-engine-XXXXXX";
   ASSERT_NE(mkdtemp(directory), nullptr);

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -27,6 +28,22 @@ using grpc_event_engine::experimental::EventEngine;
 absl::Status Failed(absl::string_view what, int error_number) {
   return absl::UnavailableError(
       absl::ErrnoToStatus(error_number, what).message());
+}
+
+// An IPv4 address that is written as an IPv6 one needs no IPv6, which the
+// system may not have.
+EventEngine::ResolvedAddress WithoutMapping(
+    const EventEngine::ResolvedAddress& address) {
+  if (address.address()->sa_family != AF_INET6) return address;
+  const auto& mapped =
+      *reinterpret_cast<const sockaddr_in6*>(address.address());
+  if (!IN6_IS_ADDR_V4MAPPED(&mapped.sin6_addr)) return address;
+  sockaddr_in plain = {};
+  plain.sin_family = AF_INET;
+  plain.sin_port = mapped.sin6_port;
+  memcpy(&plain.sin_addr, &mapped.sin6_addr.s6_addr[12],
+         sizeof(plain.sin_addr));
+  return {reinterpret_cast<const sockaddr*>(&plain), sizeof(plain)};
 }
 
 UniqueFd OpenSocket(int family) {
@@ -49,8 +66,9 @@ int ErrorOf(int fd) {
 
 }  // namespace
 
-void ConnectAttempt::Start(const EventEngine::ResolvedAddress& address,
+void ConnectAttempt::Start(const EventEngine::ResolvedAddress& given,
                            EventEngine::Duration timeout) {
+  const EventEngine::ResolvedAddress address = WithoutMapping(given);
   int error_number = 0;
   {
     MutexLock lock(mutex_);

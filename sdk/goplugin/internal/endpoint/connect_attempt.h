@@ -38,7 +38,7 @@ class ConnectAttempt final
   explicit ConnectAttempt(Parts parts) : parts_(std::move(parts)) {}
 
   // Once. `on_connect` is called later, whatever comes of it.
-  void Start(const EventEngine::ResolvedAddress& address,
+  void Start(const EventEngine::ResolvedAddress& given,
              EventEngine::Duration timeout);
   // True when `on_connect` is destroyed, and was not called.
   bool Cancel();
