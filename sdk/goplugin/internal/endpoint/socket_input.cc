@@ -30,6 +30,7 @@ constexpr size_t kSmallest = size_t{8} * 1024;
 constexpr size_t kLargest = size_t{256} * 1024;
 // A slice lives as long as anything in it: at most this is wasted.
 constexpr size_t kSlice = size_t{64} * 1024;
+static_assert(kLargest % kSlice == 0);
 // Then others on the io thread come first.
 constexpr int kMostReadsAtOnce = 16;
 
