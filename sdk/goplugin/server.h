@@ -39,8 +39,8 @@ namespace goplugin {
 //   Health answers SERVING for "" and "plugin".
 // When it returns, descriptor 1 and these signals are as before, the socket
 // file is gone, brokered servers take nobody at their unix sockets any more,
-// and no method of these services runs. gRPC's server, with its credentials and
-// what configure_server has given it, and some sleeping threads are left to the
+// and no method of these services runs; gRPC's server is gone, with its threads
+// and what configure_server has given it. Some sleeping threads are left to the
 // exit of the process, or to the end of the next call: to end them would take
 // longer than all else. Not in test mode. A service method that still runs when
 // shutdown_grace and half a second more have passed can't be waited for: Serve

@@ -109,6 +109,21 @@ TEST_F(ServeTestModeTest, ClientsComeAndGo) {
   EXPECT_EQ(End(server), 0);
 }
 
+// Hosts that reattach do not multiplex, whatever one that has started this
+// program's parents has asked for.
+TEST_F(ServeTestModeTest, AnotherHostsMultiplexingIsNotItsOwn) {
+  setenv("PLUGIN_MULTIPLEX_GRPC", "true", 1);
+  const TestServer server = Begin(Endpoint::Network::kUnix);
+  unsetenv("PLUGIN_MULTIPLEX_GRPC");
+  for (int i = 0; i < 2; ++i) {
+    absl::StatusOr<std::unique_ptr<Client>> client =
+        Client::Reattach(server.reattach_config, Versions());
+    ASSERT_TRUE(client.ok()) << client.status();
+    EXPECT_EQ(Get(**client, "echo"), "echo");
+  }
+  EXPECT_EQ(End(server), 0);
+}
+
 TEST_F(ServeTestModeTest, OverTcpByTheText) {
   const TestServer server = Begin(Endpoint::Network::kTcp);
   const absl::StatusOr<std::string> text =

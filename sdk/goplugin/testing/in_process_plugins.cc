@@ -38,13 +38,40 @@ struct InProcessPlugins::State {
                                  "keep them for as long as the supervisor");
     }
     plugins.push_back(next);
+    ++holders;
     return next;
+  }
+
+  Plugins HoldAll() {
+    MutexLock lock(mutex);
+    ++holders;
+    return plugins;
+  }
+
+  // After HoldAll or a MakeNext that has succeeded, when what it gave is gone.
+  void LetGo() {
+    MutexLock lock(mutex);
+    --holders;
+  }
+
+  Plugins TakeAll() {
+    MutexLock lock(mutex);
+    over = true;
+    mutex.Await(absl::Condition(this, &State::IsAlone));
+    return std::exchange(plugins, {});
+  }
+
+  bool IsAlone() const ABSL_SHARED_LOCKS_REQUIRED(mutex) {
+    return holders == 0;
   }
 
   const MakeOptions make;
   absl::Mutex mutex;
   int starts ABSL_GUARDED_BY(mutex) = 0;
   bool over ABSL_GUARDED_BY(mutex) = false;
+  // How many others have references to plugins: who lets the last one go waits
+  // for the services' methods, and one of those may be in End.
+  int holders ABSL_GUARDED_BY(mutex) = 0;
   // All of them: one that has ended costs next to nothing.
   Plugins plugins ABSL_GUARDED_BY(mutex);
 };
@@ -52,12 +79,7 @@ struct InProcessPlugins::State {
 InProcessPlugins::InProcessPlugins(MakeOptions make_options)
     : state_(std::make_shared<State>(std::move(make_options))) {}
 
-InProcessPlugins::~InProcessPlugins() {
-  State::Plugins plugins;
-  MutexLock lock(state_->mutex);
-  state_->over = true;
-  plugins.swap(state_->plugins);
-}
+InProcessPlugins::~InProcessPlugins() { state_->TakeAll(); }
 
 SupervisorSource InProcessPlugins::Source() const {
   return SupervisorSource::FromLaunch(
@@ -68,17 +90,21 @@ SupervisorSource InProcessPlugins::Source() const {
           std::move(done)(plugin.status());
           return LaunchOperation();
         }
-        return (*plugin)->LaunchAsync(std::move(options), std::move(done));
+        LaunchOperation launch =
+            (*plugin)->LaunchAsync(std::move(options), std::move(done));
+        plugin->reset();
+        state->LetGo();
+        return launch;
       });
 }
 
 void InProcessPlugins::End(ExitStatus status) {
-  State::Plugins plugins;
-  {
-    MutexLock lock(state_->mutex);
-    plugins = state_->plugins;
-  }
+  // This object may be gone as soon as it lets go.
+  const std::shared_ptr<State> state = state_;
+  State::Plugins plugins = state->HoldAll();
   for (const auto& plugin : plugins) plugin->End(status);
+  plugins.clear();
+  state->LetGo();
 }
 
 int InProcessPlugins::starts() const {

@@ -17,15 +17,16 @@ namespace goplugin::testing {
 //
 // Example:
 //   FakeKv kv;                              // a proto::KV::Service
+//   std::atomic<bool> dies{true};
 //   goplugin::testing::InProcessPlugins plugins(&kv);
+//   kv.on_put = [&] {                       // it dies in the first call
+//     if (!dies.exchange(false)) return;
+//     plugins.End({goplugin::ExitStatus::Kind::kSignalled, SIGSEGV});
+//   };
 //   auto supervisor = goplugin::Supervisor::Start(plugins.Source(), options);
 //   ASSERT_THAT(supervisor, goplugin::testing::IsOk());
 //   MyHost host((*supervisor)->NewStub<proto::KV>());
-//   kv.on_put = [&] {                       // it dies in this call
-//     plugins.End({goplugin::ExitStatus::Kind::kSignalled, SIGSEGV});
-//   };
 //   EXPECT_FALSE(host.Store("hello", "world"));
-//   kv.on_put = nullptr;
 //   EXPECT_TRUE(host.Store("hello", "world"));  // by the next one
 //   EXPECT_EQ(plugins.starts(), 2);
 //

@@ -6,6 +6,7 @@
 //   PROBE_UNSYNCED=1     std::ios::sync_with_stdio(false), before that
 //   PROBE_OUTLIVES=1     outlives its host
 //   PROBE_PATIENT=1      has no end to its shutdown_grace
+//   PROBE_FLUSH=SECONDS  its stdout_flush_timeout
 //   PROBE_TLS=DIRECTORY  credentials of its own: cert.pem, key.pem, and roots
 //                        for the host's certificate, which it asks for
 //   PROBE_RECEIVE=BYTES  by configure_server: the longest message it takes
@@ -67,6 +68,10 @@ goplugin::ServeOptions Options() {
   }
   if (std::getenv("PROBE_PATIENT") != nullptr) {
     options.shutdown_grace = absl::InfiniteDuration();
+  }
+  const char* flush = std::getenv("PROBE_FLUSH");
+  if (flush != nullptr) {
+    options.stdout_flush_timeout = absl::Seconds(std::atoi(flush));
   }
   options.outlives_host = std::getenv("PROBE_OUTLIVES") != nullptr;
   const char* tls = std::getenv("PROBE_TLS");

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -127,9 +128,11 @@ class SlowServer {
 };
 
 std::shared_ptr<grpc::Channel> ChannelTo(
-    const SlowServer& server, InterceptorFactories interceptors = {}) {
+    const SlowServer& server, InterceptorFactories interceptors = {},
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials =
+        grpc::InsecureChannelCredentials()) {
   auto channel =
-      CreatePluginChannel(server.target(), grpc::InsecureChannelCredentials(),
+      CreatePluginChannel(server.target(), credentials,
                           MergeChannelArguments({}), std::move(interceptors));
   channel->GetState(/*try_to_connect=*/true);
   return channel;
@@ -273,28 +276,118 @@ TEST(OneGivenUpChannelTest, ItsInterceptorsEndWithTheirChannel) {
   EXPECT_TRUE(server.SeesTheEnd());
 }
 
+// Where a call goes on, its interceptors may use what made them.
+class Alive final
+    : public grpc::experimental::ClientInterceptorFactoryInterface {
+ public:
+  explicit Alive(std::shared_ptr<std::atomic<bool>> is_alive)
+      : is_alive_(std::move(is_alive)) {}
+  ~Alive() override { *is_alive_ = false; }
+  grpc::experimental::Interceptor* CreateClientInterceptor(
+      grpc::experimental::ClientRpcInfo* /*info*/) override {
+    return new Dependent(is_alive_);
+  }
+
+ private:
+  class Dependent final : public grpc::experimental::Interceptor {
+   public:
+    explicit Dependent(std::shared_ptr<std::atomic<bool>> is_alive)
+        : is_alive_(std::move(is_alive)) {}
+    void Intercept(
+        grpc::experimental::InterceptorBatchMethods* methods) override {
+      EXPECT_TRUE(*is_alive_);
+      methods->Proceed();
+    }
+
+   private:
+    const std::shared_ptr<std::atomic<bool>> is_alive_;
+  };
+
+  const std::shared_ptr<std::atomic<bool>> is_alive_;
+};
+
+TEST(OneGivenUpChannelTest, ItsInterceptorsOutliveItsCalls) {
+  Waiter waiter;
+  SlowServer server;
+  server.Listen();
+  auto is_alive = std::make_shared<std::atomic<bool>>(true);
+  InterceptorFactories interceptors;
+  interceptors.push_back(std::make_unique<Alive>(is_alive));
+  auto channel = ChannelTo(server, std::move(interceptors));
+  server.Accept();
+  auto stub = Calls::NewStub(channel);
+  grpc::CompletionQueue queue;
+  grpc::Status status;
+  Message response;
+  auto context = std::make_unique<grpc::ClientContext>();
+  auto call = stub->AsyncOne(context.get(), MessageOf("hello"), &queue);
+  call->Finish(&response, &status, nullptr);
+  stub.reset();
+  channel.reset();
+  EXPECT_TRUE(*is_alive);
+  context->TryCancel();
+  void* tag = nullptr;
+  bool ok = false;
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
+  call.reset();
+  context.reset();
+  EXPECT_TRUE(server.SeesTheEnd());
+  while (*is_alive) std::this_thread::sleep_for(milliseconds(5));
+}
+
+// A channel with TLS is not destroyed after OpenSSL.
+[[noreturn]] void ExitAmidAHandshake() {
+  // Comes last, and gives others time.
+  std::atexit([] { std::this_thread::sleep_for(milliseconds(500)); });
+  auto* const waiter = new Waiter;
+  SlowServer server(AF_INET);
+  server.Listen();
+  auto channel = ChannelTo(server, {}, grpc::SslCredentials({}));
+  server.Accept();
+  channel.reset();
+  static_cast<void>(waiter);  // until the very end
+  std::exit(0);
+}
+
+TEST(OneGivenUpChannelTest, TheExitLeavesItAlone) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(ExitAmidAHandshake(), ::testing::ExitedWithCode(0), "");
+}
+
 // The sockets are its parent's as well.
 TEST(OneGivenUpChannelTest, AForkedChildEndsNothing) {
   if (GRPC_CPP_VERSION_MINOR >= 70) {
     GTEST_SKIP() << "a child of today's gRPC may not end a channel";
   }
-  Waiter waiter;
-  SlowServer server;
-  server.Listen();
-  auto channel = ChannelTo(server);
-  server.Accept();
-  const pid_t child = fork();
-  if (child == 0) {
+  for (const bool with_tls : {false, true}) {
+    Waiter waiter;
+    SlowServer server;
+    server.Listen();
+    const int before = CountSockets();
+    auto channel = ChannelTo(server, {},
+                             with_tls ? grpc::SslCredentials({})
+                                      : grpc::InsecureChannelCredentials());
+    server.Accept();
+    const pid_t child = fork();
+    if (child == 0) {
+      channel.reset();
+      _exit(0);
+    }
+    ASSERT_GT(child, 0);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_FALSE(server.SeesTheEnd(seconds(1)));
+    if (!with_tls) {
+      EXPECT_TRUE(server.SendSettings());
+      while (channel->GetState(/*try_to_connect=*/false) !=
+             GRPC_CHANNEL_READY) {
+        std::this_thread::sleep_for(milliseconds(5));
+      }
+    }
     channel.reset();
-    _exit(0);
-  }
-  ASSERT_GT(child, 0);
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_FALSE(server.SeesTheEnd(seconds(1)));
-  EXPECT_TRUE(server.SendSettings());
-  while (channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
-    std::this_thread::sleep_for(milliseconds(5));
+    // The server's own.
+    EXPECT_TRUE(ComesTo(before + 1));
   }
 }
 

@@ -1,9 +1,13 @@
 #include "goplugin/internal/serve/exit_request.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "goplugin/error.h"
@@ -76,6 +80,34 @@ TEST(ExitRequest, SigintMakesItWhereItIsToEnd) {
     (*request)->Wait();
   }
   EXPECT_EQ(HandlerOf(SIGINT), SIG_DFL);
+}
+
+// By the time the handler writes, its pipe may have no reader any more, or its
+// number be another file's.
+TEST(ExitRequest, ASignalUnderWayAtItsEndWritesIntoNothingElse) {
+  const auto before = signal(SIGTERM, SIG_IGN);
+  std::atomic<bool> over{false};
+  std::vector<std::thread> senders(2);
+  for (std::thread& sender : senders) {
+    sender = std::thread([&over] {
+      while (!over) raise(SIGTERM);
+    });
+  }
+  int strays = 0;
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_TRUE(ExitRequest::Create(ExitRequest::Interrupt::kIgnored).ok());
+    int ends[2];
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    std::this_thread::yield();
+    char byte = 0;
+    if (read(ends[0], &byte, 1) == 1) ++strays;
+    close(ends[0]);
+    close(ends[1]);
+  }
+  over = true;
+  for (std::thread& sender : senders) sender.join();
+  EXPECT_EQ(strays, 0);
+  signal(SIGTERM, before);
 }
 
 TEST(ExitRequest, IsOneAtATime) {

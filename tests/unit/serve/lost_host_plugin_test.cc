@@ -16,8 +16,18 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "examples/proto/kv.grpc.pb.h"
 #include "gmock/gmock.h"
+#include "goplugin/endpoint.h"
+#include "goplugin/internal/files/directory.h"
+#include "goplugin/internal/loop/event_loop.h"
+#include "goplugin/internal/mux/door.h"
+#include "goplugin/internal/mux/multiplexer.h"
+#include "goplugin/internal/mux/private_socket.h"
+#include "goplugin/internal/net/open_connection.h"
 #include "gtest/gtest.h"
 #include "tests/support/serve/foreign_host.h"
 #include "tests/support/serve/plugin_calls.h"
@@ -38,6 +48,43 @@ using ::testing::SizeIs;
 constexpr double kSeconds = 5;
 // Longer than a plugin without a host lives.
 constexpr auto kLong = std::chrono::milliseconds(3500);
+
+// The multiplexed connection of a host.
+class MuxConnection {
+ public:
+  // To the plugin at `socket`; `directory` is for sockets of its own.
+  MuxConnection(const std::string& socket, const std::string& directory) {
+    internal::Multiplexer::Options options;
+    options.peer = "plugin";
+    options.warn = [](const std::string& text) { ADD_FAILURE() << text; };
+    multiplexer_ = internal::Multiplexer::Create(loop_, std::move(options));
+    auto connection = internal::OpenConnection(
+        {Endpoint::Network::kUnix, socket},
+        std::chrono::steady_clock::now() + std::chrono::seconds(20));
+    EXPECT_TRUE(connection.ok()) << connection.status();
+    multiplexer_->Start(*std::move(connection));
+    door_ = *multiplexer_->OpenMainDoor(
+        *internal::MakeDoorSocketIn(*internal::Directory::Open(directory)));
+  }
+  ~MuxConnection() { Cut(); }
+
+  std::string target() const { return "unix:" + door_->endpoint().address; }
+
+  // As the death of its process does.
+  void Cut() {
+    absl::Notification cut;
+    loop_.Post([&] {
+      multiplexer_->End(absl::CancelledError("the host is gone"));
+      cut.Notify();
+    });
+    cut.WaitForNotification();
+  }
+
+ private:
+  internal::EventLoop loop_;
+  std::shared_ptr<internal::Multiplexer> multiplexer_;
+  std::shared_ptr<internal::Door> door_;
+};
 
 class LostHostPluginTest : public ::testing::Test {
  protected:
@@ -106,6 +153,50 @@ TEST_F(LostHostPluginTest, EndsOverTcp) {
 TEST_F(LostHostPluginTest, EndsWithAHostThatWantedMultiplexing) {
   environment_["PLUGIN_MULTIPLEX_GRPC"] = "true";
   ExpectEnd({Program()});
+}
+
+// The end of its connection, which comes first, is not a wish of the host's: it
+// waits for nobody.
+TEST_F(LostHostPluginTest, AMultiplexedMethodDoesNotOutliveTheHostEither) {
+  environment_["PLUGIN_MULTIPLEX_GRPC"] = "true";
+  environment_["PROBE_PATIENT"] = "1";
+  ForeignHost host({Program()}, environment_);
+  ASSERT_THAT(host.line(), SizeIs(7));
+  MuxConnection connection(host.line().at(3), directory_);
+  const std::shared_ptr<grpc::Channel> channel = grpc::CreateChannel(
+      connection.target(), grpc::InsecureChannelCredentials());
+  grpc::ClientContext context;
+  proto::PutRequest request;
+  request.set_key("spin");
+  proto::Empty response;
+  grpc::CompletionQueue queue;
+  grpc::Status status;
+  auto spin = proto::KV::NewStub(channel)->AsyncPut(&context, request, &queue);
+  spin->Finish(&response, &status, nullptr);
+  // Behind it on the same connection.
+  ASSERT_TRUE(Serves(*channel));
+  connection.Cut();
+  host.Kill();
+  EXPECT_THAT(AwaitChildren(kSeconds), ElementsAre(0));
+  void* tag = nullptr;
+  bool ok = false;
+  EXPECT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_FALSE(status.ok());
+}
+
+// As hosts do: they hang up when they have the answer.
+TEST_F(LostHostPluginTest, AMultiplexingHostThatHasAskedIsNotMissed) {
+  environment_["PLUGIN_MULTIPLEX_GRPC"] = "true";
+  PluginProcess plugin(Program(), environment_);
+  const std::vector<std::string> line = plugin.ReadFields();
+  ASSERT_THAT(line, SizeIs(7));
+  MuxConnection connection(line.at(3), directory_);
+  const std::shared_ptr<grpc::Channel> channel = grpc::CreateChannel(
+      connection.target(), grpc::InsecureChannelCredentials());
+  EXPECT_TRUE(CallShutdown(*channel).ok());
+  connection.Cut();
+  EXPECT_EQ(plugin.Wait(), 0);
+  EXPECT_EQ(plugin.stderr_text(), "");
 }
 
 TEST_F(LostHostPluginTest, AShellInBetweenIsNotTheHost) {

@@ -209,7 +209,9 @@ TEST_F(ServeTest, MultiplexesWhereTheHostAsksForIt) {
     internal::OpenConnection({Endpoint::Network::kUnix, line[3]},
                              std::chrono::steady_clock::now())
         .IgnoreError();
-    EXPECT_EQ(plugin.Wait(), 0) << plugin.stderr_text();
+    EXPECT_EQ(plugin.Wait(), 0);
+    EXPECT_EQ(plugin.stderr_text(),
+              "[INFO] the host is gone: the plugin ends\n");
   }
 }
 
@@ -361,14 +363,21 @@ TEST_F(ServeTest, AFloodThatNobodyReadsBlocksNothing) {
 }
 
 // shutdown_grace is for calls under way, and not for output: that has had its
-// stdout_flush_timeout.
+// stdout_flush_timeout before the answer, since when the host counts the time.
 TEST_F(ServeTest, EndsBesideAHostThatDoesNotReadItsOutput) {
-  Start({{"PROBE_PATIENT", "1"}});
+  constexpr auto kFlush = std::chrono::seconds(4);
+  Start({{"PROBE_PATIENT", "1"}, {"PROBE_FLUSH", "4"}});
   auto stdio = CallStreamStdio(*channel_);
   ASSERT_TRUE(Put(*kv_, "print", "first\n").ok());
   ASSERT_EQ(ReadStdout(*stdio, 6), "first\n");
-  ASSERT_TRUE(Put(*kv_, "print", std::string(1 << 20, 'x')).ok());
-  ShutDown();
+  // More than gRPC takes for it.
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(Put(*kv_, "print", std::string(3 << 20, 'x')).ok());
+  }
+  EXPECT_TRUE(CallShutdown(*channel_).ok());
+  const auto answered = std::chrono::steady_clock::now();
+  EXPECT_EQ(plugin_->Wait(), 0) << plugin_->stderr_text();
+  EXPECT_TRUE(std::chrono::steady_clock::now() - answered < kFlush);
 }
 
 TEST_F(ServeTest, TakesMessagesOverFourMegabytes) {

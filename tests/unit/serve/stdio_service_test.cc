@@ -76,6 +76,16 @@ TEST_F(StdioServiceTest, ACallAfterTheCloseGetsTheRest) {
   EXPECT_TRUE(stdio->reader->Finish().ok());
 }
 
+// A thread that prints on and on must not keep the call, and the server's end.
+TEST_F(StdioServiceTest, WhatComesAfterTheCloseIsNotSent) {
+  service_.Append("kept");
+  service_.Close();
+  service_.Append(", too late");
+  auto stdio = CallStreamStdio(*channel_);
+  EXPECT_EQ(ReadStdout(*stdio, 1000), "kept");
+  EXPECT_TRUE(stdio->reader->Finish().ok());
+}
+
 TEST_F(StdioServiceTest, TellsTheReaderWhatWasDropped) {
   service_.Append(std::string(64 * 1024, 'x'));
   service_.Append("tail");
@@ -143,6 +153,22 @@ TEST_F(StdioServiceTest, FlushWaitsForTheReader) {
   EXPECT_TRUE(service_.Flush(absl::Seconds(60)));
   reader.join();
   EXPECT_EQ(read, much);
+}
+
+// A host that reads is not cut off for want of an end.
+TEST_F(StdioServiceTest, FlushEndsBesideAThreadThatPrintsOnAndOn) {
+  auto stdio = ReadFirst();
+  ASSERT_NE(stdio, nullptr);
+  const std::string much(64 * 1024, 'y');
+  service_.Append(much);
+  std::thread reader([&] {
+    wire::StdioData message;
+    while (stdio->reader->Read(&message)) service_.Append(much);
+    EXPECT_TRUE(stdio->reader->Finish().ok());
+  });
+  EXPECT_TRUE(service_.Flush(absl::Seconds(10)));
+  service_.Close();
+  reader.join();
 }
 
 // However long a grace the server gives it.

@@ -73,6 +73,35 @@ TEST(StdoutBuffer, WhatIsPutBackIsTheOldestToDrop) {
   EXPECT_EQ(buffer.Take(100), Note(1) + "bcdefg");
 }
 
+TEST(StdoutBuffer, ANoteThatIsPutBackCountsOn) {
+  StdoutBuffer buffer(4);
+  buffer.Append("abcdef");
+  ASSERT_EQ(buffer.Take(2), Note(2) + "cd");
+  buffer.Append("gh");
+  buffer.PutBack(Note(2) + "cd");
+  EXPECT_EQ(buffer.Take(100), Note(4) + "efgh");
+  EXPECT_TRUE(buffer.empty());
+}
+
+TEST(StdoutBuffer, ANoteThatIsPutBackIntoRoomComesAgain) {
+  StdoutBuffer buffer(4);
+  buffer.Append("abcdef");
+  ASSERT_EQ(buffer.Take(2), Note(2) + "cd");
+  buffer.PutBack(Note(2) + "cd");
+  EXPECT_EQ(buffer.Take(2), Note(2) + "cd");
+  EXPECT_EQ(buffer.Take(2), "ef");
+}
+
+TEST(StdoutBuffer, OneThatKeepsNothingCountsAll) {
+  StdoutBuffer buffer(0);
+  buffer.Append("abc");
+  ASSERT_EQ(buffer.Take(100), Note(3));
+  buffer.Append("d");
+  buffer.PutBack(Note(3));
+  EXPECT_EQ(buffer.Take(100), Note(4));
+  EXPECT_EQ(buffer.Take(100), "");
+}
+
 TEST(StdoutBuffer, StaysInOrderOverManyRounds) {
   StdoutBuffer buffer(64);
   std::string in;

@@ -188,6 +188,20 @@ TEST_F(TlsHandshakeTest, NoVersionInCommon) {
             HandshakeResult::kNothingInCommon);
 }
 
+// As of a server of TLS 1.2 that does not know the name, and goes on.
+TEST_F(TlsHandshakeTest, AWarningIsNotWhatEndsIt) {
+  constexpr absl::string_view kUnrecognizedName("\x15\x03\x03\0\2\1\x70", 7);
+  std::string tls_1_0("\x16\x03\x01\0\x2a\2\0\0\x26\x03\x01", 11);
+  tls_1_0.append(32, 'r');
+  // No session, a cipher, no compression.
+  tls_1_0.append("\0\0\x2f\0", 4);
+  TlsHandshake handshake(Pinned(server_));
+  handshake.Feed(kUnrecognizedName);
+  EXPECT_EQ(handshake.result(), HandshakeResult::kUnfinished);
+  handshake.Feed(tls_1_0);
+  EXPECT_EQ(handshake.result(), HandshakeResult::kNothingInCommon);
+}
+
 TEST_F(TlsHandshakeTest, OneThatEndsOrStops) {
   TlsHandshake handshake(Pinned(server_));
   Server server(server_, [](SSL_CTX*) {});

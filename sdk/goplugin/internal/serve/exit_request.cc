@@ -19,6 +19,8 @@ namespace {
 
 // Where the handler writes; -1 while nobody serves.
 std::atomic<int> terminate_fd{-1};
+// On how many threads the handler may be about to write there.
+std::atomic<int> handlers{0};
 
 void WriteByte(int fd) {
   const char byte = 0;
@@ -29,9 +31,19 @@ void WriteByte(int fd) {
 
 void OnTerminate(int) {
   const int saved = errno;
+  ++handlers;
   const int fd = terminate_fd.load();
   if (fd >= 0) WriteByte(fd);
+  --handlers;
   errno = saved;
+}
+
+// From now on the pipe's number may become another file's. A handler that comes
+// now writes no more, and one under way does nothing that takes long; of this
+// thread's own there is none.
+void ForgetPipe() {
+  terminate_fd.store(-1);
+  while (handlers.load() != 0) usleep(100);
 }
 
 }  // namespace
@@ -78,7 +90,7 @@ ExitRequest::~ExitRequest() {
   pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
   sigaction(SIGTERM, &old_terminate_, nullptr);
   sigaction(SIGINT, &old_interrupt_, nullptr);
-  terminate_fd.store(-1);
+  ForgetPipe();
 }
 
 void ExitRequest::Pipe::Write() const { WriteByte(write_end.get()); }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "goplugin/internal/process/held_process.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/tls/credentials.h"
+#include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
 namespace {
@@ -102,6 +104,7 @@ RunningPlugin::RunningPlugin(const ServeOptions& options)
       // The flush comes before the answer: a host drops the connection with it.
       controller_([this] {
         FlushStdout();
+        SetCause(*end_cause_, EndCause::kAsked);
         exit_->Make();
       }) {}
 
@@ -140,6 +143,11 @@ absl::StatusOr<std::unique_ptr<RunningPlugin>> RunningPlugin::StartTest(
   server.stop = plugin->exit_->Maker();
   options.test_mode(server);
   return plugin;
+}
+
+void RunningPlugin::SetCause(std::atomic<EndCause>& end, EndCause cause) {
+  EndCause none = EndCause::kUnknown;
+  end.compare_exchange_strong(none, cause);
 }
 
 absl::Status RunningPlugin::TakeSignals(ExitRequest::Interrupt interrupt) {
@@ -226,7 +234,10 @@ void RunningPlugin::Multiplex(std::unique_ptr<PluginListener> listener) {
   MuxListener::Callbacks callbacks;
   callbacks.warn = Warn;
   // As with Go's plugins: there is nobody left to serve.
-  callbacks.on_host_gone = exit_->Maker();
+  callbacks.on_host_gone = [cause = end_cause_, make_exit = exit_->Maker()] {
+    SetCause(*cause, EndCause::kHostGone);
+    make_exit();
+  };
   mux_ =
       std::make_unique<MuxListener>(std::move(listener), threads_, directories_,
                                     server_->intake(), std::move(callbacks));
@@ -273,7 +284,8 @@ bool RunningPlugin::AwaitRequest() {
 }
 
 bool RunningPlugin::RunToEnd() {
-  const bool asked = AwaitRequest();
+  // A host that has asked may be gone by the time that is looked at.
+  const bool asked = AwaitRequest() && *end_cause_ != EndCause::kHostGone;
   if (!asked) Note("INFO", "the host is gone: the plugin ends");
   // First, so that methods which dial come to their end.
   broker_core_->End(
@@ -307,7 +319,14 @@ void RunningPlugin::FlushStdout() {
   if (stdout_ == nullptr) return;
   std::fflush(stdout);
   stdout_->Drain();
-  stdio_.Flush(options_.stdout_flush_timeout);
+  stdio_.Flush(TimeToFlush());
+}
+
+// Of one time for all: the handler of Shutdown has waited for the same host.
+absl::Duration RunningPlugin::TimeToFlush() {
+  MutexLock lock(flush_mutex_);
+  if (!flushing_.has_value()) flushing_.emplace();
+  return flushing_->Remaining(options_.stdout_flush_timeout);
 }
 
 }  // namespace goplugin::internal

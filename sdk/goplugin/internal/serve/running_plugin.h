@@ -3,17 +3,22 @@
 
 #include <grpcpp/security/server_credentials.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/broker.h"
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/broker/broker_core.h"
 #include "goplugin/internal/handshake/handshake_response.h"
+#include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/serve/accept_threads.h"
 #include "goplugin/internal/serve/broker_service.h"
 #include "goplugin/internal/serve/controller_service.h"
@@ -61,7 +66,13 @@ class RunningPlugin {
   static void LeaveToExit(std::unique_ptr<RunningPlugin> plugin);
 
  private:
+  // Why the plugin ends, as far as it is known: a signal does not tell.
+  enum class EndCause { kUnknown, kAsked, kHostGone };
+
   explicit RunningPlugin(const ServeOptions& options);
+
+  // The first call counts.
+  static void SetCause(std::atomic<EndCause>& end, EndCause cause);
 
   absl::Status TakeSignals(ExitRequest::Interrupt interrupt);
   absl::Status TakeStdout();
@@ -78,7 +89,9 @@ class RunningPlugin {
   ReattachConfig TestConfig(const HandshakeResponse& response) const;
   // False when the host is gone.
   bool AwaitRequest();
-  void FlushStdout();
+  void FlushStdout() ABSL_LOCKS_EXCLUDED(flush_mutex_);
+  // What is left of stdout_flush_timeout since the first who asked.
+  absl::Duration TimeToFlush() ABSL_LOCKS_EXCLUDED(flush_mutex_);
 
   const ServeOptions& options_;
   // In the order of their making; the server goes first, what its services
@@ -86,6 +99,11 @@ class RunningPlugin {
   // nullopt for a plugin that outlives its host.
   absl::optional<HostWatch> host_;
   std::unique_ptr<ExitRequest> exit_;
+  // Set before the request is made.
+  const std::shared_ptr<std::atomic<EndCause>> end_cause_ =
+      std::make_shared<std::atomic<EndCause>>(EndCause::kUnknown);
+  absl::Mutex flush_mutex_;
+  absl::optional<Stopwatch> flushing_ ABSL_GUARDED_BY(flush_mutex_);
   StdioService stdio_;
   // nullptr in test mode.
   std::unique_ptr<StdoutCapture> stdout_;

@@ -57,7 +57,10 @@ int ServePlugin(const ServeOptions& options) {
       ReadHostRequest(ReadEnvironment, options.min_port, options.max_port);
   if (!request.ok()) return Fail(request.status());
   // A host that reattaches has no part in what may be left of another's.
-  if (test) request->client_certificate.clear();
+  if (test) {
+    request->client_certificate.clear();
+    request->multiplex = false;
+  }
   absl::Status enough = CheckFreeDescriptors("plugin");
   if (enough.ok()) enough = CheckFreeThreads();
   if (!enough.ok()) return Fail(enough);

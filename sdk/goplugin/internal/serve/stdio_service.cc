@@ -1,6 +1,7 @@
 #include "goplugin/internal/serve/stdio_service.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include "absl/time/time.h"
@@ -47,6 +48,7 @@ StdioService::StdioService(std::size_t buffer_bytes) : buffer_(buffer_bytes) {
 
 void StdioService::Append(absl::string_view data) {
   MutexLock lock(mutex_);
+  if (closed_) return;
   buffer_.Append(data);
   changed_.NotifyAll();
 }
@@ -61,9 +63,11 @@ bool StdioService::Flush(absl::Duration timeout) {
     });
     first_reader_awaited_ = false;
   }
-  overdue_ = !changed_.WaitFor(mutex_, stopwatch.Remaining(timeout), [this] {
+  // What is printed from now on is not waited for: it may never end.
+  const std::uint64_t wanted = buffer_.appended();
+  overdue_ = !changed_.WaitFor(mutex_, stopwatch.Remaining(timeout), [&] {
     mutex_.AssertHeld();
-    return Idle();
+    return reader_ == nullptr || written_ >= wanted;
   });
   return !overdue_;
 }
@@ -134,15 +138,13 @@ void StdioService::OnWritten(const grpc::ServerContext& context,
                              absl::string_view piece, bool written) {
   MutexLock lock(mutex_);
   writing_ = nullptr;
-  if (!written) {
+  if (written) {
+    written_ = buffer_.taken();
+  } else {
     buffer_.PutBack(piece);
     if (reader_ == &context) reader_ = nullptr;
   }
   changed_.NotifyAll();
-}
-
-bool StdioService::Idle() const {
-  return reader_ == nullptr || (buffer_.empty() && writing_ == nullptr);
 }
 
 }  // namespace goplugin::internal

@@ -6,6 +6,7 @@
 #include <grpcpp/support/sync_stream.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -33,15 +34,15 @@ class StdioService : public grpc::Service {
  public:
   explicit StdioService(std::size_t buffer_bytes);
 
-  // Keeps `data` for the host. Never blocks.
+  // Keeps `data` for the host; after Close it is lost. Never blocks.
   void Append(absl::string_view data) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Waits until gRPC has taken all that was appended for the host that reads,
-  // at most `timeout`. True at once when nobody reads any more; a first reader
-  // is waited for a moment, once, if there is something to read.
+  // Waits until gRPC has taken all that was appended so far, for a host that
+  // reads, at most `timeout`. True at once when nobody reads any more; a first
+  // reader is waited for a moment, once, if there is something to read.
   bool Flush(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Ends the stream after what it has still to send, and any later one. Where
+  // Ends the stream after what was appended before, and any later one. Where
   // the last Flush has waited in vain it cuts them off: a host that does not
   // read would hold up the server's shutdown.
   void Close() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -62,7 +63,6 @@ class StdioService : public grpc::Service {
   grpc::Status Leave(grpc::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnWritten(const grpc::ServerContext& context, absl::string_view piece,
                  bool written) ABSL_LOCKS_EXCLUDED(mutex_);
-  bool Idle() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   absl::Mutex mutex_;
   SteadyCondition changed_;
@@ -72,6 +72,8 @@ class StdioService : public grpc::Service {
   // The call on which a write is under way: the reader, or one before it. There
   // is one at a time, so that a piece which comes back is still the oldest.
   grpc::ServerContext* writing_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  // How many of the bytes appended gRPC has taken, or were told as dropped.
+  std::uint64_t written_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   // The last Flush has waited in vain.
   bool overdue_ ABSL_GUARDED_BY(mutex_) = false;

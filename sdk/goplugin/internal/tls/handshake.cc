@@ -76,7 +76,7 @@ HandshakeResult FromAlert(int alert) {
   }
 }
 
-// What this side did not like.
+// An alert that ended the handshake, or what this side did not like.
 HandshakeResult FromError(unsigned long error) {  // NOLINT(google-runtime-int)
   constexpr int kNothingInCommon[] = {
     SSL_R_UNSUPPORTED_PROTOCOL,
@@ -92,6 +92,10 @@ HandshakeResult FromError(unsigned long error) {  // NOLINT(google-runtime-int)
   };
   if (ERR_GET_LIB(error) != ERR_LIB_SSL) return HandshakeResult::kOther;
   const int reason = ERR_GET_REASON(error);
+  // The library's own reasons are below.
+  if (reason >= SSL_AD_REASON_OFFSET) {
+    return FromAlert(reason - SSL_AD_REASON_OFFSET);
+  }
   return std::find(std::begin(kNothingInCommon), std::end(kNothingInCommon),
                    reason) != std::end(kNothingInCommon)
              ? HandshakeResult::kNothingInCommon
@@ -134,8 +138,6 @@ TlsHandshake::TlsHandshake(const TlsClient& client) : client_(client) {
     return;
   }
   SSL_set_bio(ssl_.get(), in_, out_);  // takes both
-  SSL_set_app_data(ssl_.get(), this);
-  SSL_set_info_callback(ssl_.get(), &TlsHandshake::OnInfo);
   const std::string& own = client.tls.server_name;
   const char* name = own.empty() ? kServerName : own.c_str();
   SSL_set_tlsext_host_name(ssl_.get(), name);
@@ -145,13 +147,6 @@ TlsHandshake::TlsHandshake(const TlsClient& client) : client_(client) {
   }
   SSL_set_connect_state(ssl_.get());
   Advance();
-}
-
-void TlsHandshake::OnInfo(const SSL* ssl, int where, int returned) {
-  if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT) return;
-  constexpr int kDescription = 0xff;
-  auto* self = static_cast<TlsHandshake*>(SSL_get_app_data(ssl));
-  self->alert_ = returned & kDescription;
 }
 
 std::string TlsHandshake::TakeOutput() {
@@ -203,8 +198,7 @@ void TlsHandshake::OnFailure(int returned) {
       result_ = HandshakeResult::kRefusedUs;
       return;
     default:
-      result_ =
-          alert_.has_value() ? FromAlert(*alert_) : FromError(ERR_peek_error());
+      result_ = FromError(ERR_peek_error());
   }
 }
 

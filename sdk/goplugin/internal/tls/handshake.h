@@ -5,7 +5,6 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "absl/types/optional.h"
 #include "goplugin/internal/tls/manual_tls.h"
 #include "goplugin/internal/tls/openssl.h"
 
@@ -55,7 +54,6 @@ class TlsHandshake {
   void Advance();
   void OnFailure(int returned);
   HandshakeResult Judge() const;
-  static void OnInfo(const SSL* ssl, int where, int returned);
 
   const TlsClient client_;
   OpensslPtr<SSL_CTX> context_;
@@ -64,8 +62,6 @@ class TlsHandshake {
   BIO* in_ = nullptr;
   BIO* out_ = nullptr;
   bool is_connected_ = false;
-  // The last one that the server has sent.
-  absl::optional<int> alert_;
   HandshakeResult result_ = HandshakeResult::kUnfinished;
 };
 
