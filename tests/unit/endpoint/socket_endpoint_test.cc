@@ -4,11 +4,13 @@
 
 #include <grpc/event_engine/event_engine.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -149,6 +151,52 @@ TEST_F(SocketEndpointTest, HintsOfAnySizeBringWhatThereIs) {
     EXPECT_EQ(TextOf(buffer), "hello") << hint;
     EXPECT_EQ(buffer.Count(), 0u);
   }
+}
+
+// gRPC keeps what was read until somebody wants it.
+TEST_F(SocketEndpointTest, WhatIsHeldIsLittleMoreThanWhatCame) {
+  for (const size_t size : {size_t{1}, size_t{44}, size_t{1000}, size_t{3000},
+                            size_t{5000}, size_t{10000}, size_t{40000}}) {
+    const std::string piece(size, 'x');
+    std::vector<SliceBuffer> held(
+        std::min((size_t{1} << 20) / size, size_t{200}));
+    const size_t before = mallinfo2().uordblks;
+    size_t came = 0;
+    for (SliceBuffer& buffer : held) {
+      ASSERT_TRUE(WriteFd(peer.get(), piece));
+      Operation read;
+      if (!endpoint->Read(read.Callback(), &buffer, {})) {
+        ASSERT_TRUE(read.Wait());
+        ASSERT_EQ(read.status(), absl::OkStatus());
+      }
+      came += buffer.Length();
+    }
+    EXPECT_LT(mallinfo2().uordblks, before + 5 * came / 2 + 100000) << size;
+    for (SliceBuffer& buffer : held) came -= TextOf(buffer).size();
+    EXPECT_EQ(came, 0u);
+    // The rest of the last pieces.
+    Connect();
+  }
+}
+
+// What comes in one slice does not change what has come in it.
+TEST_F(SocketEndpointTest, WhatIsHeldStaysAsItCame) {
+  std::vector<SliceBuffer> held(300);
+  std::string all;
+  std::string came;
+  for (size_t i = 0; i < held.size(); ++i) {
+    std::string piece = absl::StrCat("piece ", i, ";");
+    if (i % 10 == 9) piece.append(i * 40, 'x');
+    all += piece;
+    ASSERT_TRUE(WriteFd(peer.get(), piece));
+    Operation read;
+    if (!endpoint->Read(read.Callback(), &held[i], {})) {
+      ASSERT_TRUE(read.Wait());
+    }
+  }
+  for (SliceBuffer& buffer : held) came += TextOf(buffer);
+  came += ReadAll(*endpoint, all.size() - came.size());
+  EXPECT_TRUE(came == all);
 }
 
 TEST_F(SocketEndpointTest, TheLastWordsOfAPeerAreRead) {

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -28,11 +29,23 @@ constexpr size_t kSmallest = size_t{8} * 1024;
 // What a socket holds by default is less. gRPC's hints can be as large as the
 // message to come.
 constexpr size_t kLargest = size_t{256} * 1024;
-// A slice lives as long as anything in it: at most this is wasted.
 constexpr size_t kSlice = size_t{64} * 1024;
 static_assert(kLargest % kSlice == 0);
+// What is left of a slice, and worth a read.
+constexpr size_t kLeast = 256;
 // Then others on the io thread come first.
 constexpr int kMostReadsAtOnce = 16;
+
+ssize_t Receive(int fd, iovec* parts, size_t count) {
+  msghdr message = {};
+  message.msg_iov = parts;
+  message.msg_iovlen = count;
+  ssize_t read = 0;
+  do {
+    read = recvmsg(fd, &message, 0);
+  } while (read < 0 && errno == EINTR);
+  return read;
+}
 
 }  // namespace
 
@@ -91,7 +104,7 @@ IoCallback SocketInput::Close() {
 
 SocketInput::Outcome SocketInput::TryRead(SliceBuffer& buffer) {
   const auto hint = static_cast<size_t>(std::max<std::int64_t>(hint_, 0));
-  const size_t size = std::clamp(hint, size_, kLargest);
+  size_t size = std::clamp(hint, size_, kLargest);
   const ssize_t count = ReadSlices(buffer, size);
   if (count > 0) {
     const auto read = static_cast<size_t>(count);
@@ -110,30 +123,51 @@ SocketInput::Outcome SocketInput::TryRead(SliceBuffer& buffer) {
   return Outcome::kFailed;
 }
 
-ssize_t SocketInput::ReadSlices(SliceBuffer& buffer, size_t size) {
-  grpc_slice_buffer* const slices = buffer.c_slice_buffer();
+// A slice lives, all of it, as long as anything in it. A flood of small
+// messages that are read one by one must not take a slice each: they share one;
+// and of no slice more is held than twice what came in it.
+ssize_t SocketInput::ReadSlices(SliceBuffer& buffer, size_t& size) {
+  grpc_slice_buffer& slices = *buffer.c_slice_buffer();
+  const bool shares = size <= kSmallest;
+  const bool has_rest = shares && rest_.Length() > 0;
+  if (has_rest) size = rest_.Length();
   iovec parts[kLargest / kSlice];
   size_t count = 0;
   for (size_t made = 0; made < size; made += kSlice) {
-    grpc_slice slice = MakeSlice(std::min(size - made, kSlice));
+    grpc_slice slice = has_rest
+                           ? grpc_slice_ref(rest_.c_slice_buffer()->slices[0])
+                           : MakeSlice(std::min(size - made, kSlice));
     parts[count].iov_base = GRPC_SLICE_START_PTR(slice);
     parts[count].iov_len = GRPC_SLICE_LENGTH(slice);
-    grpc_slice_buffer_add_indexed(slices, slice);
+    grpc_slice_buffer_add_indexed(&slices, slice);
     ++count;
   }
-  msghdr message = {};
-  message.msg_iov = parts;
-  message.msg_iovlen = count;
-  ssize_t read = 0;
-  do {
-    read = recvmsg(fd_, &message, 0);
-  } while (read < 0 && errno == EINTR);
+  const ssize_t read = Receive(fd_, parts, count);
   const int error_number = errno;
-  // With the slices that nothing came for.
-  grpc_slice_buffer_trim_end(
-      slices, size - static_cast<size_t>(std::max<ssize_t>(read, 0)), nullptr);
+  const auto used = static_cast<size_t>(std::max<ssize_t>(read, 0));
+  if (shares) {
+    rest_.Clear();
+    grpc_slice_buffer_trim_end(&slices, size - used, rest_.c_slice_buffer());
+    // A next one of the same size is to fit.
+    if (rest_.Length() < std::max(used, kLeast)) rest_.Clear();
+  } else {
+    grpc_slice_buffer_trim_end(&slices, size - used, nullptr);
+    const size_t in_last = used % kSlice;
+    const size_t last = std::min(size - (used - in_last), kSlice);
+    if (in_last > 0 && in_last < last / 2) FitLast(slices);
+  }
   errno = error_number;
   return read;
+}
+
+void SocketInput::FitLast(grpc_slice_buffer& slices) {
+  const grpc_slice last = slices.slices[slices.count - 1];
+  grpc_slice fitting = MakeSlice(GRPC_SLICE_LENGTH(last));
+  memcpy(GRPC_SLICE_START_PTR(fitting), GRPC_SLICE_START_PTR(last),
+         GRPC_SLICE_LENGTH(last));
+  grpc_slice_buffer_pop(&slices);
+  grpc_slice_unref(last);
+  grpc_slice_buffer_add_indexed(&slices, fitting);
 }
 
 grpc_slice SocketInput::MakeSlice(size_t size) {

@@ -19,7 +19,7 @@
 namespace goplugin::internal {
 
 // The reading half of an endpoint. Reads when there is something: a connection
-// that says nothing has no buffer. Thread-safe.
+// that has said nothing yet has no buffer. Thread-safe.
 class SocketInput {
  public:
   using SliceBuffer = grpc_event_engine::experimental::SliceBuffer;
@@ -41,9 +41,12 @@ class SocketInput {
   enum class Outcome { kRead, kNothing, kFailed };
 
   Outcome TryRead(SliceBuffer& buffer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Adds what comes to `buffer`, at most `size`. As recv.
-  ssize_t ReadSlices(SliceBuffer& buffer, size_t size)
+  // Adds what comes to `buffer`, at most `size`, which becomes what was asked
+  // for. As recv.
+  ssize_t ReadSlices(SliceBuffer& buffer, size_t& size)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes the last slice no larger than what it has.
+  void FitLast(grpc_slice_buffer& slices) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   grpc_slice MakeSlice(size_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const int fd_;
@@ -54,6 +57,8 @@ class SocketInput {
   IoCallback on_read_ ABSL_GUARDED_BY(mutex_);
   SliceBuffer* buffer_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::int64_t hint_ ABSL_GUARDED_BY(mutex_) = 0;
+  // What the last read has left of a small slice; one or none.
+  SliceBuffer rest_ ABSL_GUARDED_BY(mutex_);
   // What a read is worth: as much as the last ones have brought.
   size_t size_ ABSL_GUARDED_BY(mutex_) = 0;
   int reads_at_once_ ABSL_GUARDED_BY(mutex_) = 0;
