@@ -185,7 +185,9 @@ TEST_F(SupervisorAttackTest, ThousandsOfCallsWaitAtItsEnd) {
                        ++over;
                      });
   }
-  EXPECT_TRUE(Eventually([&] { return exhausted == kCalls / 2; }));
+  EXPECT_TRUE(Eventually([&] { return exhausted == kCalls / 2; }))
+      << exhausted << " exhausted, " << unavailable << " unavailable, " << over
+      << " over";
   const absl::Time begun = absl::Now();
   supervisor.reset();
   EXPECT_LT(absl::Now() - begun, absl::Seconds(2));

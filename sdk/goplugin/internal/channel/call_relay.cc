@@ -6,6 +6,7 @@
 #include <grpcpp/support/client_interceptor.h>
 
 #include <chrono>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -77,6 +78,12 @@ absl::Status CallRelay::Start() {
     ShutDownChannel();  // keeps gRPC running
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(-1);
+    // Today's gRPC would cancel some of a thousand that arrive at once: how
+    // many may wait is the waiting line's to say.
+    for (const char* limit : {"grpc.server.max_pending_requests",
+                              "grpc.server.max_pending_requests_hard_limit"}) {
+      builder.AddChannelArgument(limit, std::numeric_limits<int>::max());
+    }
     builder.RegisterAsyncGenericService(&calls_.service);
     calls_.queue = builder.AddCompletionQueue();
     calls_.desk = desk_;
