@@ -216,31 +216,44 @@ TEST(OneGivenUpChannelTest, ItWasRefusedFirst) {
   EXPECT_TRUE(ComesTo(before - 1));
 }
 
-// A call that was begun holds the channel, whatever its caller holds.
+// One that was begun holds its channel, whatever its caller holds.
+class CallOfItsOwn {
+ public:
+  explicit CallOfItsOwn(std::shared_ptr<grpc::Channel> channel)
+      : call_(Calls::NewStub(std::move(channel))
+                  ->AsyncOne(context_.get(), MessageOf("hello"), &queue_)) {
+    call_->Finish(&response_, &status_, nullptr);
+  }
+
+  void Cancel() {
+    context_->TryCancel();
+    void* tag = nullptr;
+    bool ok = false;
+    ASSERT_TRUE(queue_.Next(&tag, &ok));
+    EXPECT_EQ(status_.error_code(), grpc::StatusCode::CANCELLED);
+    call_.reset();
+    context_.reset();
+  }
+
+ private:
+  grpc::CompletionQueue queue_;
+  grpc::Status status_;
+  Message response_;
+  std::unique_ptr<grpc::ClientContext> context_ =
+      std::make_unique<grpc::ClientContext>();
+  std::unique_ptr<grpc::ClientAsyncResponseReader<Message>> call_;
+};
+
 TEST(OneGivenUpChannelTest, ACallGoesOn) {
   Waiter waiter;
   SlowServer server;
   server.Listen();
   auto channel = ChannelTo(server);
   server.Accept();
-  auto stub = Calls::NewStub(channel);
-  grpc::CompletionQueue queue;
-  grpc::Status status;
-  Message response;
-  auto context = std::make_unique<grpc::ClientContext>();
-  auto call = stub->AsyncOne(context.get(), MessageOf("hello"), &queue);
-  call->Finish(&response, &status, nullptr);
-  stub.reset();
-  channel.reset();
+  CallOfItsOwn call(std::move(channel));
   EXPECT_TRUE(server.SendSettings());
   EXPECT_FALSE(server.SeesTheEnd(seconds(1)));
-  context->TryCancel();
-  void* tag = nullptr;
-  bool ok = false;
-  ASSERT_TRUE(queue.Next(&tag, &ok));
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
-  call.reset();
-  context.reset();
+  call.Cancel();
   EXPECT_TRUE(server.SeesTheEnd());
 }
 
@@ -315,23 +328,9 @@ TEST(OneGivenUpChannelTest, ItsInterceptorsOutliveItsCalls) {
   interceptors.push_back(std::make_unique<Alive>(is_alive));
   auto channel = ChannelTo(server, std::move(interceptors));
   server.Accept();
-  auto stub = Calls::NewStub(channel);
-  grpc::CompletionQueue queue;
-  grpc::Status status;
-  Message response;
-  auto context = std::make_unique<grpc::ClientContext>();
-  auto call = stub->AsyncOne(context.get(), MessageOf("hello"), &queue);
-  call->Finish(&response, &status, nullptr);
-  stub.reset();
-  channel.reset();
+  CallOfItsOwn call(std::move(channel));
   EXPECT_TRUE(*is_alive);
-  context->TryCancel();
-  void* tag = nullptr;
-  bool ok = false;
-  ASSERT_TRUE(queue.Next(&tag, &ok));
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
-  call.reset();
-  context.reset();
+  call.Cancel();
   EXPECT_TRUE(server.SeesTheEnd());
   while (*is_alive) std::this_thread::sleep_for(milliseconds(5));
 }

@@ -158,7 +158,8 @@ void Abandon(GivenUp channel) {
 }
 
 // Interceptors that end when their channel is given up, on the thread that does
-// so: they are the user's, and gRPC's threads are everybody's.
+// so: they are the user's, and gRPC's threads are everybody's. Where calls go
+// on that may need them, they end with the channel.
 class LentInterceptors final
     : public grpc::experimental::ClientInterceptorFactoryInterface {
  public:
