@@ -35,7 +35,8 @@ __attribute__((weak)) void grpc_socket_mutator_init(
 namespace goplugin::internal {
 namespace {
 
-using ToldOfSocket = absl::AnyInvocable<void(int fd)>;
+// Returns whether it may connect.
+using ToldOfSocket = absl::AnyInvocable<bool(int fd)>;
 
 // What gRPC takes for a socket mutator begins with its own part.
 struct Mutator {
@@ -46,8 +47,7 @@ struct Mutator {
 grpc_socket_mutator* MakeMutator(ToldOfSocket told) {
   static const grpc_socket_mutator_vtable vtable = {
       [](int fd, grpc_socket_mutator* mutator) {
-        reinterpret_cast<Mutator*>(mutator)->told(fd);
-        return true;
+        return reinterpret_cast<Mutator*>(mutator)->told(fd);
       },
       [](grpc_socket_mutator* a, grpc_socket_mutator* b) {
         const std::less<grpc_socket_mutator*> less;
@@ -82,12 +82,13 @@ std::shared_ptr<ConnectingSockets> ConnectingSockets::Watch(
   }
   auto sockets = std::make_shared<ConnectingSockets>();
   arguments.SetSocketMutator(
-      MakeMutator([sockets](int fd) { sockets->Add(fd); }));
+      MakeMutator([sockets](int fd) { return sockets->Add(fd); }));
   return sockets;
 }
 
 bool ConnectingSockets::ShutDown() {
   MutexLock lock(mutex_);
+  over_ = true;
   std::vector<Socket> open;
   for (const Socket& socket : sockets_) {
     if (EndSocket(socket)) open.push_back(socket);
@@ -115,16 +116,18 @@ bool ConnectingSockets::EndSocket(const Socket& socket) {
   return true;
 }
 
-void ConnectingSockets::Add(int fd) {
-  struct stat file = {};
-  if (fstat(fd, &file) != 0) return;
+bool ConnectingSockets::Add(int fd) {
   MutexLock lock(mutex_);
+  if (over_) return false;
+  struct stat file = {};
+  if (fstat(fd, &file) != 0) return true;
   sockets_.erase(std::remove_if(sockets_.begin(), sockets_.end(),
                                 [](const Socket& socket) {
                                   return !IsStill(socket, socket.fd);
                                 }),
                  sockets_.end());
   sockets_.push_back({fd, file.st_dev, file.st_ino});
+  return true;
 }
 
 }  // namespace goplugin::internal

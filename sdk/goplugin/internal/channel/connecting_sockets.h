@@ -21,8 +21,8 @@ class ConnectingSockets {
       grpc::ChannelArguments& arguments);
 
   // Ends the connections that gRPC has not closed yet, whatever has come on
-  // them. Returns whether there are any. Not for a forked child: they are the
-  // parent's as well.
+  // them, and lets it open no other. Returns whether there are any. Not for a
+  // forked child: they are the parent's as well.
   bool ShutDown();
 
  private:
@@ -36,10 +36,12 @@ class ConnectingSockets {
   static bool IsStill(const Socket& socket, int fd);
   // False where gRPC has closed it.
   static bool EndSocket(const Socket& socket);
-  void Add(int fd);
+  // False: gRPC may not connect with it.
+  bool Add(int fd);
 
   absl::Mutex mutex_;
   std::vector<Socket> sockets_ ABSL_GUARDED_BY(mutex_);
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace goplugin::internal

@@ -20,8 +20,9 @@ constexpr bool kLosesLateConnections =
 
 // A channel that ends no sooner than gRPC can be left to it: one that goes
 // while it connects has its sockets shut down at once, and is held in secret
-// until gRPC has closed them. The interceptors end on the thread that drops it.
-// For the gRPC that loses late connections.
+// until gRPC has closed them. The interceptors end on the thread that drops it,
+// or, where calls go on that may need them, with the channel. For the gRPC that
+// loses late connections.
 std::shared_ptr<grpc::Channel> CreateHeldChannel(
     const std::string& target,
     const std::shared_ptr<grpc::ChannelCredentials>& credentials,
