@@ -24,6 +24,7 @@
 #include "goplugin/endpoint.h"
 #include "goplugin/internal/channel/handed_interceptor.h"
 #include "goplugin/internal/channel/held_channel.h"
+#include "goplugin/internal/endpoint/use_endpoints.h"
 #include "goplugin/internal/text/hex.h"
 
 namespace goplugin::internal {
@@ -209,12 +210,13 @@ std::shared_ptr<grpc::Channel> CreatePluginChannel(
   ShutDownChannel();  // keeps gRPC running
   // For calls that a passing channel has passed here; others have none of it.
   interceptors.push_back(HandedInterceptorFactory());
+  grpc::ChannelArguments all = arguments;
+  UseEndpoints(all);
   if (kLosesLateConnections) {
-    return CreateHeldChannel(target, credentials, arguments,
-                             std::move(interceptors));
+    return CreateHeldChannel(target, credentials, all, std::move(interceptors));
   }
   return grpc::experimental::CreateCustomChannelWithInterceptors(
-      target, credentials, arguments, std::move(interceptors));
+      target, credentials, all, std::move(interceptors));
 }
 
 const std::shared_ptr<grpc::Channel>& ShutDownChannel() {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "goplugin/internal/channel/channel.h"
+#include "goplugin/internal/endpoint/endpoint_listener.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
@@ -18,7 +19,7 @@ namespace {
 using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
 using Acceptors = grpc::ServerBuilder::experimental_type;
 
-// The same in every release so far; later ones have passive listeners besides.
+// The same in every release so far.
 std::unique_ptr<Acceptor> AddAcceptor(
     grpc::ServerBuilder& builder,
     const std::shared_ptr<grpc::ServerCredentials>& credentials) {
@@ -31,6 +32,8 @@ std::unique_ptr<Acceptor> AddAcceptor(
 struct ConnectionIntake::Server {
   // Held while a connection is handed over, so that none comes after Close.
   absl::Mutex mutex;
+  // One of the two.
+  std::unique_ptr<EndpointListener> listener ABSL_GUARDED_BY(mutex);
   std::unique_ptr<Acceptor> acceptor ABSL_GUARDED_BY(mutex);
   bool started ABSL_GUARDED_BY(mutex) = false;
   bool closed ABSL_GUARDED_BY(mutex) = false;
@@ -87,7 +90,10 @@ std::shared_ptr<ConnectionIntake> ConnectionIntake::AddTo(
   auto server = std::make_shared<Server>();
   {
     MutexLock lock(server->mutex);
-    server->acceptor = AddAcceptor(builder, credentials);
+    server->listener = EndpointListener::AddTo(builder, credentials);
+    if (server->listener == nullptr) {
+      server->acceptor = AddAcceptor(builder, credentials);
+    }
   }
   builder.SetOption(std::make_unique<Option>(server));
   return std::shared_ptr<ConnectionIntake>(
@@ -104,6 +110,9 @@ bool ConnectionIntake::serving() const {
 void ConnectionIntake::Take(UniqueFd connection) {
   MutexLock lock(server_->mutex);
   if (!server_->Serving()) return;
+  if (server_->listener != nullptr) {
+    return server_->listener->Take(std::move(connection));
+  }
   Acceptor::NewConnectionParameters parameters;
   // Newer releases refuse an invalid number here, and use none for anything.
   parameters.listener_fd = connection.get();

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/error.h"
+#include "goplugin/internal/endpoint/io_threads.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/lifecycle/crash.h"
 #include "goplugin/internal/lifecycle/live_sessions.h"
@@ -25,6 +26,8 @@ namespace {
 
 // What an end may take beyond the times of the options.
 constexpr absl::Duration kEndOverhead = absl::Seconds(3);
+// How long the exit waits for what is being read.
+constexpr absl::Duration kIoGrace = absl::Seconds(1);
 
 OutputSinks SinksOf(const ClientOptions& options) {
   OutputSinks sinks;
@@ -268,6 +271,8 @@ void EndSessionsAtExit() {
     all_ended = session->WaitForEnd(session->LongestEnd()) && all_ended;
   }
   Runtime::HaltAll(/*with_calls=*/all_ended);
+  // What is left of connections may be at work in OpenSSL.
+  HaltIoThreads(kIoGrace);
 }
 
 }  // namespace goplugin::internal
