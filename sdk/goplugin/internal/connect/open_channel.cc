@@ -21,9 +21,19 @@ namespace {
 using InterceptorFactory =
     grpc::experimental::ClientInterceptorFactoryInterface;
 
+// The two that live as long as the plugin.
+bool IsStreamOfSdk(absl::string_view method) {
+  return absl::StartsWith(method, "/plugin.GRPCStdio/") ||
+         absl::StartsWith(method, "/plugin.GRPCBroker/");
+}
+
+bool IsHealthCheck(absl::string_view method) {
+  return absl::StartsWith(method, "/grpc.health.v1.Health/");
+}
+
 // A user's interceptors, which see the user's calls, health and Shutdown: they
-// may carry what authorises a call. Not the two streams that live as long as
-// the plugin, whose events are no place for a user's code.
+// may carry what authorises a call. Not the streams, whose events are no place
+// for a user's code.
 class NotForStreams final : public InterceptorFactory {
  public:
   explicit NotForStreams(std::unique_ptr<InterceptorFactory> users)
@@ -31,11 +41,7 @@ class NotForStreams final : public InterceptorFactory {
 
   grpc::experimental::Interceptor* CreateClientInterceptor(
       grpc::experimental::ClientRpcInfo* info) override {
-    const absl::string_view method = info->method();
-    if (absl::StartsWith(method, "/plugin.GRPCStdio/") ||
-        absl::StartsWith(method, "/plugin.GRPCBroker/")) {
-      return nullptr;
-    }
+    if (IsStreamOfSdk(info->method())) return nullptr;
     return users_->CreateClientInterceptor(info);
   }
 
@@ -43,15 +49,17 @@ class NotForStreams final : public InterceptorFactory {
   const std::unique_ptr<InterceptorFactory> users_;
 };
 
-// Of each call that begins; it sees no more of it.
+// Of each call that begins; it sees no more of it. Not of those that are the
+// SDK's own, whose answers the thread that it would make room gets itself.
 class RingsTheBell final : public InterceptorFactory {
  public:
   explicit RingsTheBell(std::shared_ptr<CallBell> bell)
       : bell_(std::move(bell)) {}
 
   grpc::experimental::Interceptor* CreateClientInterceptor(
-      grpc::experimental::ClientRpcInfo* /*info*/) override {
-    bell_->Ring();
+      grpc::experimental::ClientRpcInfo* info) override {
+    const absl::string_view method = info->method();
+    if (!IsStreamOfSdk(method) && !IsHealthCheck(method)) bell_->Ring();
     return nullptr;
   }
 
@@ -120,6 +128,8 @@ absl::StatusOr<ConnectTarget> OpenPluginChannel(
   target.channel = CreatePluginChannel(ChannelTarget(*target.endpoint),
                                        security->credentials, arguments,
                                        MakeInterceptors(options, bell));
+  // It connects while the loop hears of it.
+  target.channel->GetState(/*try_to_connect=*/true);
   target.uses_tls = security->uses_tls;
   target.tls_client = security->tls_client;
   target.broker_security =

@@ -10,6 +10,8 @@ namespace goplugin::internal {
 namespace {
 
 constexpr size_t kMaxUnparsed = size_t{256} * 1024;
+// What takes the loop no longer than to hand it to another thread.
+constexpr size_t kShort = size_t{4} * 1024;
 
 HandshakePolicy PolicyOf(const ClientOptions& options) {
   HandshakePolicy policy;
@@ -80,21 +82,33 @@ void HandshakeSteps::Parse(absl::optional<HandshakeReader::End> end) {
   parsing_ = true;
   // It is no silence if something has come since.
   if (end == HandshakeReader::End::kSilence && !unparsed_.empty()) end.reset();
+  std::string bytes = std::exchange(unparsed_, std::string());
+  std::weak_ptr<Waiting> waiting = waiting_;
+  if (bytes.size() <= kShort) {
+    return loop_.Post([waiting = std::move(waiting), work = begin_work_(),
+                       parsed = ParseStep(*reader_, bytes, end)]() mutable {
+      const std::shared_ptr<Waiting> alive = waiting.lock();
+      if (alive != nullptr) alive->steps->OnStep(std::move(parsed));
+    });
+  }
   TakeStep(
-      lane_, loop_, std::weak_ptr<Waiting>(waiting_),
-      [reader = reader_, bytes = std::exchange(unparsed_, std::string()), end] {
+      lane_, loop_, std::move(waiting),
+      [reader = reader_, bytes = std::move(bytes), end] {
         return ParseStep(*reader, bytes, end);
       },
       [work = begin_work_()](Waiting& waiting, ParsedOutput parsed) {
-        HandshakeSteps& steps = *waiting.steps;
-        steps.parsing_ = false;
-        const bool done = parsed.state == HandshakeReader::State::kDone;
-        if (!done && (!steps.unparsed_.empty() || steps.end_.has_value())) {
-          steps.Parse(std::exchange(steps.end_, absl::nullopt));
-        }
-        steps.ResumeIfRoom();
-        waiting.on_parsed(std::move(parsed));
+        waiting.steps->OnStep(std::move(parsed));
       });
+}
+
+void HandshakeSteps::OnStep(ParsedOutput parsed) {
+  parsing_ = false;
+  const bool done = parsed.state == HandshakeReader::State::kDone;
+  if (!done && (!unparsed_.empty() || end_.has_value())) {
+    Parse(std::exchange(end_, absl::nullopt));
+  }
+  ResumeIfRoom();
+  waiting_->on_parsed(std::move(parsed));
 }
 
 }  // namespace goplugin::internal

@@ -29,8 +29,8 @@ struct ParsedOutput {
   std::string unused_socket;
 };
 
-// The search for the handshake line, off the loop: what the loop reads is
-// parsed in steps on the client's lane, in order. Lives on the loop's thread.
+// The search for the handshake line: what the loop reads is parsed in steps, in
+// order, on the client's lane unless it is short. Lives on the loop's thread.
 class HandshakeSteps {
  public:
   // `on_parsed` is called on the loop's thread for each step, until this object
@@ -52,12 +52,13 @@ class HandshakeSteps {
 
  private:
   void Parse(absl::optional<HandshakeReader::End> end);
+  void OnStep(ParsedOutput parsed);
   void ResumeIfRoom();
 
   EventLoop& loop_;
   const std::shared_ptr<Lane> lane_;
   const std::function<std::shared_ptr<void>()> begin_work_;
-  // Used on the lane.
+  // Used by one step at a time.
   const std::shared_ptr<HandshakeReader> reader_;
   // What a step that comes back looks for: gone with this object.
   struct Waiting {

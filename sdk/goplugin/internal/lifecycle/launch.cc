@@ -235,13 +235,24 @@ void Launch::OnConnected(const absl::Status& status,
   deadline_.Cancel();
   quiet_.Cancel();
   connector_.reset();
-  context_.steps->Post(
-      [files = context_.keeper->files(), endpoint = plugin_.response.endpoint] {
-        files->Remember(endpoint);
-      });
-  if (!start_.may_outlive && plugin_.peers.user.has_value()) {
-    context_.steps->Post([output = context_.output, user = *plugin_.peers.user,
-                          pid = context_.keeper->process()->pid()] {
+  if (plugin_.multiplexed) {
+    // It may have come after the look at it.
+    context_.steps->Post(
+        [files = context_.keeper->files(),
+         endpoint = plugin_.response.endpoint] { files->Remember(endpoint); });
+  }
+  if (!start_.may_outlive) plugin_.settled = WarnOfRaisedRights();
+  plugin_.is_serving = serving != wire::HealthCheckResponse::NOT_SERVING;
+  plugin_.timings.connect = context_.stopwatch.Elapsed();
+  context_.report(LaunchPhase::kConnected, plugin_.timings.connect);
+  std::move(done_)(std::move(plugin_));
+}
+
+std::function<void()> Launch::WarnOfRaisedRights() const {
+  if (!plugin_.peers.user.has_value()) return nullptr;
+  return [steps = context_.steps, output = context_.output,
+          user = *plugin_.peers.user, pid = context_.keeper->process()->pid()] {
+    steps->Post([output, user, pid] {
       const std::string rights = RaisedRights(pid, user);
       if (rights.empty()) return;
       output->Note(
@@ -252,12 +263,7 @@ void Launch::OnConnected(const absl::Status& status,
                        ", for which the kernel takes its death signal "
                        "away"));
     });
-  }
-  context_.keeper->process()->OnServing();
-  plugin_.is_serving = serving != wire::HealthCheckResponse::NOT_SERVING;
-  plugin_.timings.connect = context_.stopwatch.Elapsed();
-  context_.report(LaunchPhase::kConnected, plugin_.timings.connect);
-  std::move(done_)(std::move(plugin_));
+  };
 }
 
 }  // namespace goplugin::internal

@@ -86,6 +86,7 @@ class Launch final : public PluginSource,
 
   // kConnecting
   void OnConnected(const absl::Status& status, Connector::Serving serving);
+  std::function<void()> WarnOfRaisedRights() const;
 
   // From any state to the end.
   void OnExit();

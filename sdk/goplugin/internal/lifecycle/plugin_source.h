@@ -55,6 +55,9 @@ struct ReadyPlugin {
   // Why a broker on this channel can't work; "" when it can. A go-plugin server
   // has one broker stream in its life.
   std::string no_broker;
+  // What the caller need not wait for, nor his first call; on the loop. Null:
+  // nothing.
+  std::function<void()> settled;
 };
 
 // A way to a ready plugin: a launch, or the search for one that runs already.

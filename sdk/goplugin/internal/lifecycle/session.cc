@@ -26,6 +26,8 @@ namespace {
 
 // What an end may take beyond the times of the options.
 constexpr absl::Duration kEndOverhead = absl::Seconds(3);
+// What can wait would take the processors from the caller's first call.
+constexpr absl::Duration kSettling = absl::Milliseconds(2);
 // How long the exit waits for what is being read.
 constexpr absl::Duration kIoGrace = absl::Seconds(1);
 
@@ -170,8 +172,8 @@ void Session::OnReady(absl::StatusOr<ReadyPlugin> plugin) {
   // Not while it calls.
   runtime_->loop().Post([self = shared_from_this()] { self->source_.reset(); });
   std::move(ready_)(absl::OkStatus());
-  // The caller need not wait for them.
-  OpenStreams();
+  settling_ = std::make_unique<Timer>(runtime_->loop());
+  settling_->Start(kSettling, [this] { Settle(); });
 }
 
 // ---- kEnded -----------------------------------------------------------------
@@ -235,6 +237,7 @@ void Session::Leave(absl::AnyInvocable<void() &&> last) {
         self->stdio_deadline_.reset();
         self->broker_cut_.reset();
         self->mux_end_.reset();
+        self->settling_.reset();
         self->usage_.reset();
         self->question_deadline_.reset();
         self->keeper_.reset();

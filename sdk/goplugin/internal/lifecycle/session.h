@@ -150,6 +150,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnReady(absl::StatusOr<ReadyPlugin> plugin);
   void Live(ReadyPlugin plugin);
   void Tell();
+  // What the caller need not wait for, nor his first call.
+  void Settle();
   void OpenStreams();
   void MakeStdio();
   void MakeStarvationWatch();
@@ -214,6 +216,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unique_ptr<Timer> broker_cut_;
   // After the end of a multiplexed connection, for the exit that explains it.
   std::unique_ptr<Timer> mux_end_;
+  std::unique_ptr<Timer> settling_;
   std::unique_ptr<Timer> usage_;
   // While an exit is not told yet.
   std::unique_ptr<Timer> exit_telling_;

@@ -108,6 +108,13 @@ void Session::MakeBroker() {
 
 // ---- kLive ------------------------------------------------------------------
 
+void Session::Settle() {
+  if (stdio_ != nullptr || !Holds()) return;
+  OpenStreams();
+  keeper_->process()->OnServing();
+  if (plugin_.settled != nullptr) plugin_.settled();
+}
+
 // In this order: of a plugin with one thread the output gets it.
 void Session::OpenStreams() {
   MakeStdio();
@@ -178,8 +185,10 @@ void Session::BeginShutdown() {
     self->TellExitedNow();
     if (self->at_ != State::kLive) return self->EndStart();
     if (self->plugin_.belongs_to_others) return self->keeper_->Release();
+    // For the last that it prints.
+    self->Settle();
     self->broker_->End(ShutDownError());
-    self->starvation_->End();
+    if (self->starvation_ != nullptr) self->starvation_->End();
     self->keeper_->Shutdown();
   });
 }
@@ -190,7 +199,7 @@ void Session::BeginKill() {
     if (self->at_ != State::kLive) return self->EndStart();
     if (!self->state_->may_kill.ok()) return self->keeper_->Release();
     self->broker_->End(ShutDownError());
-    self->starvation_->End();
+    if (self->starvation_ != nullptr) self->starvation_->End();
     self->keeper_->Kill();
   });
 }
