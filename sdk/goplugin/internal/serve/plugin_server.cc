@@ -40,7 +40,7 @@ absl::StatusOr<std::unique_ptr<PluginServer>> PluginServer::Start(
 }
 
 PluginServer::~PluginServer() {
-  Stop(absl::ZeroDuration());
+  BeginShutdown(absl::ZeroDuration());
   stopper_.Join();
 }
 
@@ -77,16 +77,17 @@ void PluginServer::AcceptAt(std::unique_ptr<PluginListener> listener,
       });
 }
 
-void PluginServer::Stop(absl::Duration grace) {
+void PluginServer::BeginShutdown(absl::Duration grace) {
+  if (stop_.HasBeenNotified()) return;
   accepting_.reset();
   if (intake_ != nullptr) intake_->Close();
-  if (stop_.HasBeenNotified()) return;
   grace_ = grace;
   stop_.Notify();
+  if (listener_ != nullptr) listener_->Remove();
 }
 
 bool PluginServer::Shutdown(absl::Duration grace) {
-  Stop(grace);
+  BeginShutdown(grace);
   const bool in_time = stopped_.WaitFor(grace + kCancelTime);
   if (in_time) {
     // Threads that end now, this one and the server's own, must not be met by
@@ -94,7 +95,6 @@ bool PluginServer::Shutdown(absl::Duration grace) {
     stopper_.Join();
     server_.reset();
   }
-  if (listener_ != nullptr) listener_->Remove();
   return in_time;
 }
 

@@ -53,8 +53,10 @@ class PluginServer {
   std::uint64_t visits() const { return *visits_; }
 
   // Takes no more calls, lets those under way run for `grace`, then cancels
-  // them. Removes the socket. False when a method still runs half a second
-  // after that: then neither this object nor the services may be destroyed.
+  // them. Removes the socket. Waits for nobody; more calls do nothing.
+  void BeginShutdown(absl::Duration grace);
+  // The same, and waits. False when a method still runs half a second after its
+  // cancellation: then neither this object nor the services may be destroyed.
   bool Shutdown(absl::Duration grace);
   // After Shutdown: waits until the last method has returned.
   void WaitForMethods();
@@ -63,7 +65,6 @@ class PluginServer {
   PluginServer() = default;
 
   absl::Status Build(const ServerPlan& plan);
-  void Stop(absl::Duration grace);
 
   // nullptr unless it was given one.
   std::unique_ptr<PluginListener> listener_;

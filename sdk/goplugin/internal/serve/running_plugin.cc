@@ -295,11 +295,13 @@ bool RunningPlugin::RunToEnd() {
   FlushStdout();
   stdio_.Close();
   health_.Close();
-  const bool in_time = server_->Shutdown(
+  const absl::Duration grace =
       asked ? options_.shutdown_grace
-            : std::min(options_.shutdown_grace, kOrphanGrace));
+            : std::min(options_.shutdown_grace, kOrphanGrace);
+  server_->BeginShutdown(grace);
+  // While the server ends: the file system takes as long.
   directories_->Remove();
-  return in_time;
+  return server_->Shutdown(grace);
 }
 
 void RunningPlugin::LeaveToExit(std::unique_ptr<RunningPlugin> plugin) {
