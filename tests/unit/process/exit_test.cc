@@ -79,19 +79,19 @@ TEST_F(ExitTest, RunningChildHasNoStatus) {
   absl::StatusOr<ChildProcess> child = Spawn(ChildRequest({"hang"}));
   ASSERT_TRUE(child.ok()) << child.status();
   EXPECT_FALSE(TryReap(*child).has_value());
-  EXPECT_FALSE(HasExited(*child));
+  EXPECT_FALSE(PeekExit(*child).has_value());
   EXPECT_TRUE(SendSignal(*child, SIGKILL, /*whole_group=*/false));
   EXPECT_EQ(WaitAndReap(*child), Signalled(SIGKILL));
 }
 
-TEST_F(ExitTest, HasExitedDoesNotReap) {
+TEST_F(ExitTest, PeekExitDoesNotReap) {
   absl::StatusOr<ChildProcess> child = Spawn(ChildRequest({"exit", "5"}));
   ASSERT_TRUE(child.ok()) << child.status();
   WaitForExit(*child);
-  EXPECT_TRUE(HasExited(*child));
-  EXPECT_TRUE(HasExited(*child));
+  EXPECT_EQ(PeekExit(*child), Exited(5));
+  EXPECT_EQ(PeekExit(*child), Exited(5));
   EXPECT_EQ(TryReap(*child), Exited(5));
-  EXPECT_TRUE(HasExited(*child));
+  EXPECT_TRUE(PeekExit(*child).has_value());
 }
 
 TEST_F(ExitTest, ReapedChildIsNotSignalled) {
@@ -117,7 +117,7 @@ void ExpectRecovered(const ChildProcess& child, const ExitStatus& expected) {
   const absl::optional<ExitStatus> status = TryReap(child);
   EXPECT_EQ(status, KernelKeepsExitCodes() ? expected : ExitStatus{});
   EXPECT_EQ(TryReap(child), status);
-  EXPECT_TRUE(HasExited(child));
+  EXPECT_EQ(PeekExit(child), status);
 }
 
 TEST_F(ExitTest, StatusIsRecoveredWhenTheHostIgnoresSigchld) {

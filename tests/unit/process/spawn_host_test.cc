@@ -201,12 +201,12 @@ TEST_F(SpawnHostTest, WithoutPidfdsTheRestWorks) {
               if (!child.ok()) return child.status().ToString();
               EXPECT_FALSE(child->pidfd.valid());
               EXPECT_FALSE(TryReap(*child).has_value());
-              EXPECT_FALSE(HasExited(*child));
+              EXPECT_FALSE(PeekExit(*child).has_value());
               EXPECT_TRUE(SendSignal(*child, SIGTERM, /*whole_group=*/true));
               const ExitStatus status = WaitAndReap(*child);
               EXPECT_EQ(status.kind, ExitStatus::Kind::kSignalled);
               EXPECT_EQ(status.value, SIGTERM);
-              EXPECT_TRUE(HasExited(*child));
+              EXPECT_TRUE(PeekExit(*child).has_value());
               // The number may be another process's by now.
               EXPECT_FALSE(SendSignal(*child, SIGKILL, /*whole_group=*/false));
               EXPECT_FALSE(SendSignal(*child, SIGKILL, /*whole_group=*/true));

@@ -171,7 +171,7 @@ TEST_F(SpawnersTest, ChildrenDieWithTheThreads) {
   Asked asked(spawners, ChildRequest({"hang"}));
   const absl::StatusOr<ChildProcess> child = asked.Finish();
   ASSERT_TRUE(child.ok()) << child.status();
-  EXPECT_FALSE(HasExited(*child));
+  EXPECT_FALSE(PeekExit(*child).has_value());
   spawners.Stop(kPatience);
   EXPECT_EQ(WaitAndReap(*child).value, SIGKILL);
 }

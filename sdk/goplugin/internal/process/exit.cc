@@ -64,6 +64,15 @@ bool StillOurs(const ChildProcess& child) {
                    &info) == 0;
 }
 
+absl::optional<ExitStatus> LookForExit(const ChildProcess& child, int options) {
+  siginfo_t info;
+  if (WaitChild(child.pid, child.pidfd.get(), options, &info) != 0) {
+    return RecoverStatus(child.pidfd.get());
+  }
+  if (info.si_pid == 0) return absl::nullopt;
+  return FromWait(info);
+}
+
 bool SignalProcess(const ChildProcess& child, int signal) {
   if (child.pidfd.valid()) {
     if (PidfdSendSignal(child.pidfd.get(), signal, 0) == 0) return true;
@@ -109,19 +118,11 @@ ExitStatus RecoverStatus(int pidfd) {
 }
 
 absl::optional<ExitStatus> TryReap(const ChildProcess& child) {
-  siginfo_t info;
-  const int result =
-      WaitChild(child.pid, child.pidfd.get(), WEXITED | WNOHANG, &info);
-  if (result != 0) return RecoverStatus(child.pidfd.get());
-  if (info.si_pid == 0) return absl::nullopt;
-  return FromWait(info);
+  return LookForExit(child, WEXITED | WNOHANG);
 }
 
-bool HasExited(const ChildProcess& child) {
-  siginfo_t info;
-  const int result = WaitChild(child.pid, child.pidfd.get(),
-                               WEXITED | WNOHANG | WNOWAIT, &info);
-  return result != 0 || info.si_pid != 0;
+absl::optional<ExitStatus> PeekExit(const ChildProcess& child) {
+  return LookForExit(child, WEXITED | WNOHANG | WNOWAIT);
 }
 
 bool SendSignal(const ChildProcess& child, int signal, bool whole_group) {

@@ -24,10 +24,9 @@ absl::optional<ExitStatus> TryReap(const ChildProcess& child);
 // it.
 ExitStatus RecoverStatus(int pidfd);
 
-// True once the child has ended, reaped or not. Does not reap: the id of an
-// ended leader's group stays taken, so that SendSignal still reaches what is
-// left of the group.
-bool HasExited(const ChildProcess& child);
+// The same without freeing anything: the id of an ended leader's group stays
+// taken, so that SendSignal still reaches what is left of the group.
+absl::optional<ExitStatus> PeekExit(const ChildProcess& child);
 
 // Sends `signal`; false when there was nothing to send it to any more, or no
 // permission (a setuid program). A child that has ended but is not reaped takes

@@ -35,6 +35,7 @@ class ChildPluginProcess final : public PluginProcess {
  private:
   void WatchExit();
   void OnMaybeExited();
+  void Reap();
   void AwaitDescendants();
   void Kill();
   // Lets nothing go that it has stopped.

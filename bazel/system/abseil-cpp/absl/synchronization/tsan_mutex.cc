@@ -7,8 +7,9 @@
 // the dynamic linker looks in the executable first; each calls the original
 // between two annotations.
 //
-// Written against Abseil 20220623. Later releases annotate more functions and
-// some under other names: then the reports come back, but nothing is hidden.
+// Written against Abseil 20220623 and 20260526, which has fewer functions, and
+// other names. Where another release has again others, this does not compile,
+// or the reports come back; nothing is hidden.
 
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
@@ -17,6 +18,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "absl/base/config.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
@@ -122,50 +124,95 @@ struct Nothing {};
 
 }  // namespace
 
+// The old names are inline functions now, which call these.
+#if ABSL_LTS_RELEASE_VERSION >= 20260000
+#define GOPLUGIN_NEW_NAMES 1
+#define LOCK lock
+#define UNLOCK unlock
+#define TRY_LOCK try_lock
+#define LOCK_SHARED lock_shared
+#define UNLOCK_SHARED unlock_shared
+#define TRY_LOCK_SHARED try_lock_shared
+#else
+#define GOPLUGIN_NEW_NAMES 0
+#define LOCK Lock
+#define UNLOCK Unlock
+#define TRY_LOCK TryLock
+#define LOCK_SHARED ReaderLock
+#define UNLOCK_SHARED ReaderUnlock
+#define TRY_LOCK_SHARED ReaderTryLock
+#endif
+
 namespace absl {
 ABSL_NAMESPACE_BEGIN
 
-void Mutex::Lock() {
-  static const auto original = Original(&Mutex::Lock);
+void Mutex::LOCK() {
+  static const auto original = Original(&Mutex::LOCK);
   Acquire(this, kWrite, [this] {
     (this->*original)();
     return Nothing();
   });
 }
 
-void Mutex::Unlock() {
-  static const auto original = Original(&Mutex::Unlock);
+void Mutex::UNLOCK() {
+  static const auto original = Original(&Mutex::UNLOCK);
   Release(this, kWrite, [this] {
     (this->*original)();
     return Nothing();
   });
 }
 
-bool Mutex::TryLock() {
-  static const auto original = Original(&Mutex::TryLock);
+bool Mutex::TRY_LOCK() {
+  static const auto original = Original(&Mutex::TRY_LOCK);
   return TryAcquire(this, kWrite, [this] { return (this->*original)(); });
 }
 
-void Mutex::ReaderLock() {
-  static const auto original = Original(&Mutex::ReaderLock);
+void Mutex::LOCK_SHARED() {
+  static const auto original = Original(&Mutex::LOCK_SHARED);
   Acquire(this, kRead, [this] {
     (this->*original)();
     return Nothing();
   });
 }
 
-void Mutex::ReaderUnlock() {
-  static const auto original = Original(&Mutex::ReaderUnlock);
+void Mutex::UNLOCK_SHARED() {
+  static const auto original = Original(&Mutex::UNLOCK_SHARED);
   Release(this, kRead, [this] {
     (this->*original)();
     return Nothing();
   });
 }
 
-bool Mutex::ReaderTryLock() {
-  static const auto original = Original(&Mutex::ReaderTryLock);
+bool Mutex::TRY_LOCK_SHARED() {
+  static const auto original = Original(&Mutex::TRY_LOCK_SHARED);
   return TryAcquire(this, kRead, [this] { return (this->*original)(); });
 }
+
+#if GOPLUGIN_NEW_NAMES
+
+bool Mutex::AwaitCommon(const Condition& condition,
+                        synchronization_internal::KernelTimeout timeout) {
+  static const auto original = Original(&Mutex::AwaitCommon);
+  return GiveUpAndAcquire(
+      this, [&] { return (this->*original)(condition, timeout); });
+}
+
+bool Mutex::LockWhenCommon(const Condition& condition,
+                           synchronization_internal::KernelTimeout timeout,
+                           bool write) {
+  static const auto original = Original(&Mutex::LockWhenCommon);
+  return Acquire(this, write ? kWrite : kRead,
+                 [&] { return (this->*original)(condition, timeout, write); });
+}
+
+bool CondVar::WaitCommon(Mutex* mutex,
+                         synchronization_internal::KernelTimeout timeout) {
+  static const auto original = Original(&CondVar::WaitCommon);
+  return GiveUpAndAcquire(mutex,
+                          [&] { return (this->*original)(mutex, timeout); });
+}
+
+#else
 
 void Mutex::Await(const Condition& condition) {
   static const auto original = Original(&Mutex::Await);
@@ -248,6 +295,8 @@ bool CondVar::WaitWithDeadline(Mutex* mutex, Time deadline) {
   return GiveUpAndAcquire(mutex,
                           [&] { return (this->*original)(mutex, deadline); });
 }
+
+#endif  // GOPLUGIN_NEW_NAMES
 
 // These two have a path that takes no lock.
 
