@@ -282,7 +282,8 @@ TEST_F(SupervisorHoldTest, ManyGenerationsUnderOneStubLeaveNothing) {
     return Entries("/proc/self/fd") <= descriptors + 2;
   })) << Entries("/proc/self/fd")
       << " after " << descriptors;
-  EXPECT_LE(Entries("/proc/self/task"), threads + 2);
+  // Today's gRPC has a pool that grows with its work.
+  EXPECT_LE(Entries("/proc/self/task"), threads + 8);
   printf("%.1f MiB, and then %.1f\n", memory, ResidentSize());
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   // A generation that is left takes more than 0.1 MiB.
