@@ -109,10 +109,19 @@ TEST_F(SeedTest, StderrIsRelayedFromTheStartToTheEnd) {
                                       "relay while it serves", "relay again"}));
 }
 
+// Those that read and write for today's gRPC are as many as the processors, at
+// most.
+std::vector<std::string> ThreadsForAllPlugins() {
+  std::vector<std::string> names = SdkThreadNames();
+  names.erase(std::remove(names.begin(), names.end(), "goplugin-io"),
+              names.end());
+  return names;
+}
+
 TEST_F(SeedTest, MorePluginsNeedNoMoreThreads) {
   Launched first = Launch({});
   ASSERT_TRUE(first.ok()) << first.status();
-  const std::vector<std::string> with_one = SdkThreadNames();
+  const std::vector<std::string> with_one = ThreadsForAllPlugins();
   EXPECT_FALSE(with_one.empty());
   std::vector<std::unique_ptr<Client>> more;
   for (int i = 0; i < 4; ++i) {
@@ -120,7 +129,7 @@ TEST_F(SeedTest, MorePluginsNeedNoMoreThreads) {
     ASSERT_TRUE(client.ok()) << client.status();
     more.push_back(*std::move(client));
   }
-  EXPECT_EQ(SdkThreadNames(), with_one);
+  EXPECT_EQ(ThreadsForAllPlugins(), with_one);
 }
 
 TEST_F(SeedTest, APluginWithoutStderrIsLegal) {
