@@ -162,11 +162,12 @@ class Broker {
   std::uint32_t NextId();
 
   // Connects to the server that the other side accepts with on `id`, an id of
-  // either side's. An id can be dialled once. Channels to the same unix socket
-  // share a connection, unless `options` names arguments or credentials.
-  // Multiplexed, each dial gets a stream of its own, and an id can be dialled
-  // again; one dial at a time in each direction waits for its id to be
-  // accepted, and the others wait for it.
+  // either side's. An id can be dialled once. What is announced is not
+  // connected to before: what accepts there may take one connection only.
+  // Channels to the same unix socket share a connection, unless `options` names
+  // arguments or credentials. Multiplexed, each dial gets a stream of its own,
+  // and an id can be dialled again; one dial at a time in each direction waits
+  // for its id to be accepted, and the others wait for it.
   //
   // Errors: kBrokerTimeout when the other side announces no such id in time;
   // kTransport when what it announces is no address, or none this side may
@@ -176,7 +177,9 @@ class Broker {
       std::uint32_t id, const DialOptions& options = {});
 
   // Serves `services` on a socket of their own, and tells the other side that
-  // it is `id`. The services are not owned and must outlive the server;
+  // it is `id`. That starts a server of gRPC's, which takes no service once it
+  // runs: where ids lead to the same services, BrokerServer::Announce is the
+  // cheaper way. The services are not owned and must outlive the server;
   // generated ones work, sync or callback. Waits for the broker's stream, if
   // that is not open yet: at most 5 s, and 1 s more for the end that explains
   // why it broke.

@@ -2,11 +2,19 @@
 // as tests/conformance/go/cmd/broker does, for comparison with that program as
 // a host. Not part of cpp_host: both services' protos have the package "proto".
 //
-//   broker_host [-automtls] [-mux] [-shared] [-measure N] PLUGIN
+//   broker_host [-automtls] [-mux] [-back] [-shared] [-measure N] PLUGIN
+//   broker_host [-automtls] [-mux] -each|-undialled [-pause MS] [-measure N]
+//       PLUGIN
 //   broker_host [-automtls] [-mux] -beside [-measure N] PLUGIN
 //
-// -shared: what the plugin dials is one server for all ids, not one for each.
-// Prints one JSON line: dial_us and dial_back_us, a list of each.
+// -back: only the connections from the plugin, which may then be the one of
+// examples/bidirectional. -shared: what the plugin dials is one server for all
+// ids, not one for each. Prints one JSON line: dial_us and dial_back_us, a list
+// of each.
+//
+// -each: N times the plugin is asked for an id, which is dialled at once, or
+// after a pause: ask_us, dial_us (to the first reply), and the host's processor
+// time for each, cpu_us. -undialled: without the dials.
 //
 // -beside: N small calls on a brokered connection alone, and as many while the
 // main connection moves data both ways as fast as it goes: alone_us, beside_us
@@ -22,6 +30,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <thread>
@@ -43,6 +52,10 @@ struct Flags {
   bool shared = false;
   bool multiplex = false;
   bool beside = false;
+  bool each = false;
+  bool back = false;
+  bool undialled = false;
+  int pause_ms = 0;
   int count = 100;
   std::string plugin;
 };
@@ -99,6 +112,10 @@ void AskToDial(proto::Counter::Stub& counter, std::uint32_t id) {
   Must(counter.Put(&context, request, &response));
 }
 
+double Microseconds(std::chrono::steady_clock::duration time) {
+  return std::chrono::duration<double, std::micro>(time).count();
+}
+
 template <typename Call>
 std::string Timed(int count, const Call& call) {
   using Clock = std::chrono::steady_clock;
@@ -106,9 +123,7 @@ std::string Timed(int count, const Call& call) {
   for (int i = 0; i < count; ++i) {
     const Clock::time_point begin = Clock::now();
     call();
-    times.push_back(
-        std::chrono::duration<double, std::micro>(Clock::now() - begin)
-            .count());
+    times.push_back(Microseconds(Clock::now() - begin));
   }
   return absl::StrCat("[", absl::StrJoin(times, ","), "]");
 }
@@ -116,9 +131,11 @@ std::string Timed(int count, const Call& call) {
 void Measure(const Flags& flags, goplugin::Client& client) {
   const auto counter = client.NewStub<proto::Counter>();
   goplugin::Broker& broker = client.broker();
-  std::uint32_t next = AskToAccept(*counter, flags.count);
-  const std::string dial =
-      Timed(flags.count, [&] { DialAndCall(broker, next++); });
+  std::string dial = "[]";
+  if (!flags.back) {
+    std::uint32_t next = AskToAccept(*counter, flags.count);
+    dial = Timed(flags.count, [&] { DialAndCall(broker, next++); });
+  }
 
   Adder adder;
   std::unique_ptr<goplugin::BrokerServer> server;
@@ -136,6 +153,33 @@ void Measure(const Flags& flags, goplugin::Client& client) {
   });
   std::printf("{\"dial_us\":%s,\"dial_back_us\":%s}\n", dial.c_str(),
               dial_back.c_str());
+}
+
+double ProcessorTime() {
+  return static_cast<double>(std::clock()) * 1e6 / CLOCKS_PER_SEC;
+}
+
+void MeasureEach(const Flags& flags, goplugin::Client& client) {
+  const auto counter = client.NewStub<proto::Counter>();
+  std::vector<double> asks;
+  std::vector<double> dials;
+  const double cpu = ProcessorTime();
+  for (int i = 0; i < flags.count; ++i) {
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point begin = Clock::now();
+    const std::uint32_t id = AskToAccept(*counter, /*count=*/1);
+    asks.push_back(Microseconds(Clock::now() - begin));
+    if (flags.pause_ms > 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(flags.pause_ms));
+    }
+    const Clock::time_point dial = Clock::now();
+    if (!flags.undialled) DialAndCall(client.broker(), id);
+    dials.push_back(Microseconds(Clock::now() - dial));
+  }
+  std::printf("{\"ask_us\":[%s],\"dial_us\":[%s],\"cpu_us\":%.1f}\n",
+              absl::StrJoin(asks, ",").c_str(),
+              absl::StrJoin(dials, ",").c_str(),
+              (ProcessorTime() - cpu) / flags.count);
 }
 
 // Moves data over the main connection in messages of 1 MiB until it is
@@ -223,6 +267,16 @@ bool Parse(int argc, char** argv, Flags* flags) {
       flags->multiplex = true;
     } else if (name == "-beside") {
       flags->beside = true;
+    } else if (name == "-back") {
+      flags->back = true;
+    } else if (name == "-each") {
+      flags->each = true;
+    } else if (name == "-undialled") {
+      flags->each = flags->undialled = true;
+    } else if (name == "-pause") {
+      if (++i == argc || !absl::SimpleAtoi(argv[i], &flags->pause_ms)) {
+        return false;
+      }
     } else if (name != "-measure" || ++i == argc ||
                !absl::SimpleAtoi(argv[i], &flags->count)) {
       return false;
@@ -239,8 +293,8 @@ int main(int argc, char** argv) {
   Flags flags;
   if (!Parse(argc, argv, &flags)) {
     std::fputs(
-        "usage: broker_host [-automtls] [-mux] [-shared | -beside] "
-        "[-measure N] PLUGIN\n",
+        "usage: broker_host [-automtls] [-mux] [-back] [-shared] [-each | "
+        "-undialled | -beside] [-pause MS] [-measure N] PLUGIN\n",
         stderr);
     return 64;
   }
@@ -254,7 +308,9 @@ int main(int argc, char** argv) {
   absl::StatusOr<std::unique_ptr<goplugin::Client>> client =
       goplugin::Client::Launch(goplugin::Command{flags.plugin}, options);
   Must(client.status());
-  if (flags.beside) {
+  if (flags.each) {
+    MeasureEach(flags, **client);
+  } else if (flags.beside) {
     MeasureBeside(flags, **client);
   } else {
     Measure(flags, **client);

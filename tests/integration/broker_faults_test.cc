@@ -3,7 +3,9 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/server_posix.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -292,6 +294,51 @@ TEST_F(BrokerFaultTest, TakesConnectionsAndNeverAnswers) {
   ExpectError(channel.status(),
               {Reason::kConnect, "does not answer", "stopped, stuck"});
   close(listener);
+}
+
+// A listener that takes one connection, whoever comes, and serves on that: as a
+// Go plugin may with Broker.Accept. It must be the dial's.
+class OneConnectionTest : public BrokerFaultTest {
+ protected:
+  void DialItAt(const std::string& address, int listener) {
+    ASSERT_GE(listener, 0);
+    const auto heard = ServeHere("2", grpc::InsecureServerCredentials());
+    auto client = MustLaunch(ServerPlugin(
+        {absl::StrCat("--broker=1:", address, ",2:unix:", ScratchPath("2"))}));
+    ASSERT_NE(client, nullptr);
+    // What was announced before that one has come as well.
+    ASSERT_TRUE(client->broker().Dial(2).ok());
+    pollfd comers = {listener, POLLIN, 0};
+    EXPECT_EQ(poll(&comers, 1, 0), 0) << "somebody came before the dial";
+
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&adder_);
+    const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+    std::thread taker([&] {
+      const int first =
+          accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      close(listener);
+      grpc::AddInsecureChannelFromFd(server.get(), first);
+    });
+    // With arguments no channel will do that was made without.
+    DialOptions options = Within(absl::Seconds(30));
+    options.arguments.SetInt("goplugin.test", 1);
+    auto channel = client->broker().Dial(1, options);
+    taker.join();
+    ASSERT_TRUE(channel.ok()) << channel.status().message();
+    EXPECT_EQ(Sum(*channel, 2, 3).value_or(0), 5);
+  }
+};
+
+TEST_F(OneConnectionTest, OverAUnixSocket) {
+  const std::string path = ScratchPath("1");
+  DialItAt(absl::StrCat("unix:", path), ListenAtPath(path));
+}
+
+TEST_F(OneConnectionTest, OverTcp) {
+  int port = 0;
+  const int listener = ListenOnLoopback(&port);
+  DialItAt(absl::StrCat("tcp:127.0.0.1:", port), listener);
 }
 
 TEST_F(BrokerFaultTest, AFloodOfAnnouncementsIsBoundedAndTold) {

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -87,30 +87,11 @@ class Neighbour {
   pid_t pid_;
 };
 
-sockaddr_un AddressOf(const std::string& path) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(),
-              std::min(path.size(), sizeof(address.sun_path) - 1));
-  return address;
-}
-
-int ListenAt(const std::string& path) {
-  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_un address = AddressOf(path);
-  if (bind(listener, reinterpret_cast<const sockaddr*>(&address),
-           sizeof address) != 0 ||
-      listen(listener, 16) != 0) {
-    return -1;
-  }
-  return listener;
-}
-
 // Somebody's server, and what is sent to it.
 class Victim {
  public:
   explicit Victim(std::string path)
-      : path_(std::move(path)), listener_(ListenAt(path_)) {
+      : path_(std::move(path)), listener_(ListenAtPath(path_)) {
     EXPECT_GE(listener_, 0) << path_;
     chmod(path_.c_str(), 0600);
     thread_ = std::thread([this] { Serve(); });
@@ -250,7 +231,7 @@ TEST_F(HostileSocketsTest, ALineThatNamesASocketOfAnotherUser) {
   fs::permissions(ScratchPath(""), fs::perms(0777));
   const std::string path = ScratchPath("squatted");
   Neighbour squatter([&] {
-    if (ListenAt(path) < 0) return 1;
+    if (ListenAtPath(path) < 0) return 1;
     pause();
     return 0;
   });

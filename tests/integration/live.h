@@ -5,8 +5,11 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -91,6 +94,26 @@ inline int ListenOnLoopback(int* port) {
   EXPECT_EQ(listen(listener, 16), 0);
   EXPECT_EQ(getsockname(listener, generic, &size), 0);
   *port = ntohs(address.sin_port);
+  return listener;
+}
+
+inline sockaddr_un AddressOf(const std::string& path) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(),
+              std::min(path.size(), sizeof(address.sun_path) - 1));
+  return address;
+}
+
+// Listens at `path`; -1 when that can't be.
+inline int ListenAtPath(const std::string& path) {
+  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_un address = AddressOf(path);
+  if (bind(listener, reinterpret_cast<const sockaddr*>(&address),
+           sizeof address) != 0 ||
+      listen(listener, 16) != 0) {
+    return -1;
+  }
   return listener;
 }
 

@@ -16,8 +16,10 @@ namespace goplugin::internal {
 
 // Announcements that came before anybody dialled their id. Each is kept for a
 // while, and not more than a number of them: the other side may announce what
-// nobody wants. Pure: time is a parameter, measured from any fixed moment, and
-// never runs backwards. Not thread-safe.
+// nobody wants. So nothing is connected to from here: that is the dial's to do.
+//
+// Pure: time is a parameter, measured from any fixed moment, and never runs
+// backwards. Not thread-safe.
 class PendingTable {
  public:
   static constexpr size_t kMaxKept = 1024;
