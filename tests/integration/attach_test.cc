@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -135,6 +136,23 @@ TEST_F(AttachTest, Async) {
   absl::optional<absl::StatusOr<std::unique_ptr<Client>>> client = ready.Take();
   ASSERT_TRUE(client.has_value() && client->ok());
   EXPECT_EQ(Get(***client, "!pid"), std::to_string(owner_->pid()));
+}
+
+// What watches for hangs begins a moment after the client is ready: a Ping from
+// before must not count as an answer to its own check.
+TEST_F(AttachTest, AHangAtOnceIsExplained) {
+  Start();
+  std::unique_ptr<Client> client = MustAttach(Target());
+  ASSERT_NE(client, nullptr);
+  ASSERT_NO_FATAL_FAILURE(Stop(*owner_));
+  EXPECT_FALSE(client->Ping(absl::Milliseconds(50)).ok());
+  EXPECT_TRUE(Eventually([&client] {
+    const absl::Status why =
+        client->Explain(grpc::Status(grpc::DEADLINE_EXCEEDED, ""));
+    return absl::StrContains(why.message(), "no health check either");
+  }));
+  ASSERT_EQ(kill(owner_->pid(), SIGCONT), 0);
+  EXPECT_EQ(client->Shutdown(), absl::OkStatus());
 }
 
 TEST_F(AttachTest, AskedToItEndsThePlugin) {

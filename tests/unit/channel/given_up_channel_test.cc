@@ -1,5 +1,6 @@
 // Channels that go while they connect: gRPC 1.51 by itself forgets a connection
 // whose first answer comes later, and keeps it for ever.
+#include <fcntl.h>
 #include <grpc/grpc.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/completion_queue.h>
@@ -21,6 +22,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "goplugin/endpoint.h"
@@ -352,6 +354,59 @@ TEST(OneGivenUpChannelTest, ItsInterceptorsOutliveItsCalls) {
 TEST(OneGivenUpChannelTest, TheExitLeavesItAlone) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(ExitAmidAHandshake(), ::testing::ExitedWithCode(0), "");
+}
+
+// A file with a lock of this process's, by every number from the lowest free
+// one.
+class LockedFile {
+ public:
+  LockedFile() {
+    char pattern[] = "/tmp/gp-lock-XXXXXX";
+    copies_.push_back(mkstemp(pattern));
+    unlink(pattern);
+    for (int i = 0; i < 64; ++i) copies_.push_back(dup(copies_.front()));
+    EXPECT_EQ(fcntl(copies_.front(), F_SETLK, &lock_), 0);
+  }
+  ~LockedFile() {
+    for (const int copy : copies_) close(copy);
+  }
+
+  // A process does not see its own.
+  bool is_locked() {
+    const pid_t child = fork();
+    if (child == 0) {
+      fcntl(copies_.front(), F_GETLK, &lock_);
+      _exit(lock_.l_type == F_UNLCK ? 0 : 1);
+    }
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+  }
+
+ private:
+  std::vector<int> copies_;
+  struct flock lock_ = [] {
+    struct flock whole = {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    return whole;
+  }();
+};
+
+// The numbers of sockets that gRPC has closed are the host's again. To close
+// any descriptor of a file gives up the process's locks on it.
+TEST(OneGivenUpChannelTest, TheLocksOfOtherFilesStay) {
+  SlowServer server;
+  Waiter waiter;
+  auto channel = ChannelTo(server);
+  while (channel->GetState(/*try_to_connect=*/true) !=
+         GRPC_CHANNEL_TRANSIENT_FAILURE) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  LockedFile file;
+  EXPECT_TRUE(file.is_locked());
+  channel.reset();
+  EXPECT_TRUE(file.is_locked());
 }
 
 // The sockets are its parent's as well.

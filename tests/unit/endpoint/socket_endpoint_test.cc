@@ -179,6 +179,26 @@ TEST_F(SocketEndpointTest, WhatIsHeldIsLittleMoreThanWhatCame) {
   }
 }
 
+// Byte for byte they are not held one by one.
+TEST_F(SocketEndpointTest, ATrickleIsHeldTogether) {
+  constexpr int kBytes = 30000;
+  SliceBuffer held;
+  const size_t before = mallinfo2().uordblks;
+  for (int i = 0; i < kBytes; ++i) {
+    ASSERT_TRUE(WriteFd(peer.get(), "x"));
+    EventEngine::Endpoint::ReadArgs args;
+    args.set_read_hint_bytes(1 << 14);
+    SliceBuffer buffer;
+    Operation read;
+    if (!endpoint->Read(read.Callback(), &buffer, std::move(args))) {
+      ASSERT_TRUE(read.Wait());
+    }
+    grpc_slice_buffer_move_into(buffer.c_slice_buffer(), held.c_slice_buffer());
+  }
+  EXPECT_EQ(held.Length(), size_t{kBytes});
+  EXPECT_LT(mallinfo2().uordblks, before + 5 * kBytes + 100000);
+}
+
 // What comes in one slice does not change what has come in it.
 TEST_F(SocketEndpointTest, WhatIsHeldStaysAsItCame) {
   std::vector<SliceBuffer> held(300);

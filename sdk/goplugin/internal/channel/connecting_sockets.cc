@@ -104,9 +104,12 @@ bool ConnectingSockets::IsStill(const Socket& socket, int fd) {
 }
 
 bool ConnectingSockets::EndSocket(const Socket& socket) {
+  // Another's file is not touched: to close any descriptor of it would give up
+  // the process's locks on it.
+  if (!IsStill(socket, socket.fd)) return false;
   // Of its own: that number may become another's between two calls.
-  const UniqueFd own(fcntl(socket.fd, F_DUPFD_CLOEXEC, 0));
-  if (!own.valid()) return errno != EBADF && IsStill(socket, socket.fd);
+  const UniqueFd own(fcntl(socket.fd, F_DUPFD_CLOEXEC, 3));
+  if (!own.valid()) return errno != EBADF;
   if (!IsStill(socket, own.get())) return false;
   shutdown(own.get(), SHUT_RDWR);
   // gRPC would still read what is there already.

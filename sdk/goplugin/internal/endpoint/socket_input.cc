@@ -103,8 +103,10 @@ IoCallback SocketInput::Close() {
 }
 
 SocketInput::Outcome SocketInput::TryRead(SliceBuffer& buffer) {
+  // Of what is to come, which may come byte by byte: it counts when there was
+  // much at once.
   const auto hint = static_cast<size_t>(std::max<std::int64_t>(hint_, 0));
-  size_t size = std::clamp(hint, size_, kLargest);
+  size_t size = size_ > kSmallest ? std::clamp(hint, size_, kLargest) : size_;
   const ssize_t count = ReadSlices(buffer, size);
   if (count > 0) {
     const auto read = static_cast<size_t>(count);

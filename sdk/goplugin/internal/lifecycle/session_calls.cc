@@ -116,8 +116,12 @@ absl::Status Session::Ping(absl::Duration timeout) {
   const CallPlace place = options_.interceptors == nullptr
                               ? CallPlace::Queue(runtime_->calls())
                               : CallPlace::Here();
-  runtime_->loop().Post([self = shared_from_this()] {
-    if (self->starvation_ != nullptr) self->starvation_->OnAsked();
+  // The watch may begin while this waits, and counts what it was told of.
+  const auto told = std::make_shared<bool>(false);
+  runtime_->loop().Post([self = shared_from_this(), told] {
+    if (self->starvation_ == nullptr) return;
+    self->starvation_->OnAsked();
+    *told = true;
   });
   CheckHealth(place, state_->channel(), timeout,
               [&answer](const grpc::Status& status,
@@ -128,9 +132,11 @@ absl::Status Session::Ping(absl::Duration timeout) {
               });
   // gRPC ends the call at its deadline.
   answer.arrived.WaitForNotification();
-  runtime_->loop().Post([self = shared_from_this(), status = answer.status] {
-    if (self->starvation_ != nullptr) self->starvation_->OnAnswer(status);
-  });
+  runtime_->loop().Post(
+      [self = shared_from_this(), told, status = answer.status] {
+        if (!*told || self->starvation_ == nullptr) return;
+        self->starvation_->OnAnswer(status);
+      });
   if (MayMeanExit(answer.status)) {
     if (state_->sees_exit) state_->WaitForEnd(kExplainWait);
     if (state_->end().has_value() || !state_->exit_error().ok()) {
