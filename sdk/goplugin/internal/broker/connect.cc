@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/error.h"
+#include "goplugin/internal/broker/use_door.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/loop/deadline.h"
@@ -186,7 +187,7 @@ absl::StatusOr<std::string> Prepare(BrokerTarget& target,
                                     absl::Duration timeout,
                                     grpc::ChannelArguments& arguments) {
   if (target.door != nullptr) {
-    KeepAlive(target.door, arguments);
+    UseDoor(target.door, arguments);
     return ChannelTarget(target.endpoint);
   }
   const absl::Status status = CheckNamed(target.endpoint, target.peers);
