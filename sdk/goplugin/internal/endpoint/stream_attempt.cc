@@ -18,7 +18,7 @@ namespace goplugin::internal {
 namespace {
 
 using grpc_event_engine::experimental::EventEngine;
-using Connected = absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>>;
+using Endpoint = std::unique_ptr<EventEngine::Endpoint>;
 
 }  // namespace
 
@@ -45,14 +45,14 @@ void StreamAttempt::End(Opened opened) {
   // Whoever has opened it does not wait for what gRPC does with it.
   const std::shared_ptr<EventEngine> grpcs = parts->grpcs;
   grpcs->Run([parts = std::move(parts), opened = std::move(opened)]() mutable {
-    Connected connected = opened.status();
-    if (opened.ok()) {
-      connected = MakeStreamEndpoint(*std::move(opened), parts->peer, Unnamed(),
-                                     std::move(parts->allocator));
-      if (*connected == nullptr)
-        connected = absl::UnavailableError("no stream");
+    if (!opened.ok()) return parts->on_connect(opened.status());
+    Endpoint endpoint =
+        MakeStreamEndpoint(*std::move(opened), parts->peer, Unnamed(),
+                           std::move(parts->allocator));
+    if (endpoint == nullptr) {
+      return parts->on_connect(absl::UnavailableError("can't be watched"));
     }
-    parts->on_connect(std::move(connected));
+    parts->on_connect(std::move(endpoint));
   });
 }
 

@@ -25,11 +25,11 @@ namespace engines = grpc_event_engine::experimental;
 
 using Engine = std::shared_ptr<engines::EventEngine>;
 
-// The last of that name, which counts; null where there is none.
+// The first of that name, which counts; null where there is none.
 const grpc_arg* Find(const grpc_channel_args& arguments,
                      absl::string_view name) {
-  for (size_t i = arguments.num_args; i > 0; --i) {
-    if (name == arguments.args[i - 1].key) return &arguments.args[i - 1];
+  for (size_t i = 0; i < arguments.num_args; ++i) {
+    if (name == arguments.args[i].key) return &arguments.args[i];
   }
   return nullptr;
 }
@@ -41,32 +41,49 @@ bool CallerConnects(const grpc::ChannelArguments& arguments) {
          Find(given, GRPC_ARG_SOCKET_MUTATOR) != nullptr;
 }
 
-// For all but connections. Never made the process's default: that is the
-// host's.
-Engine OtherEngine(const grpc::ChannelArguments& arguments) {
-  grpc_channel_args given;
-  arguments.SetChannelArgs(&given);
-  const grpc_arg* const callers = Find(given, GRPC_ARG_EVENT_ENGINE);
-  return callers == nullptr ? engines::GetDefaultEventEngine()
-                            : *static_cast<Engine*>(callers->value.pointer.p);
-}
-
 void SetEngine(Engine engine, grpc::ChannelArguments& arguments) {
   arguments.SetPointerWithVtable(GRPC_ARG_EVENT_ENGINE, &engine,
                                  engines::grpc_event_engine_arg_vtable());
+}
+
+// Takes the caller's engine out: of two, gRPC would use the first. Where there
+// is none, gRPC's own.
+Engine TakeEngine(grpc::ChannelArguments& arguments) {
+  grpc_channel_args given;
+  arguments.SetChannelArgs(&given);
+  const grpc_arg* const callers = Find(given, GRPC_ARG_EVENT_ENGINE);
+  if (callers == nullptr) return engines::GetDefaultEventEngine();
+  Engine engine = *static_cast<Engine*>(callers->value.pointer.p);
+  grpc::ChannelArguments others;
+  for (size_t i = 0; i < given.num_args; ++i) {
+    const grpc_arg& argument = given.args[i];
+    if (argument.key == absl::string_view(GRPC_ARG_EVENT_ENGINE)) continue;
+    if (argument.type == GRPC_ARG_INTEGER) {
+      others.SetInt(argument.key, argument.value.integer);
+    } else if (argument.type == GRPC_ARG_STRING) {
+      others.SetString(argument.key, argument.value.string);
+    } else {
+      others.SetPointerWithVtable(argument.key, argument.value.pointer.p,
+                                  argument.value.pointer.vtable);
+    }
+  }
+  arguments = others;
+  return engine;
 }
 
 }  // namespace
 
 void UseEndpoints(grpc::ChannelArguments& arguments) {
   if (!UsesOwnEndpoints() || CallerConnects(arguments)) return;
-  SetEngine(std::make_shared<EndpointEngine>(OtherEngine(arguments)),
+  // Never the process's default engine: that is the host's.
+  SetEngine(std::make_shared<EndpointEngine>(engines::GetDefaultEventEngine()),
             arguments);
 }
 
 void UseStreams(OpenStream open, grpc::ChannelArguments& arguments) {
+  Engine others = TakeEngine(arguments);
   SetEngine(
-      std::make_shared<EndpointEngine>(OtherEngine(arguments), std::move(open)),
+      std::make_shared<EndpointEngine>(std::move(others), std::move(open)),
       arguments);
 }
 

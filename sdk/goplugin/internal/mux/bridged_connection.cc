@@ -14,7 +14,6 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "goplugin/internal/mux/connection_socket.h"
-#include "goplugin/internal/mux/private_socket.h"
 
 namespace goplugin::internal {
 

@@ -15,6 +15,17 @@ constexpr absl::Duration kStale = absl::Seconds(1);
 
 }  // namespace
 
+SocketPair MakeSocketPair() {
+  int ends[2] = {-1, -1};
+  SocketPair pair;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                 ends) == 0) {
+    pair.ours.reset(ends[0]);
+    pair.theirs.reset(ends[1]);
+  }
+  return pair;
+}
+
 bool IsNotNow(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 ssize_t ReceiveNow(int socket, char* bytes, size_t size) {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
 
@@ -18,6 +19,13 @@ constexpr size_t kReceiveSize = size_t{128} * 1024;
 constexpr size_t kPieceSize = size_t{64} * 1024;
 // With so much waiting for the connection, streams add nothing.
 constexpr size_t kCongestion = size_t{128} * 1024;
+
+// Two ends of one connection that do not block; invalid without descriptors.
+struct SocketPair {
+  UniqueFd ours;
+  UniqueFd theirs;
+};
+SocketPair MakeSocketPair();
 
 bool IsNotNow(int error);
 // As recv and send, never waiting.

@@ -87,6 +87,7 @@ void SharedSession::Start() {
 
 absl::StatusOr<YamuxSession::StreamId> SharedSession::Open() {
   MutexLock lock(mutex_);
+  if (ended_) return absl::UnavailableError("the connection is over");
   absl::StatusOr<StreamId> id = session_.Open();
   if (!id.ok()) return id.status();
   opening_ = *id;
