@@ -27,7 +27,6 @@ Multiplexer::State::State(EventLoop& loop, Options options)
 void Multiplexer::State::Start(UniqueFd connection) {
   MuxConnection::Callbacks callbacks;
   callbacks.on_stream = [this] { return OnStream(); };
-  // Later: it may come from inside a method of the connection's.
   callbacks.on_end = [this](const absl::Status& status) {
     loop_.Post([weak = std::weak_ptr<State*>(self_), status] {
       if (const auto self = weak.lock()) (*self)->OnConnectionEnd(status);

@@ -23,18 +23,21 @@ class MuxConnection {
   // Gets this side's end of a stream. Must not block.
   using Take = std::function<void(LocalEnd)>;
 
-  // On the loop's thread.
   struct Callbacks {
-    // The other side opened a stream: who takes it. Null resets the stream.
+    // The other side opened a stream: who takes it. Null resets the stream. On
+    // the loop's thread.
     absl::AnyInvocable<Take()> on_stream;
-    // One was reset, for there are no descriptors.
+    // One was reset, for there are no descriptors. On the loop's thread.
     absl::AnyInvocable<void()> on_no_room;
-    // The connection is over; once, and from inside a method too. OK when the
-    // other side just closed it, kDeadlineExceeded when it did so behind a
-    // ping: its time for the answer was over. What has arrived is still
-    // delivered.
+    // The next two may only post: they are called from inside any method, on
+    // any thread, with locks held.
+    //
+    // The connection is over; once, and before the streams' owners are told. OK
+    // when the other side just closed it, kDeadlineExceeded when it did so
+    // behind a ping: its time for the answer was over. What has arrived is
+    // still delivered.
     absl::AnyInvocable<void(const absl::Status&)> on_end;
-    // opening() has become false. From inside any method; may be null.
+    // opening() has become false; may be null.
     absl::AnyInvocable<void()> on_taken = nullptr;
   };
 

@@ -33,16 +33,14 @@ SharedSession::Callbacks StreamConnection::Posting() {
   callbacks.on_opened = [post](StreamId stream) {
     post([stream](StreamConnection& self) { self.OnOpened(stream); });
   };
-  callbacks.on_taken = [post] {
-    post([](StreamConnection& self) {
-      if (self.callbacks_.on_taken) self.callbacks_.on_taken();
-    });
+  callbacks.on_taken = [this] {
+    if (callbacks_.on_taken) callbacks_.on_taken();
   };
   callbacks.on_idle = [post] {
     post([](StreamConnection& self) { self.OnIdle(); });
   };
-  callbacks.on_end = [post](const absl::Status& status) {
-    post([status](StreamConnection& self) { self.callbacks_.on_end(status); });
+  callbacks.on_end = [this](const absl::Status& status) {
+    callbacks_.on_end(status);
   };
   return callbacks;
 }
