@@ -14,7 +14,6 @@
 #include <grpcpp/support/server_interceptor.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -453,26 +452,6 @@ TEST_F(UseEndpointsTest, AStreamThatIsNotToBeHad) {
   EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_NE(answer.status.error_message().find("not today"), std::string::npos)
       << answer.status.error_message();
-}
-
-TEST_F(UseEndpointsTest, AStreamThatComesTooLateIsClosed) {
-  SteadyNotification asked;
-  StreamCallback callback;
-  auto channel = ChannelBy([&](StreamCallback opened) {
-    callback = std::move(opened);
-    asked.Notify();
-  });
-  channel->GetState(/*try_to_connect=*/true);
-  ASSERT_TRUE(asked.WaitFor(kSoon));
-  channel.reset();
-  int fds[2] = {-1, -1};
-  ASSERT_EQ(
-      socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
-      0);
-  const UniqueFd peer(fds[1]);
-  callback(std::make_unique<SocketStream>(UniqueFd(fds[0]), IoPlace::Take()));
-  pollfd watched = {peer.get(), POLLRDHUP, 0};
-  EXPECT_EQ(poll(&watched, 1, 20000), 1);
 }
 
 TEST_F(UseEndpointsTest, ACallersEngineDoesAllButConnect) {
