@@ -119,7 +119,7 @@ ssize_t StreamInput::ReadSlices(SliceBuffer& buffer, size_t& size) {
   const bool shares = size <= kSmallest;
   const bool has_rest = shares && rest_.Length() > 0;
   if (has_rest) size = rest_.Length();
-  iovec parts[kLargest / kSlice];
+  iovec parts[kLargest / kSlice] = {};
   size_t count = 0;
   for (size_t made = 0; made < size; made += kSlice) {
     grpc_slice slice = has_rest
