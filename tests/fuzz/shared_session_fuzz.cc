@@ -141,8 +141,10 @@ class Conversation {
     const std::uint32_t length = std::uint32_t{input_.Byte()}
                                  << (head / 4 % 8 * 2);
     std::string bytes = FrameBytes(type, flags, id, length);
-    if ((flags & kSyn) != 0) said_[id] = 0;
-    if (type == FrameType::kData) {
+    const bool data = type == FrameType::kData;
+    const bool opens = data || type == FrameType::kWindowUpdate;
+    if (opens && (flags & kSyn) != 0) said_[id] = 0;
+    if (data) {
       for (std::uint32_t i = 0; i < length; ++i) bytes += ByteAt(said_[id]++);
     }
     Say(bytes);

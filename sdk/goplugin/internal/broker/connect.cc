@@ -71,6 +71,10 @@ absl::Status NobodyThere(const BrokerTarget& target, const absl::Status& why) {
 // What the endpoint itself has to say; OK when it looks as it should. It is
 // asked where the channel leads: by now its path may lead to somebody else.
 absl::Status Diagnose(const BrokerTarget& target) {
+  // A stream can't be looked at from outside.
+  if (target.door != nullptr && !target.door->is_socket()) {
+    return absl::OkStatus();
+  }
   absl::Status file = DiagnoseFile(target);
   if (!file.ok()) return file;
   const Endpoint& place =
