@@ -46,11 +46,16 @@ WAITS = re.compile(r"\b(AwaitWith(?:Timeout|Deadline)"
 # The rooms, and single files, whose code runs on the loop's thread.
 ON_THE_LOOP = [
     "sdk/goplugin/internal/loop/",
+    "sdk/goplugin/internal/mux/bridged_connection.",
     "sdk/goplugin/internal/mux/byte_queue.",
+    "sdk/goplugin/internal/mux/connection_socket.",
     "sdk/goplugin/internal/mux/frame.",
     "sdk/goplugin/internal/mux/incoming_knocks.",
     "sdk/goplugin/internal/mux/mux_connection.",
     "sdk/goplugin/internal/mux/outgoing_knocks.",
+    "sdk/goplugin/internal/mux/shared_session.",
+    "sdk/goplugin/internal/mux/stream_connection.",
+    "sdk/goplugin/internal/mux/visitor.",
     "sdk/goplugin/internal/mux/yamux_session.",
     "sdk/goplugin/internal/handshake/line_reader.",
     "sdk/goplugin/internal/log/line_splitter.",

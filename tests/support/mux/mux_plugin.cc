@@ -36,6 +36,8 @@
 #include "examples/proto/kv.grpc.pb.h"
 #include "goplugin/internal/broker/conn_info.h"
 #include "goplugin/internal/channel/connection_intake.h"
+#include "goplugin/internal/endpoint/endpoint_kind.h"
+#include "goplugin/internal/endpoint/local_end.h"
 #include "goplugin/internal/files/bound_socket.h"
 #include "goplugin/internal/files/directory.h"
 #include "goplugin/internal/loop/event_loop.h"
@@ -204,9 +206,10 @@ int Main(const std::string& flag) {
   Multiplexer::Options options;
   options.role = internal::YamuxRole::kServer;
   options.peer = "host";
-  options.main_server = [intake](UniqueFd stream) {
+  options.main_server = [intake](internal::LocalEnd stream) {
     intake->Take(std::move(stream));
   };
+  options.place = internal::PlaceForStreams();
   options.warn = [](const std::string&) {};
   const auto multiplexer = Multiplexer::Create(loop, std::move(options));
   multiplexer->Start(std::move(connection));

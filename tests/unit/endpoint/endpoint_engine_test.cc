@@ -9,6 +9,7 @@
 #include <grpc/grpc.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -29,7 +30,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/endpoint/byte_stream.h"
 #include "goplugin/internal/endpoint/endpoint_engine.h"
+#include "goplugin/internal/endpoint/io_threads.h"
+#include "goplugin/internal/endpoint/socket_stream.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/versions/steady_condition.h"
 #include "tests/unit/endpoint/endpoint_test_support.h"
@@ -242,6 +246,72 @@ TEST_F(EndpointEngineTest, RunsByGrpcsThreads) {
   const EventEngine::TaskHandle handle =
       engine->RunAfter(std::chrono::hours(1), [] {});
   EXPECT_TRUE(engine->Cancel(handle));
+}
+
+// A channel by streams: those that it asks for come when the test wants it.
+class StreamEngineTest : public EndpointEngineTest {
+ protected:
+  StreamEngineTest() {
+    engine = std::make_shared<EndpointEngine>(
+        grpc_event_engine::experimental::GetDefaultEventEngine(),
+        [this](StreamCallback opened) { opened_ = std::move(opened); });
+  }
+
+  // Whoever gets it closes it, or it is the other end's.
+  UniqueFd Open() {
+    int fds[2] = {-1, -1};
+    EXPECT_EQ(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+        0);
+    opened_(std::make_unique<SocketStream>(UniqueFd(fds[0]), IoPlace::Take()));
+    return UniqueFd(fds[1]);
+  }
+
+  static bool IsClosed(const UniqueFd& peer) {
+    pollfd watched = {peer.get(), POLLRDHUP, 0};
+    return poll(&watched, 1, 20000) == 1;
+  }
+
+  StreamCallback opened_;
+};
+
+TEST_F(StreamEngineTest, ConnectsByAStream) {
+  Result result;
+  const EventEngine::ResolvedAddress nowhere = UnixAddress("/dev/null/nowhere");
+  Connect(result, nowhere);
+  const UniqueFd peer = Open();
+  Connected connected = result.Wait();
+  ASSERT_TRUE(connected.ok()) << connected.status();
+  EXPECT_EQ((*connected)->GetPeerAddress().size(), nowhere.size());
+  EXPECT_EQ(WriteAll(**connected, "hello"), absl::OkStatus());
+  char text[5] = {};
+  EXPECT_EQ(read(peer.get(), text, sizeof(text)), 5);
+  connected->reset();
+  EXPECT_TRUE(IsClosed(peer));
+}
+
+TEST_F(StreamEngineTest, WhyThereIsNoneIsTold) {
+  Result result;
+  Connect(result, UnixAddress("/dev/null/nowhere"));
+  opened_(absl::UnavailableError("not today"));
+  EXPECT_EQ(result.Wait().status(), absl::UnavailableError("not today"));
+}
+
+TEST_F(StreamEngineTest, AStreamThatComesTooLateIsClosed) {
+  Result result;
+  Connect(result, UnixAddress("/dev/null/nowhere"), absl::Milliseconds(10));
+  EXPECT_EQ(result.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_TRUE(IsClosed(Open()));
+  EXPECT_EQ(result.calls(), 1);
+}
+
+TEST_F(StreamEngineTest, AStreamThatWasCancelledIsClosed) {
+  Result result;
+  const auto handle = Connect(result, UnixAddress("/dev/null/nowhere"));
+  EXPECT_TRUE(engine->CancelConnect(handle));
+  EXPECT_FALSE(engine->CancelConnect(handle));
+  EXPECT_TRUE(IsClosed(Open()));
+  EXPECT_EQ(result.calls(), 0);
 }
 
 }  // namespace

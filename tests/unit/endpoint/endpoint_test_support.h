@@ -20,7 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/endpoint/io_threads.h"
-#include "goplugin/internal/endpoint/socket_endpoint.h"
+#include "goplugin/internal/endpoint/stream_endpoint.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/versions/steady_condition.h"
 

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -115,6 +116,30 @@ TEST(IoThreadsTest, TellsThatItCanBeWrittenToOnlyWhenAsked) {
   EXPECT_EQ(told, 0);
   place->TellWritable(true);
   EXPECT_TRUE(Eventually([&] { return told > 0; }));
+}
+
+TEST(IoThreadsTest, CallsAHandlerOfWhichNothingIsToldOtherwise) {
+  const Pair pair;
+  std::atomic<int> told{0};
+  std::atomic<int> here{0};
+  const std::thread::id caller = std::this_thread::get_id();
+  auto handler = std::make_shared<Recorder>([&](std::uint32_t events) {
+    EXPECT_EQ(events, 0u);
+    if (std::this_thread::get_id() == caller) ++here;
+    ++told;
+  });
+  const std::unique_ptr<IoPlace> place = IoPlace::Take();
+  place->CallSoon();  // not watched yet
+  ASSERT_TRUE(place->Watch(pair.ours.get(), false, handler));
+  place->CallSoon();
+  EXPECT_TRUE(Eventually([&] { return told == 1; }));
+  place->CallSoon();
+  EXPECT_TRUE(Eventually([&] { return told == 2; }));
+  EXPECT_EQ(here, 0);
+  place->Unwatch();
+  place->CallSoon();
+  absl::SleepFor(absl::Milliseconds(20));
+  EXPECT_EQ(told, 2);
 }
 
 TEST(IoThreadsTest, AThreadWithoutPlacesLeaves) {

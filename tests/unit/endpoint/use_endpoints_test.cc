@@ -2,6 +2,8 @@
 
 #if GOPLUGIN_GRPC_TAKES_ENDPOINTS
 
+#include <grpc/event_engine/event_engine.h>
+#include <grpc/impl/channel_arg_names.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/generic/callback_generic_service.h>
 #include <grpcpp/generic/generic_stub.h>
@@ -18,6 +20,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -35,8 +38,11 @@
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/channel/connection_intake.h"
 #include "goplugin/internal/channel/server_arguments.h"
+#include "goplugin/internal/endpoint/byte_stream.h"
+#include "goplugin/internal/endpoint/endpoint_engine.h"
 #include "goplugin/internal/endpoint/endpoint_kind.h"
 #include "goplugin/internal/endpoint/io_threads.h"
+#include "goplugin/internal/endpoint/socket_stream.h"
 #include "goplugin/internal/endpoint/use_endpoints.h"
 #include "goplugin/internal/loop/sdk_thread.h"
 #include "goplugin/internal/process/unique_fd.h"
@@ -152,6 +158,20 @@ UniqueFd ListenAtPath(const std::string& path) {
   return ListenAt(reinterpret_cast<sockaddr*>(&address), sizeof(address));
 }
 
+// Invalid where nobody listens.
+UniqueFd ConnectToPath(const std::string& path) {
+  UniqueFd connected(
+      socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  memcpy(address.sun_path, path.data(), path.size());
+  if (connect(connected.get(), reinterpret_cast<const sockaddr*>(&address),
+              sizeof(address)) != 0) {
+    connected.reset();
+  }
+  return connected;
+}
+
 UniqueFd ListenAtLoopback(int& port) {
   sockaddr_in address = {};
   address.sin_family = AF_INET;
@@ -213,10 +233,10 @@ struct Answer {
 };
 
 Answer Call(const std::shared_ptr<grpc::Channel>& channel,
-            const std::string& text) {
+            const std::string& text, bool wait = true) {
   grpc::GenericStub stub(channel);
   grpc::ClientContext context;
-  context.set_wait_for_ready(true);
+  context.set_wait_for_ready(wait);
   context.set_deadline(std::chrono::system_clock::now() +
                        absl::ToChronoSeconds(kSoon));
   grpc::CompletionQueue queue;
@@ -381,6 +401,76 @@ TEST_F(UseEndpointsTest, ACallersEngineIsLeftToHim) {
   grpc_channel_args after;
   arguments.SetChannelArgs(&after);
   EXPECT_EQ(before.num_args, after.num_args);
+}
+
+// A channel whose target leads nowhere.
+std::shared_ptr<grpc::Channel> ChannelBy(
+    OpenStream open,
+    grpc::ChannelArguments arguments = MergeChannelArguments({}, "")) {
+  UseStreams(std::move(open), arguments);
+  return CreatePluginChannel("unix:/dev/null/nowhere",
+                             grpc::InsecureChannelCredentials(), arguments, {});
+}
+
+// Counts them.
+OpenStream StreamsTo(const std::string& path, std::atomic<int>& opened) {
+  return [path, &opened](StreamCallback opened_one) {
+    ++opened;
+    std::unique_ptr<IoPlace> place = IoPlace::Take();
+    UniqueFd socket = ConnectToPath(path);
+    if (place == nullptr || !socket.valid()) {
+      return opened_one(absl::UnavailableError("nobody is there"));
+    }
+    opened_one(
+        std::make_unique<SocketStream>(std::move(socket), std::move(place)));
+  };
+}
+
+TEST_F(UseEndpointsTest, AChannelByStreamsConnectsByThemEachTime) {
+  std::atomic<int> opened{0};
+  const auto channel = ChannelBy(StreamsTo(path(), opened));
+  for (int i = 1; i <= 3; ++i) {
+    const Server server(Listen());
+    // One that was under way when the server before went fails.
+    const absl::Time give_up = absl::Now() + kSoon;
+    Answer answer = Call(channel, "hello");
+    while (answer.status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+           absl::Now() < give_up) {
+      answer = Call(channel, "hello");
+    }
+    ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+    EXPECT_EQ(answer.text, "hello");
+    EXPECT_GE(opened, i);
+  }
+}
+
+TEST_F(UseEndpointsTest, AStreamThatIsNotToBeHad) {
+  const auto channel = ChannelBy([](StreamCallback opened) {
+    opened(absl::UnavailableError("not today"));
+  });
+  const Answer answer = Call(channel, "hello", /*wait=*/false);
+  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_NE(answer.status.error_message().find("not today"), std::string::npos)
+      << answer.status.error_message();
+}
+
+TEST_F(UseEndpointsTest, ACallersEngineDoesAllButConnect) {
+  const Server server(Listen());
+  std::atomic<int> opened{0};
+  std::shared_ptr<EventEngine> callers = std::make_shared<EndpointEngine>(
+      grpc_event_engine::experimental::GetDefaultEventEngine(),
+      [](StreamCallback opened) {
+        opened(absl::UnavailableError("the caller's"));
+      });
+  grpc::ChannelArguments arguments = MergeChannelArguments({}, "");
+  arguments.SetPointerWithVtable(
+      GRPC_ARG_EVENT_ENGINE, &callers,
+      grpc_event_engine::experimental::grpc_event_engine_arg_vtable());
+  const auto channel = ChannelBy(StreamsTo(path(), opened), arguments);
+  EXPECT_GT(callers.use_count(), 2);
+  const Answer answer = Call(channel, "hello");
+  EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_EQ(opened, 1);
 }
 
 // In a process of its own: it has no io threads from then on.

@@ -104,7 +104,7 @@ Reason ReasonOf(const absl::Status& status) {
   return GetErrorDetails(status).value_or(ErrorDetails()).reason;
 }
 
-class MultiplexerTest : public ::testing::Test {
+class MultiplexerTest : public ::testing::TestWithParam<StreamKind> {
  protected:
   void SetUp() override {
     std::string pattern = absl::StrCat(
@@ -149,6 +149,7 @@ class MultiplexerTest : public ::testing::Test {
     options.role = role;
     options.peer = std::move(peer);
     options.main_server = std::move(main_server);
+    options.place = PlaceFor(GetParam());
     options.make_door = DoorsIn(directory_);
     options.warn = [this](std::string text) {
       MutexLock lock(mutex_);
@@ -202,14 +203,14 @@ class MultiplexerTest : public ::testing::Test {
   }
 
   std::shared_ptr<Door> OpenMainDoor(Multiplexer& from) const {
-    auto door = from.OpenMainDoor(*DoorsIn(directory_)());
+    auto door = from.OpenMainDoor(GetParam() == StreamKind::kSockets
+                                      ? *DoorsIn(directory_)()
+                                      : DoorSocket());
     EXPECT_TRUE(door.ok()) << door.status();
     return door.ok() ? *std::move(door) : nullptr;
   }
 
-  static UniqueFd Enter(const Door& door) {
-    return ConnectTo(door.endpoint().address);
-  }
+  static UniqueFd Enter(Door& door) { return EnterBy(door); }
 
   // The two ends of one stream to the main server.
   std::pair<UniqueFd, UniqueFd> Join() {
@@ -238,7 +239,7 @@ class MultiplexerTest : public ::testing::Test {
   std::string warnings_ ABSL_GUARDED_BY(mutex_);
 };
 
-TEST_F(MultiplexerTest, BytesGoBothWays) {
+TEST_P(MultiplexerTest, BytesGoBothWays) {
   auto [here, there] = Join();
   Write(here.get(), "ping");
   EXPECT_EQ(Read(there.get(), 4), "ping");
@@ -246,7 +247,7 @@ TEST_F(MultiplexerTest, BytesGoBothWays) {
   EXPECT_EQ(Read(here.get(), 4), "pong");
 }
 
-TEST_F(MultiplexerTest, ServicesOfEitherSide) {
+TEST_P(MultiplexerTest, ServicesOfEitherSide) {
   for (Multiplexer* dialler : {host_.get(), plugin_.get()}) {
     Multiplexer& server = dialler == host_.get() ? *plugin_ : *host_;
     Server accepting;
@@ -261,7 +262,7 @@ TEST_F(MultiplexerTest, ServicesOfEitherSide) {
   }
 }
 
-TEST_F(MultiplexerTest, AServiceMaySpeakBeforeItsVisitorIsThere) {
+TEST_P(MultiplexerTest, AServiceMaySpeakBeforeItsVisitorIsThere) {
   Server server;
   plugin_->Serve(kService, server.take());
   auto door = OpenDoor(*host_, kService);
@@ -277,7 +278,7 @@ TEST_F(MultiplexerTest, AServiceMaySpeakBeforeItsVisitorIsThere) {
   EXPECT_TRUE(server.Accept().valid());
 }
 
-TEST_F(MultiplexerTest, AVisitorWhoDoesNotCome) {
+TEST_P(MultiplexerTest, AVisitorWhoDoesNotCome) {
   Server server;
   plugin_->Serve(kService, server.take());
   auto door = OpenDoor(*host_, kService);
@@ -287,7 +288,7 @@ TEST_F(MultiplexerTest, AVisitorWhoDoesNotCome) {
   EXPECT_TRUE(AtEnd(there.get()));
 }
 
-TEST_F(MultiplexerTest, ManyStreamsAreNotMixedUp) {
+TEST_P(MultiplexerTest, ManyStreamsAreNotMixedUp) {
   constexpr int kServices = 30;
   std::vector<Server> servers(kServices);
   std::vector<std::shared_ptr<Door>> doors;
@@ -312,7 +313,8 @@ TEST_F(MultiplexerTest, ManyStreamsAreNotMixedUp) {
   }
 }
 
-TEST_F(MultiplexerTest, TheEndOfOneDirectionIsNotThatOfTheOther) {
+TEST_P(MultiplexerTest, TheEndOfOneDirectionIsNotThatOfTheOther) {
+  if (GetParam() == StreamKind::kStreams) GTEST_SKIP() << "gRPC has no use";
   auto [here, there] = Join();
   Write(here.get(), "last words");
   shutdown(here.get(), SHUT_WR);
@@ -325,13 +327,13 @@ TEST_F(MultiplexerTest, TheEndOfOneDirectionIsNotThatOfTheOther) {
   EXPECT_TRUE(AtEnd(here.get()));
 }
 
-TEST_F(MultiplexerTest, AClosedSocketClosesTheOtherEnd) {
+TEST_P(MultiplexerTest, AClosedSocketClosesTheOtherEnd) {
   auto [here, there] = Join();
   there.reset();
   EXPECT_TRUE(AtEnd(here.get()));
 }
 
-TEST_F(MultiplexerTest, WhoReadsSlowlyStopsNobodyElse) {
+TEST_P(MultiplexerTest, WhoReadsSlowlyStopsNobodyElse) {
   auto [slow, slow_there] = Join();
   auto [quick, quick_there] = Join();
   const size_t stuck = WriteUntilFull(slow.get());
@@ -347,7 +349,7 @@ TEST_F(MultiplexerTest, WhoReadsSlowlyStopsNobodyElse) {
   EXPECT_EQ(Read(slow_there.get(), stuck).size(), stuck) << "nothing is lost";
 }
 
-TEST_F(MultiplexerTest, MuchDataInOrder) {
+TEST_P(MultiplexerTest, MuchDataInOrder) {
   auto [here, there] = Join();
   std::string bytes(size_t{8} * 1024 * 1024, '\0');
   for (size_t i = 0; i < bytes.size(); ++i) {
@@ -358,7 +360,7 @@ TEST_F(MultiplexerTest, MuchDataInOrder) {
   writer.join();
 }
 
-TEST_F(MultiplexerTest, WhatHasArrivedOutlivesTheConnection) {
+TEST_P(MultiplexerTest, WhatHasArrivedOutlivesTheConnection) {
   auto [here, there] = Join();
   // More than the socket takes, less than a window beside it.
   const std::string bytes(size_t{300} * 1024, 'b');
@@ -374,7 +376,8 @@ TEST_F(MultiplexerTest, WhatHasArrivedOutlivesTheConnection) {
   EXPECT_TRUE(AtEnd(here.get()));
 }
 
-TEST_F(MultiplexerTest, ADoorIsForThisProcessOnly) {
+TEST_P(MultiplexerTest, ADoorIsForThisProcessOnly) {
+  if (GetParam() == StreamKind::kStreams) GTEST_SKIP() << "there is no socket";
   main_door_ = OpenMainDoor(*host_);
   const std::string name = main_door_->endpoint().address;
   const pid_t child = fork();
@@ -393,7 +396,7 @@ TEST_F(MultiplexerTest, ADoorIsForThisProcessOnly) {
   Join();
 }
 
-TEST_F(MultiplexerTest, ADoorGoesWithItsSocket) {
+TEST_P(MultiplexerTest, ADoorGoesWithItsSocket) {
   auto door = OpenDoor(*host_, kService);
   const UniqueFd visitor = Enter(*door);
   door.reset();
@@ -402,7 +405,7 @@ TEST_F(MultiplexerTest, ADoorGoesWithItsSocket) {
   Join();
 }
 
-TEST_F(MultiplexerTest, TheEndTurnsVisitorsAway) {
+TEST_P(MultiplexerTest, TheEndTurnsVisitorsAway) {
   auto door = OpenDoor(*host_, kService);  // which nobody serves
   const UniqueFd visitor = Enter(*door);
   EXPECT_TRUE(Comes(
@@ -414,13 +417,13 @@ TEST_F(MultiplexerTest, TheEndTurnsVisitorsAway) {
   EXPECT_TRUE(AtEnd(late.get()));
 }
 
-TEST_F(MultiplexerTest, AfterItsEndNothingIsOpened) {
+TEST_P(MultiplexerTest, AfterItsEndNothingIsOpened) {
   OnLoop([this] { host_->End(absl::CancelledError("over")); });
   EXPECT_EQ(host_->OpenDoor(kService).status().message(), "over");
 }
 
 // The other side may send faster than the loop gets to it.
-TEST_F(MultiplexerTest, MessagesOnTheirWayHaveABound) {
+TEST_P(MultiplexerTest, MessagesOnTheirWayHaveABound) {
   absl::Notification busy;
   absl::Notification released;
   loop_.Post([&] {
@@ -441,6 +444,11 @@ TEST_F(MultiplexerTest, MessagesOnTheirWayHaveABound) {
   stream.join();
   EXPECT_EQ(taken, Multiplexer::kMaxMessages + 10);
 }
+
+INSTANTIATE_TEST_SUITE_P(Kinds, MultiplexerTest,
+                         ::testing::Values(StreamKind::kSockets,
+                                           StreamKind::kStreams),
+                         NameOf);
 
 }  // namespace
 }  // namespace goplugin::internal

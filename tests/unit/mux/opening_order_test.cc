@@ -27,11 +27,12 @@ namespace {
 
 using Ids = std::vector<std::uint32_t>;
 
-class OpeningOrderTest : public ::testing::Test {
+class OpeningOrderTest : public ::testing::TestWithParam<StreamKind> {
  protected:
   void SetUp() override {
     Multiplexer::Options options;
     options.peer = "plugin";
+    options.place = PlaceFor(GetParam());
     options.make_door = DoorsIn("/tmp");
     options.warn = [](const std::string& text) { ADD_FAILURE() << text; };
     multiplexer_ = Multiplexer::Create(loop_, std::move(options));
@@ -47,7 +48,7 @@ class OpeningOrderTest : public ::testing::Test {
     peer_.reset(ends[1]);
     for (std::uint32_t id : {1, 2}) {
       doors_.push_back(*multiplexer_->OpenDoor(id));
-      visitors_.push_back(ConnectTo(doors_.back()->endpoint().address));
+      visitors_.push_back(EnterBy(*doors_.back()));
       // Its turn in the line is taken before the next one comes.
       AwaitVisitor();
     }
@@ -116,13 +117,18 @@ class OpeningOrderTest : public ::testing::Test {
   std::vector<UniqueFd> visitors_;
 };
 
-TEST_F(OpeningOrderTest, AfterTheStreamBeforeWasTaken) {
+TEST_P(OpeningOrderTest, AfterTheStreamBeforeWasTaken) {
   ExpectSecondKnockAfter(FrameBytes(FrameType::kWindowUpdate, kAck, 1, 0));
 }
 
-TEST_F(OpeningOrderTest, AfterTheStreamBeforeWasReset) {
+TEST_P(OpeningOrderTest, AfterTheStreamBeforeWasReset) {
   ExpectSecondKnockAfter(FrameBytes(FrameType::kWindowUpdate, kRst, 1, 0));
 }
+
+INSTANTIATE_TEST_SUITE_P(Kinds, OpeningOrderTest,
+                         ::testing::Values(StreamKind::kSockets,
+                                           StreamKind::kStreams),
+                         NameOf);
 
 }  // namespace
 }  // namespace goplugin::internal

@@ -13,10 +13,13 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "goplugin/endpoint.h"
+#include "goplugin/internal/endpoint/io_threads.h"
+#include "goplugin/internal/endpoint/local_end.h"
 #include "goplugin/internal/mux/multiplexer.h"
 #include "goplugin/internal/net/open_connection.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/versions/mutex_lock.h"
+#include "tests/unit/mux/stream_socket.h"
 
 namespace goplugin::internal {
 
@@ -24,9 +27,10 @@ namespace goplugin::internal {
 class Server {
  public:
   Multiplexer::Take take() {
-    return [queue = queue_](UniqueFd connection) {
+    return [queue = queue_](LocalEnd connection) {
+      UniqueFd socket = SocketOver(std::move(connection));
       MutexLock lock(queue->mutex);
-      queue->connections.push_back(std::move(connection));
+      queue->connections.push_back(std::move(socket));
     };
   }
   // The next one; invalid when none comes.
@@ -68,6 +72,17 @@ inline MakeDoorSocket DoorsIn(std::string directory) {
     if (!opened.ok()) return opened.status();
     return MakeDoorSocketIn(*opened);
   };
+}
+
+// How a multiplexer's streams come to their owners: as sockets, or as they are.
+enum class StreamKind { kSockets, kStreams };
+
+inline std::unique_ptr<IoPlace> PlaceFor(StreamKind kind) {
+  return kind == StreamKind::kStreams ? IoPlace::Take() : nullptr;
+}
+
+inline std::string NameOf(const ::testing::TestParamInfo<StreamKind>& info) {
+  return info.param == StreamKind::kSockets ? "Sockets" : "Streams";
 }
 
 }  // namespace goplugin::internal

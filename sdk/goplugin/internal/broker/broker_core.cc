@@ -276,12 +276,15 @@ absl::Status BrokerCore::Reserve(std::uint32_t id) {
       "other side dials");
 }
 
-absl::Status BrokerCore::ServeStreams(std::uint32_t id, Acceptors::Take take) {
+absl::Status BrokerCore::ServeStreams(std::uint32_t id,
+                                      Multiplexer::Take take) {
   absl::Status status = Reserve(id);
   if (!status.ok()) return status;
   setup_.multiplexer->Serve(id, [acceptors = setup_.acceptors,
-                                 take = std::move(take)](UniqueFd connection) {
-    acceptors->HandOver(std::move(connection), take);
+                                 take = std::move(take)](LocalEnd connection) {
+    acceptors->HandOver([take, connection = std::move(connection)]() mutable {
+      take(std::move(connection));
+    });
   });
   return absl::OkStatus();
 }

@@ -121,7 +121,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   absl::Status Announce(std::uint32_t id, const Endpoint& endpoint);
   // With a multiplexer: whoever knocks at `id` gets a stream whose other end is
   // given to `take`, where a thread may block for a moment.
-  absl::Status ServeStreams(std::uint32_t id, Acceptors::Take take);
+  absl::Status ServeStreams(std::uint32_t id, Multiplexer::Take take);
   // `id` is not served any more.
   void Withdraw(std::uint32_t id);
   // `failure`, or what it followed from when the other side is gone.

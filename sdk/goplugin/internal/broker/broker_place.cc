@@ -86,7 +86,7 @@ absl::Status BrokerPlace::Announce(std::uint32_t id) {
 
 absl::Status BrokerPlace::Deliver(std::uint32_t id) {
   if (!core_->multiplexed()) return core_->Announce(id, endpoint());
-  return core_->ServeStreams(id, [intake = intake_](UniqueFd connection) {
+  return core_->ServeStreams(id, [intake = intake_](LocalEnd connection) {
     intake->Take(std::move(connection));
   });
 }

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/error.h"
+#include "goplugin/internal/broker/use_door.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/loop/deadline.h"
@@ -70,6 +71,10 @@ absl::Status NobodyThere(const BrokerTarget& target, const absl::Status& why) {
 // What the endpoint itself has to say; OK when it looks as it should. It is
 // asked where the channel leads: by now its path may lead to somebody else.
 absl::Status Diagnose(const BrokerTarget& target) {
+  // A stream can't be looked at from outside.
+  if (target.door != nullptr && !target.door->is_socket()) {
+    return absl::OkStatus();
+  }
   absl::Status file = DiagnoseFile(target);
   if (!file.ok()) return file;
   const Endpoint& place =
@@ -186,7 +191,7 @@ absl::StatusOr<std::string> Prepare(BrokerTarget& target,
                                     absl::Duration timeout,
                                     grpc::ChannelArguments& arguments) {
   if (target.door != nullptr) {
-    KeepAlive(target.door, arguments);
+    UseDoor(target.door, arguments);
     return ChannelTarget(target.endpoint);
   }
   const absl::Status status = CheckNamed(target.endpoint, target.peers);

@@ -107,16 +107,18 @@ bool ConnectionIntake::serving() const {
   return server_->Serving();
 }
 
-void ConnectionIntake::Take(UniqueFd connection) {
+void ConnectionIntake::Take(LocalEnd connection) {
   MutexLock lock(server_->mutex);
   if (!server_->Serving()) return;
   if (server_->listener != nullptr) {
     return server_->listener->Take(std::move(connection));
   }
+  // Streams come only to who can take them.
+  if (!connection.socket.valid()) return;
   Acceptor::NewConnectionParameters parameters;
   // Newer releases refuse an invalid number here, and use none for anything.
-  parameters.listener_fd = connection.get();
-  parameters.fd = connection.release();
+  parameters.listener_fd = connection.socket.get();
+  parameters.fd = connection.socket.release();
   server_->acceptor->HandleNewConnection(&parameters);
 }
 

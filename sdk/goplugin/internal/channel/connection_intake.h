@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "goplugin/internal/process/unique_fd.h"
+#include "goplugin/internal/endpoint/local_end.h"
 
 namespace goplugin::internal {
 
@@ -31,9 +31,9 @@ class ConnectionIntake {
   // Whether there is a server: BuildAndStart has made one, and it still is.
   bool serving() const;
 
-  // Hands the connection, which must not block, to the server. It is closed
-  // where there is none. Begins the TLS handshake, on this thread.
-  void Take(UniqueFd connection);
+  // Hands the connection to the server. It is closed where there is none.
+  // Begins the TLS handshake, on this thread.
+  void Take(LocalEnd connection);
   // Takes no more. Must come before the server's Shutdown, where that is this
   // library's matter: a connection that is handed to a server which was shut
   // down is lost until the process ends.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "goplugin/error.h"
+#include "goplugin/internal/endpoint/endpoint_kind.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/process/unix_socket.h"
@@ -38,6 +39,8 @@ absl::StatusOr<PluginApproach> FindApproach(const ApproachRequest& request) {
   PluginApproach approach;
   approach.way = *std::move(way);
   if (!request.multiplexed) return approach;
+  approach.place = PlaceForStreams();
+  if (approach.place != nullptr) return approach;
   absl::StatusOr<DoorSocket> door = request.make_door();
   if (!door.ok()) return door.status();
   approach.door = *std::move(door);

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "goplugin/endpoint.h"
+#include "goplugin/internal/endpoint/io_threads.h"
 #include "goplugin/internal/mux/private_socket.h"
 #include "goplugin/internal/net/reach.h"
 
@@ -19,7 +20,7 @@ struct ApproachRequest {
   // Who has to be there.
   PeerRule peers = {};
   // The plugin multiplexes: it takes one connection, which MuxLink makes, and
-  // gRPC comes by a door.
+  // gRPC comes by its streams.
   bool multiplexed = false;
   MakeDoorSocket make_door = nullptr;
 };
@@ -27,7 +28,9 @@ struct ApproachRequest {
 // What came of it.
 struct PluginApproach {
   std::shared_ptr<const Way> way;
-  // Multiplexed only.
+  // Multiplexed only: where the connection is read when gRPC takes its streams
+  // as they are, or a socket.
+  std::unique_ptr<IoPlace> place = nullptr;
   DoorSocket door = {};
 };
 

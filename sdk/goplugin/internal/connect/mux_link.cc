@@ -51,6 +51,7 @@ absl::StatusOr<std::unique_ptr<MuxLink>> MuxLink::Open(EventLoop& loop,
   Multiplexer::Options options;
   options.role = YamuxRole::kClient;
   options.peer = "plugin";
+  options.place = std::move(link->target_.place);
   options.make_door = link->target_.make_door;
   options.warn = std::move(callbacks.warn);
   options.on_end = [on_end = link->on_end_](const absl::Status& status) {

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "goplugin/endpoint.h"
+#include "goplugin/internal/endpoint/io_threads.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/mux/door.h"
@@ -44,7 +45,9 @@ class MuxLink {
     std::shared_ptr<const Way> way;
     // Who has to be there: asked on the connection, before a byte is sent.
     PeerRule peers = {};
-    // gRPC's way in, and how further ones are made.
+    // gRPC's way in, as FindApproach has found it, and how further sockets are
+    // made.
+    std::unique_ptr<IoPlace> place = nullptr;
     DoorSocket main_door = {};
     MakeDoorSocket make_door = nullptr;
   };
@@ -62,8 +65,8 @@ class MuxLink {
     *on_end_ = std::move(on_end);
   }
 
-  // Where gRPC finds the plugin's main server.
-  const Endpoint& main_door() const { return main_door_->endpoint(); }
+  // The way to the plugin's main server.
+  const std::shared_ptr<Door>& main_door() const { return main_door_; }
   const std::shared_ptr<Multiplexer>& multiplexer() const {
     return multiplexer_;
   }

@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "goplugin/internal/broker/use_door.h"
 #include "goplugin/internal/channel/channel.h"
 #include "goplugin/internal/connect/channel_security.h"
 #include "goplugin/internal/error/make_error.h"
@@ -111,20 +112,26 @@ BrokerSecurity DialOnly(
 
 absl::StatusOr<ConnectTarget> OpenPluginChannel(
     const ClientOptions& options, const absl::optional<KeyPair>& key_pair,
-    const HandshakeResponse& response, const absl::optional<Endpoint>& door,
-    const std::shared_ptr<CallBell>& bell, std::shared_ptr<const void> kept) {
+    const HandshakeResponse& response, const WayIn& way_in,
+    const std::shared_ptr<CallBell>& bell) {
   absl::StatusOr<ChannelSecurity> security =
       ChooseSecurity(options.tls, key_pair, response);
   if (!security.ok()) return security.status();
   ConnectTarget target;
   target.name = response.endpoint.ToString();
-  target.endpoint = door.value_or(response.endpoint);
+  target.endpoint = response.endpoint;
   target.nobody_hint =
       "nobody serves where the plugin's handshake line points: it must listen "
       "before it prints the line, and go on listening";
   grpc::ChannelArguments arguments =
       MergeChannelArguments(options.channel_arguments, security->server_name);
-  if (kept != nullptr) KeepAlive(std::move(kept), arguments);
+  if (way_in.way != nullptr) {
+    target.endpoint = way_in.way->endpoint();
+    KeepAlive(way_in.way, arguments);
+  } else if (way_in.door != nullptr) {
+    target.endpoint = way_in.door->endpoint();
+    UseDoor(way_in.door, arguments);
+  }
   target.channel = CreatePluginChannel(ChannelTarget(*target.endpoint),
                                        security->credentials, arguments,
                                        MakeInterceptors(options, bell));

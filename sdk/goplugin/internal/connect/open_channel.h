@@ -11,19 +11,29 @@
 #include "goplugin/client_options.h"
 #include "goplugin/internal/connect/connector.h"
 #include "goplugin/internal/handshake/handshake_response.h"
+#include "goplugin/internal/mux/door.h"
+#include "goplugin/internal/net/reach.h"
 #include "goplugin/internal/rpc/call_bell.h"
 #include "goplugin/internal/tls/certificate.h"
 
 namespace goplugin::internal {
 
+// How a channel comes to a plugin, other than by what the line says; it keeps
+// what it comes by. At most one.
+struct WayIn {
+  // Where its socket was found.
+  std::shared_ptr<const Way> way = nullptr;
+  // On a multiplexed connection.
+  std::shared_ptr<Door> door = nullptr;
+};
+
 // The channel to where the response points, secured as the options want it, not
-// yet connected. `door`: the way there, where it is another; `bell`: what its
-// calls ring, unless it is null; `kept`: what has to live as long as the
-// channel. Errors: those of ChooseSecurity.
+// yet connected. `bell`: what its calls ring, unless it is null. Errors: those
+// of ChooseSecurity.
 absl::StatusOr<ConnectTarget> OpenPluginChannel(
     const ClientOptions& options, const absl::optional<KeyPair>& key_pair,
-    const HandshakeResponse& response, const absl::optional<Endpoint>& door,
-    const std::shared_ptr<CallBell>& bell, std::shared_ptr<const void> kept);
+    const HandshakeResponse& response, const WayIn& way_in,
+    const std::shared_ptr<CallBell>& bell);
 
 // The channel to a target of gRPC's own, `uri`. `credentials`, when not null,
 // win over the options' TLS, which must be kInsecure or kManual otherwise.

@@ -17,7 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "goplugin/internal/endpoint/connect_attempt.h"
-#include "goplugin/internal/endpoint/socket_endpoint.h"
+#include "goplugin/internal/endpoint/stream_endpoint.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {

@@ -13,15 +13,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "goplugin/internal/endpoint/attempt.h"
 #include "goplugin/internal/endpoint/io_threads.h"
 #include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
 
-// A connection on its way. Held by whoever may cancel it, until it is over.
-// Thread-safe.
+// A socket on its way to be connected. Thread-safe.
 class ConnectAttempt final
-    : public IoHandler,
+    : public Attempt,
+      public IoHandler,
       public std::enable_shared_from_this<ConnectAttempt> {
  public:
   using EventEngine = grpc_event_engine::experimental::EventEngine;
@@ -40,8 +41,7 @@ class ConnectAttempt final
   // Once. `on_connect` is called later, whatever comes of it.
   void Start(const EventEngine::ResolvedAddress& given,
              EventEngine::Duration timeout);
-  // True when `on_connect` is destroyed, and was not called.
-  bool Cancel();
+  bool Cancel() override;
 
   void OnEvents(std::uint32_t events) override;
 

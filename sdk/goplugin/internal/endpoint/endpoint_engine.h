@@ -13,21 +13,25 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "goplugin/internal/endpoint/connect_attempt.h"
-#include "goplugin/internal/endpoint/io_threads.h"
+#include "goplugin/internal/endpoint/attempt.h"
+#include "goplugin/internal/endpoint/byte_stream.h"
 
 namespace goplugin::internal {
 
 // The engine of one channel: its connections are ours, everything else is left
-// to gRPC's own. Thread-safe.
+// to another engine. Thread-safe.
 class EndpointEngine final
     : public grpc_event_engine::experimental::EventEngine {
  public:
-  // `grpcs`: gRPC's own. Held by shared_ptr.
-  explicit EndpointEngine(std::shared_ptr<EventEngine> grpcs)
-      : grpcs_(std::move(grpcs)), attempts_(std::make_shared<Attempts>()) {}
+  // `grpcs`: gRPC's own, or the caller's. `open`, where it is not null, opens
+  // its connections, wherever they are said to lead. Held by shared_ptr.
+  explicit EndpointEngine(std::shared_ptr<EventEngine> grpcs,
+                          OpenStream open = nullptr)
+      : grpcs_(std::move(grpcs)),
+        open_(std::move(open)),
+        attempts_(std::make_shared<Attempts>()) {}
 
-  // Without an io thread, gRPC connects.
+  // Without an io thread for a socket, gRPC connects.
   ConnectionHandle Connect(
       OnConnectCallback on_connect, const ResolvedAddress& address,
       const grpc_event_engine::experimental::EndpointConfig& config,
@@ -71,13 +75,18 @@ class EndpointEngine final
   struct Attempts {
     absl::Mutex mutex;
     std::intptr_t last ABSL_GUARDED_BY(mutex) = 0;
-    std::unordered_map<std::intptr_t, std::shared_ptr<ConnectAttempt>> all
+    std::unordered_map<std::intptr_t, std::shared_ptr<Attempt>> all
         ABSL_GUARDED_BY(mutex);
   };
 
   std::intptr_t OwnKey() const { return reinterpret_cast<std::intptr_t>(this); }
+  // An attempt made of `parts`, which may be cancelled by the key until it is
+  // over. Not begun yet.
+  template <typename Kind>
+  std::shared_ptr<Kind> Add(typename Kind::Parts parts, std::intptr_t& key);
 
   const std::shared_ptr<EventEngine> grpcs_;
+  const OpenStream open_;
   const std::shared_ptr<Attempts> attempts_;
 };
 

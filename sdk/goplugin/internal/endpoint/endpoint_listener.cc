@@ -17,8 +17,8 @@
 #include "absl/status/status.h"
 #include "goplugin/internal/endpoint/endpoint_kind.h"
 #include "goplugin/internal/endpoint/io_threads.h"
-#include "goplugin/internal/endpoint/socket_endpoint.h"
-#include "goplugin/internal/process/unique_fd.h"
+#include "goplugin/internal/endpoint/local_end.h"
+#include "goplugin/internal/endpoint/stream_endpoint.h"
 
 namespace goplugin::internal {
 namespace {
@@ -33,21 +33,28 @@ class PassiveEndpoints final : public EndpointListener {
     builder.experimental().AddPassiveListener(credentials, listener_);
   }
 
-  void Take(UniqueFd connection) override {
-    std::unique_ptr<IoPlace> place = IoPlace::Take();
-    if (place == nullptr) {
-      // gRPC's from here, whatever it says: closed at the connection's end.
-      static_cast<void>(listener_->AcceptConnectedFd(connection.release()));
-      return;
+  void Take(LocalEnd connection) override {
+    if (connection.stream != nullptr) {
+      return Accept(MakeStreamEndpoint(std::move(connection.stream), Unnamed(),
+                                       Unnamed()));
     }
-    std::unique_ptr<EventEngine::Endpoint> endpoint =
-        MakeSocketEndpoint(std::move(connection), std::move(place));
+    std::unique_ptr<IoPlace> place = IoPlace::Take();
+    if (place != nullptr) {
+      return Accept(
+          MakeSocketEndpoint(std::move(connection.socket), std::move(place)));
+    }
+    // gRPC's from here, whatever it says: closed at the connection's end.
+    static_cast<void>(
+        listener_->AcceptConnectedFd(connection.socket.release()));
+  }
+
+ private:
+  void Accept(std::unique_ptr<EventEngine::Endpoint> endpoint) {
     if (endpoint == nullptr) return;
     // An error is that the server is shut down: the connection is closed.
     static_cast<void>(listener_->AcceptConnectedEndpoint(std::move(endpoint)));
   }
 
- private:
   std::unique_ptr<grpc::experimental::PassiveListener> listener_;
 };
 

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "goplugin/internal/process/unique_fd.h"
+#include "goplugin/internal/endpoint/local_end.h"
 
 namespace goplugin::internal {
 
@@ -19,9 +19,9 @@ class EndpointListener {
       const std::shared_ptr<grpc::ServerCredentials>& credentials);
   virtual ~EndpointListener() = default;
 
-  // Hands the connection, which must not block, to the server, which must have
-  // been started. Without an io thread it becomes one of gRPC's own.
-  virtual void Take(UniqueFd connection) = 0;
+  // Hands the connection to the server, which must have been started. A socket
+  // becomes one of gRPC's own where there is no io thread.
+  virtual void Take(LocalEnd connection) = 0;
 };
 
 }  // namespace goplugin::internal

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
@@ -79,6 +80,24 @@ void IoThread::Remove(int fd, std::uint64_t id) {
   handlers_.erase(id);
 }
 
+void IoThread::CallSoon(std::uint64_t id) {
+  MutexLock lock(mutex_);
+  if (asked_.insert(id).second) Wake();
+}
+
+void IoThread::CallAsked() {
+  std::set<std::uint64_t> asked;
+  {
+    MutexLock lock(mutex_);
+    asked.swap(asked_);
+  }
+  for (const std::uint64_t id : asked) {
+    epoll_event nothing = {};
+    nothing.data.u64 = id;
+    Dispatch(nothing);
+  }
+}
+
 void IoThread::BeIdle() {
   MutexLock lock(mutex_);
   idle_ = true;
@@ -137,6 +156,7 @@ void IoThread::Run() {
         Dispatch(events[i]);
       } else {
         idle = Woken() || idle;
+        CallAsked();
       }
     }
   }

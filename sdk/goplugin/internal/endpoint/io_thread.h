@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <unordered_map>
 
 #include "absl/base/thread_annotations.h"
@@ -36,6 +37,9 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
                     std::weak_ptr<IoHandler> handler);
   void Change(int fd, std::uint64_t id, std::uint32_t events);
   void Remove(int fd, std::uint64_t id);
+  // Tells the descriptor's handler of nothing, once however often it is asked
+  // before.
+  void CallSoon(std::uint64_t id);
 
   // Waits for `grace` from now on, and asks `may_leave` then.
   void BeIdle();
@@ -52,6 +56,7 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
   bool Open();
   void Run();
   void Dispatch(const epoll_event& event);
+  void CallAsked();
   void Wake();
   // Takes the wake-up back. True when the thread is to wait for a while only.
   bool Woken();
@@ -66,6 +71,8 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
   std::unordered_map<std::uint64_t, std::weak_ptr<IoHandler>> handlers_
       ABSL_GUARDED_BY(mutex_);
   std::uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Those to be called soon.
+  std::set<std::uint64_t> asked_ ABSL_GUARDED_BY(mutex_);
   bool telling_ ABSL_GUARDED_BY(mutex_) = false;
   bool idle_ ABSL_GUARDED_BY(mutex_) = false;
   bool halted_ ABSL_GUARDED_BY(mutex_) = false;

@@ -147,6 +147,11 @@ void IoPlace::TellAgain() {
   if (fd_ >= 0) thread_->Change(fd_, id_, Events(writable_));
 }
 
+void IoPlace::CallSoon() {
+  MutexLock lock(mutex_);
+  if (fd_ >= 0) thread_->CallSoon(id_);
+}
+
 void IoPlace::Unwatch() {
   MutexLock lock(mutex_);
   if (fd_ < 0) return;

@@ -44,6 +44,8 @@ class IoPlace {
   void TellWritable(bool writable);
   // Tells what holds anew: others on the thread come first.
   void TellAgain();
+  // Tells the handler soon, of nothing: it has something to do on its thread.
+  void CallSoon();
   // Nothing is told after; a call under way may go on.
   void Unwatch();
 

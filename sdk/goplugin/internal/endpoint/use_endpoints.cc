@@ -10,8 +10,9 @@
 #include <grpc/grpc.h>
 #include <grpc/impl/channel_arg_names.h>
 
-#include <algorithm>
+#include <cstddef>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 #include "goplugin/internal/endpoint/endpoint_engine.h"
@@ -22,14 +23,52 @@ namespace {
 
 namespace engines = grpc_event_engine::experimental;
 
+using Engine = std::shared_ptr<engines::EventEngine>;
+
+// The first of that name, which counts; null where there is none.
+const grpc_arg* Find(const grpc_channel_args& arguments,
+                     absl::string_view name) {
+  for (size_t i = 0; i < arguments.num_args; ++i) {
+    if (name == arguments.args[i].key) return &arguments.args[i];
+  }
+  return nullptr;
+}
+
 bool CallerConnects(const grpc::ChannelArguments& arguments) {
   grpc_channel_args given;
   arguments.SetChannelArgs(&given);
-  return std::any_of(
-      given.args, given.args + given.num_args, [](const grpc_arg& argument) {
-        const absl::string_view key = argument.key;
-        return key == GRPC_ARG_EVENT_ENGINE || key == GRPC_ARG_SOCKET_MUTATOR;
-      });
+  return Find(given, GRPC_ARG_EVENT_ENGINE) != nullptr ||
+         Find(given, GRPC_ARG_SOCKET_MUTATOR) != nullptr;
+}
+
+void SetEngine(Engine engine, grpc::ChannelArguments& arguments) {
+  arguments.SetPointerWithVtable(GRPC_ARG_EVENT_ENGINE, &engine,
+                                 engines::grpc_event_engine_arg_vtable());
+}
+
+// Takes the caller's engine out: of two, gRPC would use the first. Where there
+// is none, gRPC's own.
+Engine TakeEngine(grpc::ChannelArguments& arguments) {
+  grpc_channel_args given;
+  arguments.SetChannelArgs(&given);
+  const grpc_arg* const callers = Find(given, GRPC_ARG_EVENT_ENGINE);
+  if (callers == nullptr) return engines::GetDefaultEventEngine();
+  Engine engine = *static_cast<Engine*>(callers->value.pointer.p);
+  grpc::ChannelArguments others;
+  for (size_t i = 0; i < given.num_args; ++i) {
+    const grpc_arg& argument = given.args[i];
+    if (argument.key == absl::string_view(GRPC_ARG_EVENT_ENGINE)) continue;
+    if (argument.type == GRPC_ARG_INTEGER) {
+      others.SetInt(argument.key, argument.value.integer);
+    } else if (argument.type == GRPC_ARG_STRING) {
+      others.SetString(argument.key, argument.value.string);
+    } else {
+      others.SetPointerWithVtable(argument.key, argument.value.pointer.p,
+                                  argument.value.pointer.vtable);
+    }
+  }
+  arguments = others;
+  return engine;
 }
 
 }  // namespace
@@ -37,10 +76,15 @@ bool CallerConnects(const grpc::ChannelArguments& arguments) {
 void UseEndpoints(grpc::ChannelArguments& arguments) {
   if (!UsesOwnEndpoints() || CallerConnects(arguments)) return;
   // Never the process's default engine: that is the host's.
-  std::shared_ptr<engines::EventEngine> engine =
-      std::make_shared<EndpointEngine>(engines::GetDefaultEventEngine());
-  arguments.SetPointerWithVtable(GRPC_ARG_EVENT_ENGINE, &engine,
-                                 engines::grpc_event_engine_arg_vtable());
+  SetEngine(std::make_shared<EndpointEngine>(engines::GetDefaultEventEngine()),
+            arguments);
+}
+
+void UseStreams(OpenStream open, grpc::ChannelArguments& arguments) {
+  Engine others = TakeEngine(arguments);
+  SetEngine(
+      std::make_shared<EndpointEngine>(std::move(others), std::move(open)),
+      arguments);
 }
 
 }  // namespace goplugin::internal
@@ -50,6 +94,8 @@ void UseEndpoints(grpc::ChannelArguments& arguments) {
 namespace goplugin::internal {
 
 void UseEndpoints(grpc::ChannelArguments& /*arguments*/) {}
+
+void UseStreams(OpenStream /*open*/, grpc::ChannelArguments& /*arguments*/) {}
 
 }  // namespace goplugin::internal
 

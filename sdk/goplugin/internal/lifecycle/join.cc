@@ -26,13 +26,11 @@ absl::StatusOr<ConnectTarget> OpenChannel(ClientOptions options,
     options.tls.mode = TlsMode::kInsecure;
   }
   const std::shared_ptr<CallBell>& bell = runtime.calls().bell();
-  absl::optional<Endpoint> place;
-  if (found.way != nullptr) place = found.way->endpoint();
   absl::StatusOr<ConnectTarget> target =
       found.target.has_value()
           ? OpenTargetChannel(options, *found.target, found.credentials, bell)
-          : OpenPluginChannel(options, absl::nullopt, found.response, place,
-                              bell, found.way);
+          : OpenPluginChannel(options, absl::nullopt, found.response,
+                              {found.way}, bell);
   if (!target.ok()) return target;
   if (!found.name.empty()) target->name = found.name;
   if (!found.nobody_hint.empty()) target->nobody_hint = found.nobody_hint;

@@ -15,6 +15,7 @@
 #include "goplugin/error.h"
 #include "goplugin/internal/connect/approach.h"
 #include "goplugin/internal/connect/connector.h"
+#include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/lifecycle/handshake_steps.h"
 #include "goplugin/internal/lifecycle/plugin_source.h"
 #include "goplugin/internal/loop/event_loop.h"
@@ -63,10 +64,9 @@ class Launch final : public PluginSource,
   void OnSlowStart();
 
   // kAddressing
-  // Opens the channel to an endpoint, and keeps what has to live as long. For a
-  // step.
-  using OpenChannel = std::function<absl::StatusOr<ConnectTarget>(
-      const Endpoint&, std::shared_ptr<const void>)>;
+  // For a step.
+  using OpenChannel =
+      std::function<absl::StatusOr<ConnectTarget>(const WayIn&)>;
   struct Approached {
     PluginApproach approach;
     // Opened in the same step: only a multiplexed one waits for MuxLink.
@@ -79,7 +79,7 @@ class Launch final : public PluginSource,
   // again while nobody listens yet.
   void Approach(bool multiplexed);
   void OnApproach(absl::StatusOr<Approached> found, bool multiplexed);
-  absl::StatusOr<Endpoint> OpenMux(PluginApproach& approach);
+  absl::StatusOr<std::shared_ptr<Door>> OpenMux(PluginApproach& approach);
   OpenChannel ChannelOpener() const;
   void OnMuxEnd(const absl::Status& status);
   void OnChannel(absl::StatusOr<ConnectTarget> target);

@@ -10,7 +10,6 @@
 #include "goplugin/internal/connect/approach.h"
 #include "goplugin/internal/connect/channel_security.h"
 #include "goplugin/internal/connect/mux_link.h"
-#include "goplugin/internal/connect/open_channel.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/lifecycle/host_sockets.h"
 #include "goplugin/internal/lifecycle/launch.h"
@@ -104,8 +103,7 @@ void Launch::Approach(bool multiplexed) {
         if (*abandoned) return absl::CancelledError("the launch has ended");
         Approached approached = {*std::move(found)};
         if (!request.multiplexed) {
-          const std::shared_ptr<const Way>& way = approached.approach.way;
-          approached.channel = open(way->endpoint(), way);
+          approached.channel = open({approached.approach.way});
         }
         return approached;
       },
@@ -125,12 +123,12 @@ void Launch::OnApproach(absl::StatusOr<Approached> found, bool multiplexed) {
                         [this, multiplexed] { Approach(multiplexed); });
   }
   if (found->channel.has_value()) return OnChannel(*std::move(found->channel));
-  absl::StatusOr<Endpoint> door = OpenMux(found->approach);
+  absl::StatusOr<std::shared_ptr<Door>> door = OpenMux(found->approach);
   if (!door.ok()) return Fail(door.status());
   TakeStep(
       context_.steps, context_.runtime.loop(), weak_from_this(),
       [open = ChannelOpener(), door = *std::move(door)] {
-        return open(door, nullptr);
+        return open({/*way=*/nullptr, door});
       },
       [](Launch& self, absl::StatusOr<ConnectTarget> target) {
         if (self.state_ == State::kAddressing) {
@@ -139,7 +137,8 @@ void Launch::OnApproach(absl::StatusOr<Approached> found, bool multiplexed) {
       });
 }
 
-absl::StatusOr<Endpoint> Launch::OpenMux(PluginApproach& approach) {
+absl::StatusOr<std::shared_ptr<Door>> Launch::OpenMux(
+    PluginApproach& approach) {
   MuxLink::Callbacks callbacks;
   callbacks.warn = [output = context_.output](std::string text) {
     output->Note(LogLevel::kWarn, std::move(text));
@@ -149,12 +148,13 @@ absl::StatusOr<Endpoint> Launch::OpenMux(PluginApproach& approach) {
   target.endpoint = plugin_.response.endpoint;
   target.way = approach.way;
   target.peers = plugin_.peers;
+  target.place = std::move(approach.place);
   target.main_door = std::move(approach.door);
   target.make_door = DoorMaker(context_.keeper->files());
   absl::StatusOr<std::unique_ptr<MuxLink>> link = MuxLink::Open(
       context_.runtime.loop(), std::move(target), std::move(callbacks));
   if (!link.ok()) return link.status();
-  const Endpoint door = (*link)->main_door();
+  std::shared_ptr<Door> door = (*link)->main_door();
   context_.keeper->KeepMux(*std::move(link));
   plugin_.multiplexed = true;
   return door;
@@ -167,16 +167,14 @@ void Launch::OnMuxEnd(const absl::Status& status) {
 }
 
 Launch::OpenChannel Launch::ChannelOpener() const {
-  return
-      [options = context_.options, key_pair = key_pair_,
-       response = plugin_.response, &runtime = context_.runtime](
-          const Endpoint& endpoint,
-          std::shared_ptr<const void> kept) -> absl::StatusOr<ConnectTarget> {
-        const absl::Status usable = runtime.MakeCalls();
-        if (!usable.ok()) return usable;
-        return OpenPluginChannel(options, key_pair, response, endpoint,
-                                 runtime.calls().bell(), std::move(kept));
-      };
+  return [options = context_.options, key_pair = key_pair_,
+          response = plugin_.response, &runtime = context_.runtime](
+             const WayIn& way_in) -> absl::StatusOr<ConnectTarget> {
+    const absl::Status usable = runtime.MakeCalls();
+    if (!usable.ok()) return usable;
+    return OpenPluginChannel(options, key_pair, response, way_in,
+                             runtime.calls().bell());
+  };
 }
 
 void Launch::OnChannel(absl::StatusOr<ConnectTarget> target) {

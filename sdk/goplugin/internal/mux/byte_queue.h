@@ -15,6 +15,9 @@ namespace goplugin::internal {
 // it becomes empty after having been large.
 class ByteQueue {
  public:
+  // `kept`: as much memory as it may hold on to when it is empty.
+  explicit ByteQueue(size_t kept = size_t{256} * 1024) : kept_(kept) {}
+
   // Room for `size` bytes at the end, uninitialized; valid until the next call.
   char* Reserve(size_t size) {
     if (capacity_ - end_ < size) MakeRoom(size);
@@ -40,16 +43,13 @@ class ByteQueue {
     begin_ += size;
     if (begin_ != end_) return;
     begin_ = end_ = 0;
-    if (capacity_ > kKept) {
+    if (capacity_ > kept_) {
       bytes_.reset();
       capacity_ = 0;
     }
   }
 
  private:
-  // As much memory as an empty queue may hold on to.
-  static constexpr size_t kKept = size_t{256} * 1024;
-
   void MakeRoom(size_t size) {
     const size_t used = end_ - begin_;
     // Moving what is there to the front is enough only while it is little.
@@ -66,6 +66,7 @@ class ByteQueue {
     end_ = used;
   }
 
+  size_t kept_;
   std::unique_ptr<char[]> bytes_;
   size_t capacity_ = 0;
   size_t begin_ = 0;

@@ -11,8 +11,8 @@ namespace goplugin::internal {
 
 std::shared_ptr<Multiplexer> Multiplexer::Create(EventLoop& loop,
                                                  Options options) {
-  std::shared_ptr<Multiplexer> multiplexer(
-      new Multiplexer(loop, std::move(options.make_door)));
+  std::shared_ptr<Multiplexer> multiplexer(new Multiplexer(
+      loop, options.place != nullptr, std::move(options.make_door)));
   // Its timers are the loop's.
   loop.Post([&loop, multiplexer, options = std::move(options)]() mutable {
     multiplexer->state_ = std::make_unique<State>(loop, std::move(options));
@@ -20,8 +20,11 @@ std::shared_ptr<Multiplexer> Multiplexer::Create(EventLoop& loop,
   return multiplexer;
 }
 
-Multiplexer::Multiplexer(EventLoop& loop, MakeDoorSocket make_door)
-    : make_door_(std::move(make_door)), loop_(&loop) {}
+Multiplexer::Multiplexer(EventLoop& loop, bool gives_streams,
+                         MakeDoorSocket make_door)
+    : gives_streams_(gives_streams),
+      make_door_(std::move(make_door)),
+      loop_(&loop) {}
 
 Multiplexer::~Multiplexer() = default;
 
@@ -58,7 +61,8 @@ void Multiplexer::Drain(absl::Duration timeout,
 }
 
 absl::StatusOr<std::shared_ptr<Door>> Multiplexer::OpenDoor(ServiceId id) {
-  absl::StatusOr<DoorSocket> socket = make_door_();
+  absl::StatusOr<DoorSocket> socket =
+      gives_streams_ ? DoorSocket() : make_door_();
   if (!socket.ok()) return socket.status();
   return AddDoor(id, *std::move(socket));
 }
@@ -84,6 +88,13 @@ absl::StatusOr<std::shared_ptr<Door>> Multiplexer::AddDoor(
 
 void Multiplexer::CloseDoor(std::uint64_t key) {
   Post([key](State& state) { state.RemoveDoor(key); }).IgnoreError();
+}
+
+void Multiplexer::Enter(std::uint64_t key, Visitor visitor) {
+  // Who can't be posted is turned away.
+  Post([key, visitor = std::move(visitor)](State& state) mutable {
+    state.Enter(key, std::move(visitor));
+  }).IgnoreError();
 }
 
 void Multiplexer::Serve(ServiceId id, Take take) {

@@ -15,17 +15,20 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "goplugin/internal/endpoint/io_threads.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/mux/door.h"
+#include "goplugin/internal/mux/mux_connection.h"
 #include "goplugin/internal/mux/private_socket.h"
+#include "goplugin/internal/mux/visitor.h"
 #include "goplugin/internal/mux/yamux_session.h"
 #include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
 
 // All gRPC connections of a plugin over one: the streams of a yamux session,
-// joined to private sockets on this side, and the knocks that tell whose the
-// next stream is.
+// joined to private sockets on this side or given to gRPC as they are, and the
+// knocks that tell whose the next stream is.
 //
 //   auto multiplexer = Multiplexer::Create(loop, options);
 //   auto door = multiplexer->OpenDoor(id);         // gRPC dials it
@@ -37,9 +40,9 @@ namespace goplugin::internal {
 class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
  public:
   using ServiceId = std::uint32_t;
-  // Gets this side's end of a stream: a connection that does not block. Called
-  // on the loop's thread, must not block.
-  using Take = std::function<void(UniqueFd)>;
+  // Gets this side's end of a stream. Called on the loop's thread, must not
+  // block.
+  using Take = MuxConnection::Take;
 
   struct Options {
     YamuxRole role = YamuxRole::kClient;
@@ -47,7 +50,11 @@ class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
     std::string peer;
     // The server of the streams without a knock; null resets them.
     Take main_server = nullptr;
-    // Makes the socket of a door. Called on the threads that call OpenDoor.
+    // Where the connection is read when gRPC takes its streams as they are;
+    // null where they have to be sockets.
+    std::unique_ptr<IoPlace> place = nullptr;
+    // Makes the socket of a door, then. Called on the threads that call
+    // OpenDoor.
     MakeDoorSocket make_door = nullptr;
     // A remark for the log. Called on the loop's thread, must not block.
     std::function<void(std::string)> warn;
@@ -81,12 +88,15 @@ class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
   // have said has gone out and they are closed, or after `timeout`.
   void Drain(absl::Duration timeout, absl::AnyInvocable<void()> done);
 
-  // A door to the service with this id. Blocks as the file system does. Errors:
-  // those of the options' make_door.
+  // A door to the service with this id. Blocks as the file system does, where
+  // doors are sockets. Errors: those of the options' make_door.
   absl::StatusOr<std::shared_ptr<Door>> OpenDoor(ServiceId id);
-  // A door to the main server, at a socket that is there already.
+  // A door to the main server, at a socket that is there already, where doors
+  // are sockets.
   absl::StatusOr<std::shared_ptr<Door>> OpenMainDoor(DoorSocket socket);
   void CloseDoor(std::uint64_t key);
+  // A visitor of the door's.
+  void Enter(std::uint64_t key, Visitor visitor);
 
   // Streams for `id` go to `take`, until Withdraw. Whoever learns of the id
   // afterwards can knock.
@@ -107,7 +117,7 @@ class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
  private:
   class State;
 
-  Multiplexer(EventLoop& loop, MakeDoorSocket make_door);
+  Multiplexer(EventLoop& loop, bool gives_streams, MakeDoorSocket make_door);
   // Runs it on the loop's thread; the end's reason when that has come.
   absl::Status Post(absl::AnyInvocable<void(State&)> task);
   absl::StatusOr<std::shared_ptr<Door>> AddDoor(absl::optional<ServiceId> id,
@@ -118,6 +128,7 @@ class Multiplexer : public std::enable_shared_from_this<Multiplexer> {
     return messages_ < kMaxMessages || loop_ == nullptr;
   }
 
+  const bool gives_streams_;
   const MakeDoorSocket make_door_;
   // The loop's alone.
   std::unique_ptr<State> state_;

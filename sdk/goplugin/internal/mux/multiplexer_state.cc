@@ -9,7 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "goplugin/error.h"
 #include "goplugin/internal/error/make_error.h"
+#include "goplugin/internal/mux/bridged_connection.h"
 #include "goplugin/internal/mux/private_socket.h"
+#include "goplugin/internal/mux/stream_connection.h"
 
 namespace goplugin::internal {
 
@@ -25,7 +27,6 @@ Multiplexer::State::State(EventLoop& loop, Options options)
 void Multiplexer::State::Start(UniqueFd connection) {
   MuxConnection::Callbacks callbacks;
   callbacks.on_stream = [this] { return OnStream(); };
-  // Later: it may come from inside a method of the connection's.
   callbacks.on_end = [this](const absl::Status& status) {
     loop_.Post([weak = std::weak_ptr<State*>(self_), status] {
       if (const auto self = weak.lock()) (*self)->OnConnectionEnd(status);
@@ -36,8 +37,18 @@ void Multiplexer::State::Start(UniqueFd connection) {
       if (const auto self = weak.lock()) (*self)->Advance();
     });
   };
-  connection_ = std::make_unique<MuxConnection>(
-      loop_, std::move(connection), options_.role, std::move(callbacks));
+  callbacks.on_no_room = [this] {
+    Warn(streams_without_room_,
+         "no descriptors are left for a stream of the multiplexed connection");
+  };
+  if (options_.place != nullptr) {
+    connection_ = std::make_unique<StreamConnection>(
+        loop_, std::move(connection), std::move(options_.place), options_.role,
+        std::move(callbacks));
+  } else {
+    connection_ = std::make_unique<BridgedConnection>(
+        loop_, std::move(connection), options_.role, std::move(callbacks));
+  }
   Advance();
 }
 
@@ -87,17 +98,22 @@ void Multiplexer::State::AddDoor(std::uint64_t key, UniqueFd listener,
                                  absl::optional<ServiceId> id,
                                  std::weak_ptr<Door> door) {
   LocalDoor& added = doors_[key];
-  added.listener = std::move(listener);
   added.id = id;
   added.door = std::move(door);
-  added.retry = std::make_unique<Timer>(loop_);
-  added.watch = std::make_unique<DescriptorWatch>(
-      loop_, added.listener.get(),
-      DescriptorWatch::Callbacks{[this, key] { OnVisitors(key); }, nullptr});
-  added.watch->WaitReadable();
+  if (listener.valid()) Listen(key, added, std::move(listener));
   if (!id.has_value() || !end_.ok()) return;
-  added.expected = Wait(key, added, UniqueFd());
+  added.expected = Wait(key, added, Visitor());
   Advance();
+}
+
+void Multiplexer::State::Listen(std::uint64_t key, LocalDoor& door,
+                                UniqueFd listener) {
+  door.listener = std::move(listener);
+  door.retry = std::make_unique<Timer>(loop_);
+  door.watch = std::make_unique<DescriptorWatch>(
+      loop_, door.listener.get(),
+      DescriptorWatch::Callbacks{[this, key] { OnVisitors(key); }, nullptr});
+  door.watch->WaitReadable();
 }
 
 void Multiplexer::State::RemoveDoor(std::uint64_t key) {
@@ -124,7 +140,7 @@ void Multiplexer::State::OnVisitors(std::uint64_t key) {
   while (true) {
     UniqueFd socket = AcceptOwn(door.listener.get(), &strangers);
     if (!socket.valid()) break;
-    Enter(key, door, std::move(socket));
+    Enter(key, door, Visitor(std::move(socket)));
   }
   const bool exhausted = errno != EAGAIN && errno != EWOULDBLOCK;
   if (strangers > 0) {
@@ -140,26 +156,33 @@ void Multiplexer::State::OnVisitors(std::uint64_t key) {
   Advance();
 }
 
+void Multiplexer::State::Enter(std::uint64_t key, Visitor visitor) {
+  const auto door = doors_.find(key);
+  if (door == doors_.end()) return;
+  Enter(key, door->second, std::move(visitor));
+  Advance();
+}
+
 void Multiplexer::State::Enter(std::uint64_t key, LocalDoor& door,
-                               UniqueFd socket) {
+                               Visitor visitor) {
   if (!end_.ok()) {
-    TurnAway(Wait(key, door, std::move(socket)), end_);
+    TurnAway(Wait(key, door, std::move(visitor)), end_);
   } else if (door.ahead.has_value()) {
     connection_->Join(*std::exchange(door.ahead, absl::nullopt),
-                      std::move(socket));
+                      std::move(visitor));
   } else if (door.expected.has_value()) {
-    visitors_.at(*std::exchange(door.expected, absl::nullopt)).socket =
-        std::move(socket);
+    visitors_.at(*std::exchange(door.expected, absl::nullopt)).visitor =
+        std::move(visitor);
   } else {
-    Wait(key, door, std::move(socket));
+    Wait(key, door, std::move(visitor));
   }
 }
 
 OutgoingKnocks::Request Multiplexer::State::Wait(std::uint64_t key,
                                                  const LocalDoor& door,
-                                                 UniqueFd socket) {
+                                                 Visitor visitor) {
   const Request request = ++last_request_;
-  visitors_[request] = {std::move(socket), key};
+  visitors_[request] = {std::move(visitor), key};
   outgoing_.Add(request, door.id);
   return request;
 }
@@ -265,8 +288,8 @@ void Multiplexer::State::OpenStream(Request request) {
                               "try again later"));
   }
   SetTrouble(visitor->second.door, absl::OkStatus());
-  if (visitor->second.socket.valid()) {
-    connection_->Join(*stream, std::move(visitor->second.socket));
+  if (visitor->second.visitor.is_there()) {
+    connection_->Join(*stream, std::move(visitor->second.visitor));
   } else {
     LocalDoor& door = doors_.at(visitor->second.door);
     door.expected.reset();
@@ -295,6 +318,7 @@ void Multiplexer::State::TurnAway(Request request, const absl::Status& why) {
     door->second.expected.reset();
   }
   outgoing_.Abandon(request);
+  visitor->second.visitor.TurnAway(why);
   visitors_.erase(visitor);
 }
 
@@ -366,30 +390,18 @@ void Multiplexer::State::Answer(ServiceId id, const std::string& error) {
   if (messages_.answer) messages_.answer(id, error);
 }
 
-// Invalid where there are no descriptors left.
-UniqueFd Multiplexer::State::JoinTo(const Take& take) {
-  SocketPair pair = MakeSocketPair();
-  if (!pair.ours.valid()) {
-    Warn(streams_without_room_,
-         "no descriptors are left for a stream of the multiplexed connection");
-    return UniqueFd();
-  }
-  take(std::move(pair.theirs));
-  return std::move(pair.ours);
-}
-
-UniqueFd Multiplexer::State::OnStream() {
+Multiplexer::Take Multiplexer::State::OnStream() {
   const absl::optional<ServiceId> id = incoming_.TakePromised();
   if (!id.has_value()) {
-    if (options_.main_server != nullptr) return JoinTo(options_.main_server);
+    if (options_.main_server != nullptr) return options_.main_server;
     Warn(streams_without_knock_,
          absl::StrCat("the ", options_.peer,
                       " opened a stream without a knock; it was reset"));
-    return UniqueFd();
+    return nullptr;
   }
   const auto server = servers_.find(*id);
   // Not served any more: the other side sees a reset.
-  return server == servers_.end() ? UniqueFd() : JoinTo(server->second);
+  return server == servers_.end() ? Take() : server->second;
 }
 
 void Multiplexer::State::BeEager(ServiceId id) {

@@ -19,6 +19,7 @@
 #include "goplugin/internal/mux/multiplexer.h"
 #include "goplugin/internal/mux/mux_connection.h"
 #include "goplugin/internal/mux/outgoing_knocks.h"
+#include "goplugin/internal/mux/visitor.h"
 #include "goplugin/internal/process/unique_fd.h"
 
 namespace goplugin::internal {
@@ -40,9 +41,11 @@ class Multiplexer::State {
 
   void Start(UniqueFd connection);
   void Drain(absl::Duration timeout, absl::AnyInvocable<void()> done);
+  // Without a listener, its visitors come by Enter.
   void AddDoor(std::uint64_t key, UniqueFd listener,
                absl::optional<ServiceId> id, std::weak_ptr<Door> door);
   void RemoveDoor(std::uint64_t key);
+  void Enter(std::uint64_t key, Visitor visitor);
   void Serve(ServiceId id, Take take);
   void Withdraw(ServiceId id);
   void SetMessages(Messages messages);
@@ -65,17 +68,17 @@ class Multiplexer::State {
     absl::optional<Request> expected;
     absl::optional<YamuxSession::StreamId> ahead;
   };
-  // A connection of this process's that has no stream yet. Without a socket: it
-  // is expected.
-  struct Visitor {
-    UniqueFd socket;
+  // Who has no stream yet.
+  struct Waiting {
+    Visitor visitor;
     std::uint64_t door = 0;
   };
 
   // Outgoing.
+  void Listen(std::uint64_t key, LocalDoor& door, UniqueFd listener);
   void OnVisitors(std::uint64_t key);
-  void Enter(std::uint64_t key, LocalDoor& door, UniqueFd socket);
-  Request Wait(std::uint64_t key, const LocalDoor& door, UniqueFd socket);
+  void Enter(std::uint64_t key, LocalDoor& door, Visitor visitor);
+  Request Wait(std::uint64_t key, const LocalDoor& door, Visitor visitor);
   void Advance();
   void Knock(const OutgoingKnocks::Step& step);
   void OnKnockTimeout();
@@ -87,8 +90,7 @@ class Multiplexer::State {
   absl::Status Unanswered(ServiceId id) const;
 
   // Incoming.
-  UniqueFd OnStream();
-  UniqueFd JoinTo(const Take& take);
+  Take OnStream();
   void Answer(ServiceId id, const std::string& error);
   void RefuseLate();
   void BeEager(ServiceId id);
@@ -106,7 +108,7 @@ class Multiplexer::State {
   const Stopwatch clock_;
 
   std::map<std::uint64_t, LocalDoor> doors_;
-  std::map<Request, Visitor> visitors_;
+  std::map<Request, Waiting> visitors_;
   Request last_request_ = 0;
   OutgoingKnocks outgoing_;
   Timer knock_timer_;

@@ -57,17 +57,6 @@ absl::StatusOr<DoorSocket> MakeDoorSocketIn(const Directory& directory) {
   return CantListen(directory, errno);
 }
 
-SocketPair MakeSocketPair() {
-  int ends[2] = {-1, -1};
-  SocketPair pair;
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-                 ends) == 0) {
-    pair.ours.reset(ends[0]);
-    pair.theirs.reset(ends[1]);
-  }
-  return pair;
-}
-
 UniqueFd AcceptOwn(int listener, int* strangers) {
   while (true) {
     UniqueFd connection(

@@ -25,13 +25,6 @@ using MakeDoorSocket = std::function<absl::StatusOr<DoorSocket>()>;
 // does.
 absl::StatusOr<DoorSocket> MakeDoorSocketIn(const Directory& directory);
 
-// Two ends of one connection; invalid without descriptors.
-struct SocketPair {
-  UniqueFd ours;
-  UniqueFd theirs;
-};
-SocketPair MakeSocketPair();
-
 // The next connection, invalid when there is none. Others than this process's
 // are closed, and counted in `strangers`.
 UniqueFd AcceptOwn(int listener, int* strangers);

@@ -180,12 +180,6 @@ void Acceptors::Give(std::uint64_t key, UniqueFd connection, Take take) {
   });
 }
 
-void Acceptors::HandOver(UniqueFd connection, const Take& take) {
-  run_([connection = std::move(connection), take]() mutable {
-    take(std::move(connection));
-  });
-}
-
 void Acceptors::End() {
   {
     MutexLock lock(mutex_);

@@ -64,9 +64,9 @@ class Acceptors : public std::enable_shared_from_this<Acceptors> {
   // `listener` listens and does not block.
   std::unique_ptr<Accepting> Accept(UniqueFd listener, GuestList guests,
                                     Take take);
-  // Hands a connection on as if it had been accepted: for those that are made
-  // in this process.
-  void HandOver(UniqueFd connection, const Take& take);
+  // Runs what hands on a connection that was made in this process, as if it had
+  // been accepted.
+  void HandOver(absl::AnyInvocable<void()> task) { run_(std::move(task)); }
   // Closes all listeners. On the loop's thread. What comes later does nothing.
   void End();
 

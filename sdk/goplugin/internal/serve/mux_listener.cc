@@ -7,6 +7,8 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/endpoint/endpoint_kind.h"
+#include "goplugin/internal/endpoint/local_end.h"
 #include "goplugin/internal/error/make_error.h"
 #include "goplugin/internal/mux/private_socket.h"
 
@@ -31,11 +33,12 @@ MuxListener::MuxListener(std::unique_ptr<PluginListener> listener,
   options.role = YamuxRole::kServer;
   options.peer = "host";
   options.main_server = [acceptors = threads_->acceptors(),
-                         intake = std::move(intake)](UniqueFd connection) {
-    acceptors->HandOver(std::move(connection), [intake](UniqueFd taken) {
-      intake->Take(std::move(taken));
+                         intake = std::move(intake)](LocalEnd connection) {
+    acceptors->HandOver([intake, connection = std::move(connection)]() mutable {
+      intake->Take(std::move(connection));
     });
   };
+  options.place = PlaceForStreams();
   options.make_door =
       [directories = std::move(directories)]() -> absl::StatusOr<DoorSocket> {
     absl::StatusOr<std::shared_ptr<const Directory>> doors =

@@ -5,7 +5,6 @@
 #include <grpc/event_engine/slice_buffer.h>
 #include <grpc/slice.h>
 #include <grpc/slice_buffer.h>
-#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -15,7 +14,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "goplugin/internal/endpoint/socket_output.h"
+#include "goplugin/internal/endpoint/stream_output.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
@@ -25,7 +24,7 @@ constexpr size_t kMostSlices = 64;
 
 }  // namespace
 
-bool SocketOutput::Write(IoCallback on_written, SliceBuffer* data) {
+bool StreamOutput::Write(IoCallback on_written, SliceBuffer* data) {
   MutexLock lock(mutex_);
   // Two at once are a mistake of gRPC's.
   if (on_written_ != nullptr) std::abort();
@@ -46,11 +45,11 @@ bool SocketOutput::Write(IoCallback on_written, SliceBuffer* data) {
       break;
   }
   on_written_ = std::move(on_written);
-  place_.TellWritable(true);
+  stream_.TellWritable(true);
   return false;
 }
 
-void SocketOutput::OnWritable() {
+void StreamOutput::OnWritable() {
   IoCallback on_written;
   absl::Status status;
   {
@@ -60,18 +59,18 @@ void SocketOutput::OnWritable() {
     if (outcome == Outcome::kFull) return;
     if (outcome == Outcome::kFailed) status = error_;
     on_written = std::exchange(on_written_, nullptr);
-    place_.TellWritable(false);
+    stream_.TellWritable(false);
   }
   on_written(std::move(status));
 }
 
-IoCallback SocketOutput::Close() {
+IoCallback StreamOutput::Close() {
   MutexLock lock(mutex_);
   closed_ = true;
   return std::exchange(on_written_, nullptr);
 }
 
-SocketOutput::Outcome SocketOutput::TryWrite() {
+StreamOutput::Outcome StreamOutput::TryWrite() {
   const size_t slices = data_->Count();
   while (slice_ < slices) {
     const ssize_t written = WriteSlices();
@@ -79,7 +78,6 @@ SocketOutput::Outcome SocketOutput::TryWrite() {
       Advance(static_cast<size_t>(written));
       continue;
     }
-    if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return Outcome::kFull;
     error_ =
         absl::UnavailableError(absl::ErrnoToStatus(errno, "sendmsg").message());
@@ -88,7 +86,7 @@ SocketOutput::Outcome SocketOutput::TryWrite() {
   return Outcome::kWritten;
 }
 
-ssize_t SocketOutput::WriteSlices() {
+ssize_t StreamOutput::WriteSlices() {
   const grpc_slice_buffer& slices = *data_->c_slice_buffer();
   iovec parts[kMostSlices];
   size_t count = 0;
@@ -101,13 +99,10 @@ ssize_t SocketOutput::WriteSlices() {
     offset = 0;
     ++count;
   }
-  msghdr message = {};
-  message.msg_iov = parts;
-  message.msg_iovlen = count;
-  return sendmsg(fd_, &message, MSG_NOSIGNAL);
+  return stream_.Send(parts, count);
 }
 
-void SocketOutput::Advance(size_t written) {
+void StreamOutput::Advance(size_t written) {
   const grpc_slice_buffer& slices = *data_->c_slice_buffer();
   offset_ += written;
   // Past empty slices, too.

@@ -1,5 +1,5 @@
-#ifndef GOPLUGIN_INTERNAL_ENDPOINT_SOCKET_INPUT_H_
-#define GOPLUGIN_INTERNAL_ENDPOINT_SOCKET_INPUT_H_
+#ifndef GOPLUGIN_INTERNAL_ENDPOINT_STREAM_INPUT_H_
+#define GOPLUGIN_INTERNAL_ENDPOINT_STREAM_INPUT_H_
 
 #include <grpc/event_engine/memory_allocator.h>
 #include <grpc/event_engine/slice_buffer.h>
@@ -13,22 +13,22 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "goplugin/internal/endpoint/byte_stream.h"
 #include "goplugin/internal/endpoint/callback.h"
-#include "goplugin/internal/endpoint/io_threads.h"
 
 namespace goplugin::internal {
 
 // The reading half of an endpoint. Reads when there is something: a connection
 // that has said nothing yet has no buffer. Thread-safe.
-class SocketInput {
+class StreamInput {
  public:
   using SliceBuffer = grpc_event_engine::experimental::SliceBuffer;
   using MemoryAllocator = grpc_event_engine::experimental::MemoryAllocator;
 
-  // Both borrowed; `fd` does not block. Without a valid allocator, memory is
-  // gRPC's ordinary one.
-  SocketInput(int fd, IoPlace& place, MemoryAllocator allocator)
-      : fd_(fd), place_(place), allocator_(std::move(allocator)) {}
+  // `stream` is borrowed. Without a valid allocator, memory is gRPC's ordinary
+  // one.
+  StreamInput(ByteStream& stream, MemoryAllocator allocator)
+      : stream_(stream), allocator_(std::move(allocator)) {}
 
   // As an endpoint's Read: true when it is done, and `on_read` is not called.
   bool Read(IoCallback on_read, SliceBuffer* buffer, std::int64_t hint);
@@ -49,8 +49,7 @@ class SocketInput {
   void FitLast(grpc_slice_buffer& slices) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   grpc_slice MakeSlice(size_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const int fd_;
-  IoPlace& place_;
+  ByteStream& stream_;
   absl::Mutex mutex_;
   MemoryAllocator allocator_ ABSL_GUARDED_BY(mutex_);
   // Null when nobody waits.
@@ -71,4 +70,4 @@ class SocketInput {
 
 }  // namespace goplugin::internal
 
-#endif  // GOPLUGIN_INTERNAL_ENDPOINT_SOCKET_INPUT_H_
+#endif  // GOPLUGIN_INTERNAL_ENDPOINT_STREAM_INPUT_H_

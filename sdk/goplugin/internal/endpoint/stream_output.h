@@ -1,26 +1,27 @@
-#ifndef GOPLUGIN_INTERNAL_ENDPOINT_SOCKET_OUTPUT_H_
-#define GOPLUGIN_INTERNAL_ENDPOINT_SOCKET_OUTPUT_H_
+#ifndef GOPLUGIN_INTERNAL_ENDPOINT_STREAM_OUTPUT_H_
+#define GOPLUGIN_INTERNAL_ENDPOINT_STREAM_OUTPUT_H_
 
 #include <grpc/event_engine/slice_buffer.h>
+#include <sys/types.h>
 
 #include <cstddef>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "goplugin/internal/endpoint/byte_stream.h"
 #include "goplugin/internal/endpoint/callback.h"
-#include "goplugin/internal/endpoint/io_threads.h"
 
 namespace goplugin::internal {
 
 // The writing half of an endpoint. Writes at once, on the caller's thread; the
-// io thread writes what the socket does not take. Thread-safe.
-class SocketOutput {
+// io thread writes what the stream does not take. Thread-safe.
+class StreamOutput {
  public:
   using SliceBuffer = grpc_event_engine::experimental::SliceBuffer;
 
-  // Both borrowed; `fd` does not block.
-  SocketOutput(int fd, IoPlace& place) : fd_(fd), place_(place) {}
+  // `stream` is borrowed.
+  explicit StreamOutput(ByteStream& stream) : stream_(stream) {}
 
   // As an endpoint's Write: true when it is done, and `on_written` is not
   // called.
@@ -38,8 +39,7 @@ class SocketOutput {
   ssize_t WriteSlices() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Advance(size_t written) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const int fd_;
-  IoPlace& place_;
+  ByteStream& stream_;
   absl::Mutex mutex_;
   // Null when nobody waits.
   IoCallback on_written_ ABSL_GUARDED_BY(mutex_);
@@ -53,4 +53,4 @@ class SocketOutput {
 
 }  // namespace goplugin::internal
 
-#endif  // GOPLUGIN_INTERNAL_ENDPOINT_SOCKET_OUTPUT_H_
+#endif  // GOPLUGIN_INTERNAL_ENDPOINT_STREAM_OUTPUT_H_

@@ -6,7 +6,6 @@
 #include <grpc/event_engine/slice_buffer.h>
 #include <grpc/slice.h>
 #include <grpc/slice_buffer.h>
-#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -19,7 +18,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "goplugin/internal/endpoint/socket_input.h"
+#include "goplugin/internal/endpoint/stream_input.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
 namespace goplugin::internal {
@@ -36,20 +35,9 @@ constexpr size_t kLeast = 256;
 // Then others on the io thread come first.
 constexpr int kMostReadsAtOnce = 16;
 
-ssize_t Receive(int fd, iovec* parts, size_t count) {
-  msghdr message = {};
-  message.msg_iov = parts;
-  message.msg_iovlen = count;
-  ssize_t read = 0;
-  do {
-    read = recvmsg(fd, &message, 0);
-  } while (read < 0 && errno == EINTR);
-  return read;
-}
-
 }  // namespace
 
-bool SocketInput::Read(IoCallback on_read, SliceBuffer* buffer,
+bool StreamInput::Read(IoCallback on_read, SliceBuffer* buffer,
                        std::int64_t hint) {
   MutexLock lock(mutex_);
   // Two at once are a mistake of gRPC's.
@@ -76,11 +64,11 @@ bool SocketInput::Read(IoCallback on_read, SliceBuffer* buffer,
   on_read_ = std::move(on_read);
   buffer_ = buffer;
   reads_at_once_ = 0;
-  if (readable_ && !may_go_on) place_.TellAgain();
+  if (readable_ && !may_go_on) stream_.TellAgain();
   return false;
 }
 
-void SocketInput::OnReadable(bool over) {
+void StreamInput::OnReadable(bool over) {
   IoCallback on_read;
   absl::Status status;
   {
@@ -96,13 +84,13 @@ void SocketInput::OnReadable(bool over) {
   on_read(std::move(status));
 }
 
-IoCallback SocketInput::Close() {
+IoCallback StreamInput::Close() {
   MutexLock lock(mutex_);
   closed_ = true;
   return std::exchange(on_read_, nullptr);
 }
 
-SocketInput::Outcome SocketInput::TryRead(SliceBuffer& buffer) {
+StreamInput::Outcome StreamInput::TryRead(SliceBuffer& buffer) {
   // Of what is to come, which may come byte by byte: it counts when there was
   // much at once.
   const auto hint = static_cast<size_t>(std::max<std::int64_t>(hint_, 0));
@@ -128,12 +116,12 @@ SocketInput::Outcome SocketInput::TryRead(SliceBuffer& buffer) {
 // A slice lives, all of it, as long as anything in it. A flood of small
 // messages that are read one by one must not take a slice each: they share one;
 // and of no slice more is held than twice what came in it.
-ssize_t SocketInput::ReadSlices(SliceBuffer& buffer, size_t& size) {
+ssize_t StreamInput::ReadSlices(SliceBuffer& buffer, size_t& size) {
   grpc_slice_buffer& slices = *buffer.c_slice_buffer();
   const bool shares = size <= kSmallest;
   const bool has_rest = shares && rest_.Length() > 0;
   if (has_rest) size = rest_.Length();
-  iovec parts[kLargest / kSlice];
+  iovec parts[kLargest / kSlice] = {};
   size_t count = 0;
   for (size_t made = 0; made < size; made += kSlice) {
     grpc_slice slice = has_rest
@@ -144,7 +132,7 @@ ssize_t SocketInput::ReadSlices(SliceBuffer& buffer, size_t& size) {
     grpc_slice_buffer_add_indexed(&slices, slice);
     ++count;
   }
-  const ssize_t read = Receive(fd_, parts, count);
+  const ssize_t read = stream_.Receive(parts, count);
   const int error_number = errno;
   const auto used = static_cast<size_t>(std::max<ssize_t>(read, 0));
   if (shares) {
@@ -162,7 +150,7 @@ ssize_t SocketInput::ReadSlices(SliceBuffer& buffer, size_t& size) {
   return read;
 }
 
-void SocketInput::FitLast(grpc_slice_buffer& slices) {
+void StreamInput::FitLast(grpc_slice_buffer& slices) {
   const grpc_slice last = slices.slices[slices.count - 1];
   grpc_slice fitting = MakeSlice(GRPC_SLICE_LENGTH(last));
   memcpy(GRPC_SLICE_START_PTR(fitting), GRPC_SLICE_START_PTR(last),
@@ -172,7 +160,7 @@ void SocketInput::FitLast(grpc_slice_buffer& slices) {
   grpc_slice_buffer_add_indexed(&slices, fitting);
 }
 
-grpc_slice SocketInput::MakeSlice(size_t size) {
+grpc_slice StreamInput::MakeSlice(size_t size) {
   return allocator_.IsValid() ? allocator_.MakeSlice(size)
                               : grpc_slice_malloc_large(size);
 }

@@ -13,11 +13,13 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "goplugin/internal/endpoint/byte_stream.h"
 #include "goplugin/internal/endpoint/callback.h"
 #include "goplugin/internal/endpoint/io_threads.h"
-#include "goplugin/internal/endpoint/socket_endpoint.h"
-#include "goplugin/internal/endpoint/socket_input.h"
-#include "goplugin/internal/endpoint/socket_output.h"
+#include "goplugin/internal/endpoint/socket_stream.h"
+#include "goplugin/internal/endpoint/stream_endpoint.h"
+#include "goplugin/internal/endpoint/stream_input.h"
+#include "goplugin/internal/endpoint/stream_output.h"
 
 namespace goplugin::internal {
 namespace {
@@ -38,20 +40,17 @@ EventEngine::ResolvedAddress AddressOf(int fd,
 // What outlives the endpoint for as long as an io thread is at work for it.
 class Connection final : public IoHandler {
  public:
-  Connection(UniqueFd socket, std::unique_ptr<IoPlace> place,
-             MemoryAllocator allocator)
-      : socket_(std::move(socket)),
-        place_(std::move(place)),
-        input_(socket_.get(), *place_, std::move(allocator)),
-        output_(socket_.get(), *place_) {}
+  Connection(std::unique_ptr<ByteStream> stream, MemoryAllocator allocator)
+      : stream_(std::move(stream)),
+        input_(*stream_, std::move(allocator)),
+        output_(*stream_) {}
 
   static bool Watch(const std::shared_ptr<Connection>& connection) {
-    return connection->place_->Watch(connection->socket_.get(),
-                                     /*writable=*/false, connection);
+    return connection->stream_->Watch(connection);
   }
 
-  SocketInput& input() { return input_; }
-  SocketOutput& output() { return output_; }
+  StreamInput& input() { return input_; }
+  StreamOutput& output() { return output_; }
 
   void OnEvents(std::uint32_t events) override {
     const bool over = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
@@ -64,28 +63,25 @@ class Connection final : public IoHandler {
   void Close() {
     IoCallback on_read = input_.Close();
     IoCallback on_written = output_.Close();
-    place_->Unwatch();
-    // A forked child has the socket too: the other side is to see the end.
-    shutdown(socket_.get(), SHUT_RDWR);
+    stream_->Close();
     CallLater(std::move(on_read), absl::CancelledError("endpoint closed"));
     CallLater(std::move(on_written), absl::CancelledError("endpoint closed"));
   }
 
  private:
-  const UniqueFd socket_;
-  const std::unique_ptr<IoPlace> place_;
-  SocketInput input_;
-  SocketOutput output_;
+  const std::unique_ptr<ByteStream> stream_;
+  StreamInput input_;
+  StreamOutput output_;
 };
 
-class SocketEndpoint final : public EventEngine::Endpoint {
+class StreamEndpoint final : public EventEngine::Endpoint {
  public:
-  explicit SocketEndpoint(std::shared_ptr<Connection> connection, int fd)
-      : peer_(AddressOf(fd, getpeername)),
-        local_(AddressOf(fd, getsockname)),
-        connection_(std::move(connection)) {}
+  StreamEndpoint(std::shared_ptr<Connection> connection,
+                 const EventEngine::ResolvedAddress& peer,
+                 const EventEngine::ResolvedAddress& local)
+      : peer_(peer), local_(local), connection_(std::move(connection)) {}
 
-  ~SocketEndpoint() override {
+  ~StreamEndpoint() override {
     if (ForkedFromIoThreads()) {
       // Whoever held its locks is not here.
       static_cast<void>(new std::shared_ptr<Connection>(connection_));
@@ -124,14 +120,30 @@ class SocketEndpoint final : public EventEngine::Endpoint {
 
 }  // namespace
 
+std::unique_ptr<EventEngine::Endpoint> MakeStreamEndpoint(
+    std::unique_ptr<ByteStream> stream,
+    const EventEngine::ResolvedAddress& peer,
+    const EventEngine::ResolvedAddress& local, MemoryAllocator allocator) {
+  auto connection =
+      std::make_shared<Connection>(std::move(stream), std::move(allocator));
+  if (!Connection::Watch(connection)) return nullptr;
+  return std::make_unique<StreamEndpoint>(std::move(connection), peer, local);
+}
+
 std::unique_ptr<EventEngine::Endpoint> MakeSocketEndpoint(
     UniqueFd socket, std::unique_ptr<IoPlace> place,
     MemoryAllocator allocator) {
-  const int fd = socket.get();
-  auto connection = std::make_shared<Connection>(
-      std::move(socket), std::move(place), std::move(allocator));
-  if (!Connection::Watch(connection)) return nullptr;
-  return std::make_unique<SocketEndpoint>(std::move(connection), fd);
+  const auto peer = AddressOf(socket.get(), getpeername);
+  const auto local = AddressOf(socket.get(), getsockname);
+  return MakeStreamEndpoint(
+      std::make_unique<SocketStream>(std::move(socket), std::move(place)), peer,
+      local, std::move(allocator));
+}
+
+EventEngine::ResolvedAddress Unnamed() {
+  sockaddr unnamed = {};
+  unnamed.sa_family = AF_UNIX;
+  return {&unnamed, sizeof(unnamed.sa_family)};
 }
 
 }  // namespace goplugin::internal

@@ -1,4 +1,4 @@
-#include "goplugin/internal/mux/mux_connection.h"
+#include "goplugin/internal/mux/bridged_connection.h"
 
 #include <sys/socket.h>
 
@@ -12,50 +12,13 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "goplugin/internal/mux/connection_socket.h"
 
 namespace goplugin::internal {
-namespace {
 
-// Read from the connection at once.
-constexpr size_t kReceiveSize = size_t{128} * 1024;
-// Read from one socket before it is another's turn: little enough for a small
-// call to pass between the pieces of a large one.
-constexpr size_t kPieceSize = size_t{64} * 1024;
-// With so much waiting for the connection, sockets are not read.
-constexpr size_t kCongestion = size_t{128} * 1024;
-
-// An end that is read so soon after a ping was there with it.
-constexpr absl::Duration kStale = absl::Seconds(1);
-
-bool IsNotNow(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
-
-ssize_t Receive(int socket, char* bytes, size_t size) {
-  ssize_t count = 0;
-  do {
-    count = recv(socket, bytes, size, MSG_DONTWAIT);
-  } while (count < 0 && errno == EINTR);
-  return count;
-}
-
-ssize_t Send(int socket, absl::string_view bytes) {
-  ssize_t count = 0;
-  do {
-    count =
-        send(socket, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  } while (count < 0 && errno == EINTR);
-  return count;
-}
-
-absl::Status Broken(const char* what, int error) {
-  return absl::UnavailableError(absl::StrCat(what, ": ", strerror(error)));
-}
-
-}  // namespace
-
-MuxConnection::MuxConnection(EventLoop& loop, UniqueFd connection,
-                             YamuxRole role, Callbacks callbacks)
+BridgedConnection::BridgedConnection(EventLoop& loop, UniqueFd connection,
+                                     YamuxRole role, Callbacks callbacks)
     : loop_(loop),
       connection_(std::move(connection)),
       watch_(loop, connection_.get(),
@@ -68,14 +31,14 @@ MuxConnection::MuxConnection(EventLoop& loop, UniqueFd connection,
   OnTime();
 }
 
-MuxConnection::~MuxConnection() {
+BridgedConnection::~BridgedConnection() {
   if (ended_) return;
   session_.GoAway(GoAwayCode::kNormal);
   // As far as it goes without waiting.
-  Send(connection_.get(), session_.output());
+  SendNow(connection_.get(), session_.output());
 }
 
-absl::StatusOr<YamuxSession::StreamId> MuxConnection::Open() {
+absl::StatusOr<YamuxSession::StreamId> BridgedConnection::Open() {
   absl::StatusOr<StreamId> stream = session_.Open();
   if (!stream.ok()) return stream.status();
   opening_ = *stream;
@@ -84,13 +47,17 @@ absl::StatusOr<YamuxSession::StreamId> MuxConnection::Open() {
   return stream;
 }
 
-void MuxConnection::Abandon(StreamId stream) {
+void BridgedConnection::Abandon(StreamId stream) {
   if (bridges_.erase(stream) == 0) return;
   session_.CloseWrite(stream);
   Flush();
 }
 
-void MuxConnection::Join(StreamId stream, UniqueFd socket) {
+void BridgedConnection::Join(StreamId stream, Visitor visitor) {
+  Join(stream, visitor.TakeSocket());
+}
+
+void BridgedConnection::Join(StreamId stream, UniqueFd socket) {
   const auto found = bridges_.find(stream);
   if (found == bridges_.end()) return;
   Bridge& bridge = found->second;
@@ -106,12 +73,13 @@ void MuxConnection::Join(StreamId stream, UniqueFd socket) {
 
 // ---- From the connection to the sockets -------------------------------------
 
-void MuxConnection::OnConnectionReadable() {
+void BridgedConnection::OnConnectionReadable() {
   if (ended_) return;
-  const ssize_t count = Receive(connection_.get(), buffer_.get(), kReceiveSize);
+  const ssize_t count =
+      ReceiveNow(connection_.get(), buffer_.get(), kReceiveSize);
   // Reset: it was closed before all that was sent there had been read.
   if (count == 0 || (count < 0 && errno == ECONNRESET)) {
-    return End(Closed());
+    return End(ClosedAfterPing(clock_.Elapsed() - pinged_at_));
   }
   if (count < 0 && !IsNotNow(errno)) {
     return End(Broken("can't read from the connection", errno));
@@ -127,22 +95,28 @@ void MuxConnection::OnConnectionReadable() {
   Flush();
 }
 
-void MuxConnection::OnOpened(StreamId stream) {
-  UniqueFd socket = callbacks_.on_stream();
-  if (!socket.valid()) return session_.Reset(stream);
+void BridgedConnection::OnOpened(StreamId stream) {
+  const Take take = callbacks_.on_stream();
+  if (take == nullptr) return session_.Reset(stream);
+  SocketPair pair = MakeSocketPair();
+  if (!pair.ours.valid()) {
+    session_.Reset(stream);
+    return callbacks_.on_no_room();
+  }
+  take(std::move(pair.theirs));
   session_.Accept(stream);
   bridges_[stream];
-  Join(stream, std::move(socket));
+  Join(stream, std::move(pair.ours));
 }
 
-void MuxConnection::OnData(StreamId stream, absl::string_view bytes) {
+void BridgedConnection::OnData(StreamId stream, absl::string_view bytes) {
   const auto found = bridges_.find(stream);
   // It was abandoned.
   if (found == bridges_.end()) return session_.Reset(stream);
   Bridge& bridge = found->second;
   if (bridge.watch == nullptr) return bridge.incoming.Append(bytes);
   if (bridge.incoming.empty()) {
-    const ssize_t count = Send(bridge.socket.get(), bytes);
+    const ssize_t count = SendNow(bridge.socket.get(), bytes);
     if (count < 0 && !IsNotNow(errno)) return Break(stream);
     if (count > 0) {
       session_.Consumed(stream, static_cast<size_t>(count));
@@ -154,16 +128,16 @@ void MuxConnection::OnData(StreamId stream, absl::string_view bytes) {
   bridge.watch->WaitWritable();
 }
 
-void MuxConnection::WriteSocket(StreamId stream) {
+void BridgedConnection::WriteSocket(StreamId stream) {
   const auto found = bridges_.find(stream);
   if (found == bridges_.end()) return;
   if (Drain(stream, found->second)) FinishWriting(stream, found->second);
   if (!ended_) Flush();
 }
 
-bool MuxConnection::Drain(StreamId stream, Bridge& bridge) {
+bool BridgedConnection::Drain(StreamId stream, Bridge& bridge) {
   while (!bridge.incoming.empty()) {
-    const ssize_t count = Send(bridge.socket.get(), bridge.incoming.bytes());
+    const ssize_t count = SendNow(bridge.socket.get(), bridge.incoming.bytes());
     if (count < 0) {
       if (IsNotNow(errno)) {
         bridge.watch->WaitWritable();
@@ -178,14 +152,14 @@ bool MuxConnection::Drain(StreamId stream, Bridge& bridge) {
   return true;
 }
 
-void MuxConnection::OnFinished(StreamId stream) {
+void BridgedConnection::OnFinished(StreamId stream) {
   const auto found = bridges_.find(stream);
   if (found == bridges_.end()) return;
   found->second.finished = true;
   FinishWriting(stream, found->second);
 }
 
-void MuxConnection::FinishWriting(StreamId stream, Bridge& bridge) {
+void BridgedConnection::FinishWriting(StreamId stream, Bridge& bridge) {
   if (!bridge.finished || bridge.write_closed || !bridge.incoming.empty() ||
       bridge.watch == nullptr) {
     return;
@@ -195,20 +169,20 @@ void MuxConnection::FinishWriting(StreamId stream, Bridge& bridge) {
   RemoveIfDone(stream, bridge);
 }
 
-void MuxConnection::OnReset(StreamId stream) { bridges_.erase(stream); }
+void BridgedConnection::OnReset(StreamId stream) { bridges_.erase(stream); }
 
-void MuxConnection::RemoveIfDone(StreamId stream, const Bridge& bridge) {
+void BridgedConnection::RemoveIfDone(StreamId stream, const Bridge& bridge) {
   if (bridge.read_closed && bridge.write_closed) bridges_.erase(stream);
 }
 
-void MuxConnection::Break(StreamId stream) {
+void BridgedConnection::Break(StreamId stream) {
   session_.Reset(stream);
   bridges_.erase(stream);
 }
 
 // ---- From the sockets to the connection -------------------------------------
 
-void MuxConnection::ReadSocket(StreamId stream) {
+void BridgedConnection::ReadSocket(StreamId stream) {
   const auto found = bridges_.find(stream);
   if (found == bridges_.end() || found->second.read_closed) return;
   Bridge& bridge = found->second;
@@ -217,7 +191,8 @@ void MuxConnection::ReadSocket(StreamId stream) {
   }
   const absl::Span<char> room = session_.BeginData(stream, kPieceSize);
   if (room.empty()) return;  // until OnWindow
-  const ssize_t count = Receive(bridge.socket.get(), room.data(), room.size());
+  const ssize_t count =
+      ReceiveNow(bridge.socket.get(), room.data(), room.size());
   session_.EndData(count > 0 ? static_cast<size_t>(count) : 0);
   if (count > 0 || (count < 0 && IsNotNow(errno))) {
     bridge.watch->WaitReadable();
@@ -231,16 +206,16 @@ void MuxConnection::ReadSocket(StreamId stream) {
   Flush();
 }
 
-void MuxConnection::OnWindow(StreamId stream) {
+void BridgedConnection::OnWindow(StreamId stream) {
   const auto found = bridges_.find(stream);
   if (found == bridges_.end() || found->second.watch == nullptr) return;
   found->second.watch->WaitReadable();
 }
 
-void MuxConnection::Flush() {
+void BridgedConnection::Flush() {
   TellIfTaken();
   while (!ended_ && !session_.output().empty()) {
-    const ssize_t count = Send(connection_.get(), session_.output());
+    const ssize_t count = SendNow(connection_.get(), session_.output());
     if (count < 0) {
       if (IsNotNow(errno)) return watch_.WaitWritable();
       if (errno == EPIPE) {
@@ -256,18 +231,18 @@ void MuxConnection::Flush() {
   TellIfIdle();
 }
 
-void MuxConnection::TellIfTaken() {
+void BridgedConnection::TellIfTaken() {
   if (!opening_.has_value() || session_.IsUnaccepted(*opening_)) return;
   opening_.reset();
   if (callbacks_.on_taken) callbacks_.on_taken();
 }
 
-void MuxConnection::CallWhenIdle(absl::AnyInvocable<void()> on_idle) {
+void BridgedConnection::CallWhenIdle(absl::AnyInvocable<void()> on_idle) {
   on_idle_ = std::move(on_idle);
   TellIfIdle();
 }
 
-void MuxConnection::TellIfIdle() {
+void BridgedConnection::TellIfIdle() {
   if (on_idle_ == nullptr) return;
   const bool idle =
       session_.output().empty() &&
@@ -280,7 +255,7 @@ void MuxConnection::TellIfIdle() {
 
 // ---- The end ----------------------------------------------------------------
 
-void MuxConnection::OnTime() {
+void BridgedConnection::OnTime() {
   if (ended_) return;
   session_.Advance(clock_.Elapsed());
   timer_.Start(session_.NextDeadline() - clock_.Elapsed(),
@@ -288,19 +263,12 @@ void MuxConnection::OnTime() {
   Flush();
 }
 
-// Pings are answered as they are read: one that was read just now, with the end
-// behind it, had waited while this process stood still.
-absl::Status MuxConnection::Closed() const {
-  if (clock_.Elapsed() > pinged_at_ + kStale) return absl::OkStatus();
-  return absl::DeadlineExceededError("its last ping was not answered in time");
-}
-
-void MuxConnection::End(const absl::Status& status) {
+void BridgedConnection::End(const absl::Status& status) {
   if (ended_) return;
   ended_ = true;
   timer_.Cancel();
   // A last go-away, if it fits.
-  Send(connection_.get(), session_.output());
+  SendNow(connection_.get(), session_.output());
   shutdown(connection_.get(), SHUT_RDWR);
   // What has arrived is still the sockets' to take.
   for (auto next = bridges_.begin(); next != bridges_.end();) {
