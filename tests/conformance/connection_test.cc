@@ -114,6 +114,14 @@ TEST_F(FewWorkersTest, OneThreadForTheBrokerAlone) {
   ExpectOneEntryAndAnOrderlyEnd();
 }
 
+// The Ping is there before the streams, and answered after them.
+TEST_F(FewWorkersTest, OneThreadAndAPingAtOnce) {
+  ASSERT_NO_FATAL_FAILURE(Launch(Plugin({"--workers=1"})));
+  EXPECT_TRUE(client_->Ping().ok());
+  ExpectAnswers();
+  ExpectOneEntryAndAnOrderlyEnd();
+}
+
 TEST_F(FewWorkersTest, OneThread) {
   ASSERT_NO_FATAL_FAILURE(Launch(Plugin({"--workers=1"})));
   ExpectAnswers();

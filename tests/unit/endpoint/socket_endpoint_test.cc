@@ -3,6 +3,9 @@
 #if GOPLUGIN_GRPC_TAKES_ENDPOINTS
 
 #include <grpc/event_engine/event_engine.h>
+#include <grpc/event_engine/memory_allocator.h>
+#include <grpc/event_engine/memory_request.h>
+#include <grpc/slice.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <signal.h>
@@ -299,6 +302,55 @@ TEST_F(SocketEndpointTest, ItMayEndInACallback) {
   ASSERT_TRUE(over.WaitFor(kSoon));
   ASSERT_TRUE(write.Wait());
   EXPECT_EQ(write.status().code(), absl::StatusCode::kCancelled);
+}
+
+// As gRPC's where a quota is used up: connections end, that somebody else gets
+// memory.
+class EndingAllocator final
+    : public grpc_event_engine::experimental::internal::MemoryAllocatorImpl {
+ public:
+  using MemoryRequest = grpc_event_engine::experimental::MemoryRequest;
+
+  explicit EndingAllocator(std::function<void()> end) : end_(std::move(end)) {}
+
+  size_t Reserve(MemoryRequest request) override { return request.max(); }
+  grpc_slice MakeSlice(MemoryRequest request) override {
+    end_();
+    return grpc_slice_malloc(request.max());
+  }
+  void Release(size_t /*size*/) override {}
+  void Shutdown() override {}
+
+ private:
+  const std::function<void()> end_;
+};
+
+TEST_F(SocketEndpointTest, ItMayEndWhereItsMemoryIsAskedFor) {
+  for (int i = 0; i < 20; ++i) {
+    const bool comes_first = i % 2 == 0;
+    int fds[2] = {-1, -1};
+    ASSERT_EQ(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
+        0);
+    peer.reset(fds[1]);
+    endpoint = MakeSocketEndpoint(
+        UniqueFd(fds[0]), IoPlace::Take(),
+        grpc_event_engine::experimental::MemoryAllocator(
+            std::make_shared<EndingAllocator>([this] { endpoint.reset(); })));
+    SliceBuffer buffer;
+    Operation read;
+    if (comes_first) {
+      ASSERT_TRUE(WriteFd(peer.get(), "hello"));
+      absl::SleepFor(absl::Milliseconds(i));
+    }
+    const bool at_once = endpoint->Read(read.Callback(), &buffer, {});
+    ASSERT_TRUE(comes_first || WriteFd(peer.get(), "hello"));
+    ASSERT_TRUE(at_once || read.Wait());
+    EXPECT_EQ(endpoint, nullptr);
+    EXPECT_EQ(read.calls(), at_once ? 0 : 1);
+    char byte = 0;
+    EXPECT_EQ(recv(peer.get(), &byte, 1, 0), 0);
+  }
 }
 
 TEST_F(SocketEndpointTest, ACallbackMayReadAgain) {

@@ -92,8 +92,10 @@ class StreamEndpoint final : public EventEngine::Endpoint {
 
   bool Read(IoCallback on_read, SliceBuffer* buffer, ReadArgs args) override {
     if (ForkedFromIoThreads()) return false;
-    return connection_->input().Read(std::move(on_read), buffer,
-                                     args.read_hint_bytes());
+    // Who asks for memory may end the endpoint.
+    const std::shared_ptr<Connection> held = connection_;
+    return held->input().Read(std::move(on_read), buffer,
+                              args.read_hint_bytes());
   }
 
   bool Write(IoCallback on_written, SliceBuffer* data,

@@ -39,49 +39,49 @@ constexpr int kMostReadsAtOnce = 16;
 
 bool StreamInput::Read(IoCallback on_read, SliceBuffer* buffer,
                        std::int64_t hint) {
-  MutexLock lock(mutex_);
-  // Two at once are a mistake of gRPC's.
-  if (on_read_ != nullptr) std::abort();
-  if (closed_) {
-    CallLater(std::move(on_read), absl::CancelledError("endpoint closed"));
-    return false;
-  }
   size_ = std::clamp(size_, kSmallest, kLargest);
   hint_ = hint;
-  const bool may_go_on = reads_at_once_ < kMostReadsAtOnce;
-  if (readable_ && may_go_on) {
-    ++reads_at_once_;
-    switch (TryRead(*buffer)) {
-      case Outcome::kRead:
-        return true;
-      case Outcome::kFailed:
-        CallLater(std::move(on_read), error_);
-        return false;
-      case Outcome::kNothing:
-        break;
+  {
+    MutexLock lock(mutex_);
+    // Two at once are a mistake of gRPC's.
+    if (on_read_ != nullptr) std::abort();
+    if (readable_ && !closed_ && reads_at_once_++ == kMostReadsAtOnce) {
+      Wait(std::move(on_read), buffer);
+      stream_.TellAgain();
+      return false;
     }
   }
-  on_read_ = std::move(on_read);
-  buffer_ = buffer;
-  reads_at_once_ = 0;
-  if (readable_ && !may_go_on) stream_.TellAgain();
+  switch (ReadOrWait(on_read, buffer)) {
+    case Outcome::kRead:
+      return true;
+    case Outcome::kFailed:
+      CallLater(std::move(on_read), error_);
+      return false;
+    case Outcome::kNothing:
+      return false;
+  }
   return false;
 }
 
 void StreamInput::OnReadable(bool over) {
   IoCallback on_read;
-  absl::Status status;
+  SliceBuffer* buffer = nullptr;
   {
     MutexLock lock(mutex_);
     readable_ = true;
     over_ = over_ || over;
     if (on_read_ == nullptr) return;
-    const Outcome outcome = TryRead(*buffer_);
-    if (outcome == Outcome::kNothing) return;
-    if (outcome == Outcome::kFailed) status = error_;
     on_read = std::exchange(on_read_, nullptr);
+    buffer = buffer_;
   }
-  on_read(std::move(status));
+  switch (ReadOrWait(on_read, buffer)) {
+    case Outcome::kRead:
+      return on_read(absl::OkStatus());
+    case Outcome::kFailed:
+      return on_read(error_);
+    case Outcome::kNothing:
+      return;
+  }
 }
 
 IoCallback StreamInput::Close() {
@@ -90,7 +90,38 @@ IoCallback StreamInput::Close() {
   return std::exchange(on_read_, nullptr);
 }
 
-StreamInput::Outcome StreamInput::TryRead(SliceBuffer& buffer) {
+void StreamInput::Wait(IoCallback on_read, SliceBuffer* buffer) {
+  on_read_ = std::move(on_read);
+  buffer_ = buffer;
+  reads_at_once_ = 0;
+}
+
+StreamInput::Outcome StreamInput::ReadOrWait(IoCallback& on_read,
+                                             SliceBuffer* buffer) {
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      if (closed_) {
+        error_ = absl::CancelledError("endpoint closed");
+        return Outcome::kFailed;
+      }
+      if (!readable_) {
+        Wait(std::move(on_read), buffer);
+        return Outcome::kNothing;
+      }
+      // What comes from now on says so again.
+      readable_ = false;
+    }
+    bool all = true;
+    const Outcome outcome = TryRead(*buffer, all);
+    if (outcome == Outcome::kNothing) continue;
+    MutexLock lock(mutex_);
+    readable_ = readable_ || over_ || !all;
+    return outcome;
+  }
+}
+
+StreamInput::Outcome StreamInput::TryRead(SliceBuffer& buffer, bool& all) {
   // Of what is to come, which may come byte by byte: it counts when there was
   // much at once.
   const auto hint = static_cast<size_t>(std::max<std::int64_t>(hint_, 0));
@@ -99,14 +130,14 @@ StreamInput::Outcome StreamInput::TryRead(SliceBuffer& buffer) {
   if (count > 0) {
     const auto read = static_cast<size_t>(count);
     // Less than was asked for is all there was.
-    readable_ = over_ || read == size;
+    all = read < size;
     size_ = read == size ? size * 2 : std::max(read, size_ / 2);
     return Outcome::kRead;
   }
   if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-    readable_ = false;
     return Outcome::kNothing;
   }
+  all = false;
   error_ = count == 0 ? absl::UnavailableError("Socket closed")
                       : absl::UnavailableError(
                             absl::ErrnoToStatus(errno, "recvmsg").message());

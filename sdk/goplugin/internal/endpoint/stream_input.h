@@ -40,32 +40,41 @@ class StreamInput {
  private:
   enum class Outcome { kRead, kNothing, kFailed };
 
-  Outcome TryRead(SliceBuffer& buffer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tries until there is something, or leaves `on_read` to the io thread.
+  Outcome ReadOrWait(IoCallback& on_read, SliceBuffer* buffer);
+  void Wait(IoCallback on_read, SliceBuffer* buffer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `all`: there is no more, as far as is known. Without the lock, as what
+  // follows: where memory is short, gRPC ends connections to have some, this
+  // one too.
+  Outcome TryRead(SliceBuffer& buffer, bool& all);
   // Adds what comes to `buffer`, at most `size`, which becomes what was asked
   // for. As recv.
-  ssize_t ReadSlices(SliceBuffer& buffer, size_t& size)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  ssize_t ReadSlices(SliceBuffer& buffer, size_t& size);
   // Makes the last slice no larger than what it has.
-  void FitLast(grpc_slice_buffer& slices) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  grpc_slice MakeSlice(size_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FitLast(grpc_slice_buffer& slices);
+  grpc_slice MakeSlice(size_t size);
 
   ByteStream& stream_;
+
+  // Of whoever reads: one at a time, by gRPC's word.
+  MemoryAllocator allocator_;
+  std::int64_t hint_ = 0;
+  // What the last read has left of a small slice; one or none.
+  SliceBuffer rest_;
+  // What a read is worth: as much as the last ones have brought.
+  size_t size_ = 0;
+  absl::Status error_;
+
   absl::Mutex mutex_;
-  MemoryAllocator allocator_ ABSL_GUARDED_BY(mutex_);
   // Null when nobody waits.
   IoCallback on_read_ ABSL_GUARDED_BY(mutex_);
   SliceBuffer* buffer_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  std::int64_t hint_ ABSL_GUARDED_BY(mutex_) = 0;
-  // What the last read has left of a small slice; one or none.
-  SliceBuffer rest_ ABSL_GUARDED_BY(mutex_);
-  // What a read is worth: as much as the last ones have brought.
-  size_t size_ ABSL_GUARDED_BY(mutex_) = 0;
   int reads_at_once_ ABSL_GUARDED_BY(mutex_) = 0;
   // Not known to be empty.
   bool readable_ ABSL_GUARDED_BY(mutex_) = false;
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Status error_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace goplugin::internal
