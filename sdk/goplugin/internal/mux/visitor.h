@@ -1,6 +1,7 @@
 #ifndef GOPLUGIN_INTERNAL_MUX_VISITOR_H_
 #define GOPLUGIN_INTERNAL_MUX_VISITOR_H_
 
+#include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
