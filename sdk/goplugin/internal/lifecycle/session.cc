@@ -172,6 +172,8 @@ void Session::OnReady(absl::StatusOr<ReadyPlugin> plugin) {
   // Not while it calls.
   runtime_->loop().Post([self = shared_from_this()] { self->source_.reset(); });
   std::move(ready_)(absl::OkStatus());
+  // To dial over one connection takes the broker's stream.
+  if (keeper_->mux() != nullptr) return Settle();
   settling_ = std::make_unique<Timer>(runtime_->loop());
   settling_->Start(kSettling, [this] { Settle(); });
 }
