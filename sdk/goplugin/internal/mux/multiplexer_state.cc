@@ -27,13 +27,15 @@ Multiplexer::State::State(EventLoop& loop, Options options)
 void Multiplexer::State::Start(UniqueFd connection) {
   MuxConnection::Callbacks callbacks;
   callbacks.on_stream = [this] { return OnStream(); };
-  callbacks.on_end = [this](const absl::Status& status) {
-    loop_.Post([weak = std::weak_ptr<State*>(self_), status] {
+  // On any thread, and while this object goes.
+  const std::weak_ptr<State*> weak = self_;
+  callbacks.on_end = [&loop = loop_, weak](const absl::Status& status) {
+    loop.Post([weak, status] {
       if (const auto self = weak.lock()) (*self)->OnConnectionEnd(status);
     });
   };
-  callbacks.on_taken = [this] {
-    loop_.Post([weak = std::weak_ptr<State*>(self_)] {
+  callbacks.on_taken = [&loop = loop_, weak] {
+    loop.Post([weak] {
       if (const auto self = weak.lock()) (*self)->Advance();
     });
   };
