@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,37 +27,13 @@
 #include "goplugin/internal/mux/shared_session.h"
 #include "goplugin/internal/mux/yamux_session.h"
 #include "goplugin/internal/process/unique_fd.h"
+#include "tests/fuzz/input.h"
 #include "tests/unit/mux/frames.h"
 
 namespace goplugin::internal {
 namespace {
 
 using StreamId = SharedSession::StreamId;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
-
-// What is left of the input.
-class Input {
- public:
-  explicit Input(absl::string_view bytes) : rest_(bytes) {}
-
-  bool empty() const { return rest_.empty(); }
-  // 0 when nothing is left.
-  std::uint8_t Byte() {
-    const absl::string_view byte = Bytes(1);
-    return byte.empty() ? 0 : static_cast<std::uint8_t>(byte[0]);
-  }
-  absl::string_view Bytes(size_t most) {
-    const absl::string_view bytes = rest_.substr(0, most);
-    rest_.remove_prefix(bytes.size());
-    return bytes;
-  }
-
- private:
-  absl::string_view rest_;
-};
 
 // The n-th byte that goes over a stream.
 char ByteAt(size_t n) { return static_cast<char>(n * 7 + n / 251); }

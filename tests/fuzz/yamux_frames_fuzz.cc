@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <utility>
@@ -17,6 +16,7 @@
 #include "absl/types/span.h"
 #include "goplugin/internal/mux/frame.h"
 #include "goplugin/internal/mux/yamux_session.h"
+#include "tests/fuzz/input.h"
 #include "tests/unit/mux/frames.h"
 #include "tests/unit/mux/recorder.h"
 
@@ -24,31 +24,6 @@ namespace goplugin::internal {
 namespace {
 
 using StreamId = YamuxSession::StreamId;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
-
-// What is left of the input.
-class Input {
- public:
-  explicit Input(absl::string_view bytes) : rest_(bytes) {}
-
-  bool empty() const { return rest_.empty(); }
-  // 0 when nothing is left.
-  std::uint8_t Byte() {
-    const absl::string_view byte = Bytes(1);
-    return byte.empty() ? 0 : static_cast<std::uint8_t>(byte[0]);
-  }
-  absl::string_view Bytes(size_t most) {
-    const absl::string_view bytes = rest_.substr(0, most);
-    rest_.remove_prefix(bytes.size());
-    return bytes;
-  }
-
- private:
-  absl::string_view rest_;
-};
 
 // Reads what a session puts out, in pieces, and knows how it has to look.
 class OutputChecker {

@@ -23,22 +23,12 @@
 #include "absl/time/time.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/versions/steady_condition.h"
+#include "tests/unit/endpoint/io_thread_count.h"
 
 namespace goplugin::internal {
 namespace {
 
 constexpr absl::Duration kSoon = absl::Seconds(10);
-
-int IoThreadCount() {
-  int count = 0;
-  for (const auto& task :
-       std::filesystem::directory_iterator("/proc/self/task")) {
-    std::string name;
-    std::ifstream(task.path() / "comm") >> name;
-    if (name == "goplugin-io") ++count;
-  }
-  return count;
-}
 
 bool Eventually(const std::function<bool()>& condition) {
   for (int i = 0; i < 1000; ++i) {

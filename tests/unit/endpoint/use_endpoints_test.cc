@@ -22,7 +22,6 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -48,20 +47,10 @@
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/versions/steady_condition.h"
 #include "tests/unit/endpoint/endpoint_test_support.h"
+#include "tests/unit/endpoint/io_thread_count.h"
 
 namespace goplugin::internal {
 namespace {
-
-int IoThreadCount() {
-  int count = 0;
-  for (const auto& task :
-       std::filesystem::directory_iterator("/proc/self/task")) {
-    std::string name;
-    std::ifstream(task.path() / "comm") >> name;
-    if (name == "goplugin-io") ++count;
-  }
-  return count;
-}
 
 // What the user writes may wait for what comes by an io thread.
 std::atomic<int> users_anywhere{0};
