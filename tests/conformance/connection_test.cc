@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -128,6 +129,34 @@ TEST_F(FewWorkersTest, OneThread) {
   ExpectError(client_->broker().Dial(1).status(),
               {Reason::kBrokerUnsupported, kTooFew, "threads"});
   ExpectOneEntryAndAnOrderlyEnd();
+}
+
+// The call has the thread before a stream can have it.
+TEST_F(FewWorkersTest, OneThreadThatALongFirstCallHas) {
+  ASSERT_NO_FATAL_FAILURE(Launch(Plugin({"--workers=1"})));
+  EXPECT_EQ(Get(*client_, "!sleep:7"), "!sleep:7");
+  ExpectAnswers();
+  ExpectOneEntryAndAnOrderlyEnd();
+}
+
+// What others may have to wait for a call that does not end.
+TEST_F(FewWorkersTest, TwoThreadsOfWhichAFirstCallKeepsOne) {
+  ASSERT_NO_FATAL_FAILURE(Launch(Plugin({"--workers=2"})));
+  grpc::ClientContext context;
+  std::future<grpc::Status> endless = std::async(std::launch::async, [&] {
+    proto::GetRequest request;
+    request.set_key("!sleep:60");
+    proto::GetResponse response;
+    return client_->NewStub<proto::KV>()->Get(&context, request, &response);
+  });
+  const absl::Time give_up = absl::Now() + absl::Seconds(35);
+  while (CountEntries(kTooFew) == 0 && absl::Now() < give_up) {
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  ExpectAnswers();
+  context.TryCancel();
+  EXPECT_EQ(endless.get().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_EQ(CountEntries(kTooFew), 1);
 }
 
 TEST_F(FewWorkersTest, TwoThreads) {

@@ -150,6 +150,8 @@ TEST_F(RustPluginTest, APanicEndsOneCall) {
 TEST_F(RustPluginTest, ACallThatBlocksTheThreadCostsNoOutput) {
   ASSERT_NO_FATAL_FAILURE(Launch({}));
   ASSERT_TRUE(client_->Ping().ok());
+  // The streams are there.
+  ExpectPrintsArrive("printed");
   const std::unique_ptr<proto::KV::Stub> kv = client_->NewStub<proto::KV>();
   grpc::ClientContext context;
   proto::GetRequest request;
@@ -168,6 +170,17 @@ TEST_F(RustPluginTest, ACallThatBlocksTheThreadCostsNoOutput) {
   queue.Shutdown();
   ASSERT_TRUE(client_->Ping().ok());
   ExpectPrintsArrive("still there");
+  EXPECT_EQ(CountEntries(kTooFew), 0);
+  ExpectOrderlyEnd();
+}
+
+// It may be there before the streams.
+TEST_F(RustPluginTest, AFirstCallThatBlocksTheThreadCostsNeitherStream) {
+  ASSERT_NO_FATAL_FAILURE(Launch({}));
+  EXPECT_EQ(Get(*client_, "!block:7000"), "");
+  ExpectPrintsArrive("still there");
+  ExpectError(client_->broker().Dial(1, {absl::Milliseconds(100)}).status(),
+              {Reason::kBrokerTimeout, "announced no", ""});
   EXPECT_EQ(CountEntries(kTooFew), 0);
   ExpectOrderlyEnd();
 }

@@ -17,6 +17,7 @@
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/loop/stopwatch.h"
+#include "goplugin/internal/rpc/early_calls.h"
 #include "goplugin/internal/rpc/unary_call.h"
 #include "goplugin/internal/tls/certificate.h"
 #include "goplugin/internal/tls/handshake.h"
@@ -35,6 +36,7 @@ struct ConnectTarget {
   // What to do when nobody serves there.
   std::string nobody_hint;
   std::shared_ptr<grpc::Channel> channel;
+  std::shared_ptr<EarlyCalls> early_calls;
   bool uses_tls = false;
   // As whom a probe asks.
   TlsClient tls_client = {};

@@ -50,30 +50,32 @@ class NotForStreams final : public InterceptorFactory {
   const std::unique_ptr<InterceptorFactory> users_;
 };
 
-// Of each call that begins; it sees no more of it. Not of those that are the
-// SDK's own, whose answers the thread that it would make room gets itself.
-class RingsTheBell final : public InterceptorFactory {
+// Of each call that begins, but not of those that are the SDK's own: the bell
+// is for their thread to make room.
+class SeesCallsBegin final : public InterceptorFactory {
  public:
-  explicit RingsTheBell(std::shared_ptr<CallBell> bell)
-      : bell_(std::move(bell)) {}
+  SeesCallsBegin(std::shared_ptr<CallBell> bell,
+                 std::shared_ptr<EarlyCalls> early)
+      : bell_(std::move(bell)), early_(std::move(early)) {}
 
   grpc::experimental::Interceptor* CreateClientInterceptor(
       grpc::experimental::ClientRpcInfo* info) override {
     const absl::string_view method = info->method();
-    if (!IsStreamOfSdk(method) && !IsHealthCheck(method)) bell_->Ring();
-    return nullptr;
+    if (IsStreamOfSdk(method) || IsHealthCheck(method)) return nullptr;
+    if (bell_ != nullptr) bell_->Ring();
+    return early_->See().release();
   }
 
  private:
   const std::shared_ptr<CallBell> bell_;
+  const std::shared_ptr<EarlyCalls> early_;
 };
 
-InterceptorFactories MakeInterceptors(const ClientOptions& options,
-                                      const std::shared_ptr<CallBell>& bell) {
+InterceptorFactories MakeInterceptors(
+    const ClientOptions& options, const std::shared_ptr<CallBell>& bell,
+    const std::shared_ptr<EarlyCalls>& early) {
   InterceptorFactories factories;
-  if (bell != nullptr) {
-    factories.push_back(std::make_unique<RingsTheBell>(bell));
-  }
+  factories.push_back(std::make_unique<SeesCallsBegin>(bell, early));
   if (options.interceptors == nullptr) return factories;
   for (std::unique_ptr<InterceptorFactory>& users : options.interceptors()) {
     if (users == nullptr) continue;
@@ -132,9 +134,10 @@ absl::StatusOr<ConnectTarget> OpenPluginChannel(
     target.endpoint = way_in.door->endpoint();
     UseDoor(way_in.door, arguments);
   }
-  target.channel = CreatePluginChannel(ChannelTarget(*target.endpoint),
-                                       security->credentials, arguments,
-                                       MakeInterceptors(options, bell));
+  target.early_calls = std::make_shared<EarlyCalls>();
+  target.channel = CreatePluginChannel(
+      ChannelTarget(*target.endpoint), security->credentials, arguments,
+      MakeInterceptors(options, bell, target.early_calls));
   // It connects while the loop hears of it.
   target.channel->GetState(/*try_to_connect=*/true);
   target.uses_tls = security->uses_tls;
@@ -164,10 +167,11 @@ absl::StatusOr<ConnectTarget> OpenTargetChannel(
   target.nobody_hint =
       "nobody serves at that target: start the plugin first, and check the "
       "target's spelling and the way to it";
+  target.early_calls = std::make_shared<EarlyCalls>();
   target.channel =
       CreatePluginChannel(uri, security.credentials,
                           ArgumentsFor(options, target.endpoint, security),
-                          MakeInterceptors(options, bell));
+                          MakeInterceptors(options, bell, target.early_calls));
   target.uses_tls = security.uses_tls;
   target.tls_client = security.tls_client;
   if (credentials == nullptr) {

@@ -122,6 +122,7 @@ void Join::OnFound(absl::StatusOr<Found> found) {
         Endpoint{Endpoint::Network::kTcp, *plugin.target});
   }
   plugin_.uses_tls = target.uses_tls;
+  plugin_.early_calls = target.early_calls;
   plugin_.broker_security = std::move(target.broker_security);
   plugin_.belongs_to_others = plugin.belongs_to_others;
   plugin_.can_be_reattached = plugin.can_be_reattached;

@@ -184,6 +184,7 @@ void Launch::OnChannel(absl::StatusOr<ConnectTarget> target) {
   deadline_.Start(Remaining() + kBackstop, [this] { OnDeadline(); });
   context_.keeper->KeepChannel(target->channel);
   plugin_.uses_tls = target->uses_tls;
+  plugin_.early_calls = target->early_calls;
   plugin_.broker_security = target->broker_security;
   plugin_.can_be_reattached =
       !target->announced.has_value() && !plugin_.multiplexed;

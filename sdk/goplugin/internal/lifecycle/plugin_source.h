@@ -19,6 +19,7 @@
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/net/peer.h"
 #include "goplugin/internal/net/reach.h"
+#include "goplugin/internal/rpc/early_calls.h"
 #include "goplugin/internal/start/plugin_output.h"
 
 namespace goplugin::internal {
@@ -52,6 +53,8 @@ struct ReadyPlugin {
   // Somebody without the keys of this session can connect too: a reattach
   // config makes sense.
   bool can_be_reattached = false;
+  // Those of its channel, until its streams are opened.
+  std::shared_ptr<EarlyCalls> early_calls;
   // Why a broker on this channel can't work; "" when it can. A go-plugin server
   // has one broker stream in its life.
   std::string no_broker;

@@ -123,6 +123,7 @@ void Session::OpenStreams() {
   broker_->Open(runtime_->calls(), keeper_->channel(), runtime_->loop(),
                 [this](const grpc::Status& status) { OnBrokerCut(status); });
   starvation_->Start();
+  plugin_.early_calls->Close();
 }
 
 void Session::MakeStdio() {
@@ -150,6 +151,9 @@ void Session::MakeStarvationWatch() {
         "the plugin's broker was closed: it answers too few calls at once",
         "its server needs a thread for the broker, one for its output, and one "
         "for calls: give it more threads (Python: max_workers)"));
+  };
+  setup.early_call = [calls = plugin_.early_calls] {
+    return calls->under_way();
   };
   setup.explain = [state = state_](std::string text) {
     state->set_hang(std::move(text));

@@ -16,7 +16,8 @@ namespace goplugin::internal {
 namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(500);
-constexpr std::int64_t kTicks = 4;  // 2 s
+constexpr std::int64_t kTicks = 4;     // 2 s
+constexpr std::int64_t kExcused = 40;  // 20 s
 
 constexpr char kAdvice[] =
     "give its server more threads (Python: max_workers of 4 and more)";
@@ -82,7 +83,15 @@ void StarvationWatch::OnAnswer(const grpc::Status& status) {
   }
   const bool answered_before = std::exchange(ever_answered_, true);
   ticks_ = 0;
-  if (state_ != State::kOpen) return OnHelped(answered_before);
+  if (state_ == State::kStuck) {
+    state_ = State::kOpen;
+    setup_.explain("");
+    return Check();
+  }
+  if (state_ != State::kOpen) {
+    return OnHelped(answered_before ||
+                    (beside_early_call_ && state_ == State::kWithoutOutput));
+  }
   setup_.explain("");
 }
 
@@ -114,8 +123,8 @@ void StarvationWatch::Tick() {
 void StarvationWatch::OnTick(bool stopped) {
   ticking_ = false;
   if (!IsWaiting()) return;
-  ticks_ = stopped ? 0 : ticks_ + 1;
-  if (ticks_ > 0 && state_ == State::kOpen) {
+  ticks_ = stopped || IsExcused() ? 0 : ticks_ + 1;
+  if (!stopped && state_ == State::kOpen) {
     setup_.explain(absl::StrCat(
         "the plugin answers no health check either: it is stuck, or answers "
         "too few calls at once (",
@@ -128,14 +137,28 @@ void StarvationWatch::OnTick(bool stopped) {
   StartTicks();
 }
 
+bool StarvationWatch::IsExcused() {
+  return state_ == State::kWithoutOutput && beside_early_call_ &&
+         setup_.early_call() && ++excused_ <= kExcused;
+}
+
 bool StarvationWatch::IsWaiting() const {
-  return state_ != State::kOver && (asked_ > 0 || state_ != State::kOpen);
+  switch (state_) {
+    case State::kOpen:
+      return asked_ > 0;
+    case State::kWithoutOutput:
+    case State::kWithoutBoth:
+      return true;
+    default:
+      return false;
+  }
 }
 
 void StarvationWatch::OnUnanswered() {
   ticks_ = 0;
   if (state_ == State::kOpen) {
     state_ = State::kWithoutOutput;
+    beside_early_call_ = setup_.early_call();
     if (setup_.close_output()) return Check();
   }
   if (state_ == State::kWithoutOutput && !ever_answered_ && !refused_ &&
@@ -143,7 +166,7 @@ void StarvationWatch::OnUnanswered() {
     state_ = State::kWithoutBoth;
     return Check();
   }
-  GiveUp();
+  OnStuck();
 }
 
 // The streams were let in, so it is calls that are too many; what is closed
@@ -157,8 +180,8 @@ void StarvationWatch::OnRefused() {
   Check();
 }
 
-void StarvationWatch::OnHelped(bool answered_before) {
-  if (answered_before && !std::exchange(doubted_, true)) {
+void StarvationWatch::OnHelped(bool was_late_perhaps) {
+  if (was_late_perhaps && !std::exchange(doubted_, true)) {
     state_ = State::kOpen;
     setup_.open_output();
     return Check();
@@ -177,9 +200,9 @@ void StarvationWatch::OnHelped(bool answered_before) {
   setup_.warn(text);
 }
 
-void StarvationWatch::GiveUp() {
+void StarvationWatch::OnStuck() {
   const bool never = !ever_answered_ && !refused_;
-  End();
+  state_ = State::kStuck;
   setup_.open_output();
   if (!never) return setup_.explain("");
   setup_.warn(absl::StrCat(

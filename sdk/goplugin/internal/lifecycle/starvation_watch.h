@@ -22,10 +22,11 @@ namespace goplugin::internal {
 // that answers few calls at once (a Python server with one or two threads, a
 // limit of concurrent streams) has nothing left for calls: they would hang.
 //
-//   kOpen ----------> kWithoutOutput ----------> kWithoutBoth ---> kOver
-//     |  unanswered for 2 s   |   and 2 s more         |             ^
-//     |                       +------------------------+-------------+
-//     answered: stays here         answered: it stays closed
+//   kOpen ----------> kWithoutOutput ----------> kWithoutBoth ----> kStuck
+//     |  unanswered for 2 s   |   and 2 s more         |  and more     |
+//     answered: stays here    +--- answered: kOver ----+               |
+//     ^                            it stays closed           answered: |
+//     +----------------------------------------------------------------+
 //
 // One that has answered beside both before may have been late by itself: a call
 // that blocks the only thread of a runtime (Rust, Node). Its output is opened
@@ -36,12 +37,17 @@ namespace goplugin::internal {
 // as good as 2 s without one: a limit of concurrent calls. The broker's stream,
 // which a Go plugin takes once, is closed only where nothing has ever been
 // answered beside it, nor said on it. Where closing did not help, the output is
-// opened again, and nothing is tried any more.
+// opened again, and nothing is tried until an answer comes: it may be at work,
+// with calls of the user's before any health check.
 //
 // Time is counted in ticks of half a second, so that a host that stood still
 // does not blame its plugin; those in which the plugin was stopped (SIGSTOP, a
 // debugger) don't count. One whose health check took its time before there were
 // any streams gets twice that more: it is slow, and not for want of threads.
+//
+// A call that the user began before the streams may have the only thread. Then
+// closing the output is a try, as above, and the broker's stream is left alone
+// for as long as that call is under way, up to 20 s.
 //
 // Lives on the loop's thread, in a shared_ptr.
 class StarvationWatch : public std::enable_shared_from_this<StarvationWatch> {
@@ -54,6 +60,8 @@ class StarvationWatch : public std::enable_shared_from_this<StarvationWatch> {
     pid_t pid = -1;
     // How long the plugin took to answer before its streams were opened.
     absl::Duration first_answer = absl::ZeroDuration();
+    // Whether a call from before the streams is under way.
+    std::function<bool()> early_call = nullptr;
     // Where a check is made, on what, and what it holds until its end.
     std::function<CallPlace()> control = nullptr;
     std::function<std::shared_ptr<grpc::Channel>()> channel = nullptr;
@@ -79,18 +87,19 @@ class StarvationWatch : public std::enable_shared_from_this<StarvationWatch> {
   void End();
 
  private:
-  enum class State { kOpen, kWithoutOutput, kWithoutBoth, kOver };
+  enum class State { kOpen, kWithoutOutput, kWithoutBoth, kStuck, kOver };
 
   void Check();
   void StartTicks();
   void Tick();
   void OnTick(bool stopped);
+  bool IsExcused();
   // Something was asked, or closed.
   bool IsWaiting() const;
   void OnUnanswered();
   void OnRefused();
-  void OnHelped(bool answered_before);
-  void GiveUp();
+  void OnHelped(bool was_late_perhaps);
+  void OnStuck();
 
   const Setup setup_;
   // In ticks.
@@ -109,6 +118,10 @@ class StarvationWatch : public std::enable_shared_from_this<StarvationWatch> {
   bool ticking_ = false;  // until the tick has looked at the plugin
   // Ticks since there was an answer, or one was asked for.
   std::int64_t ticks_ = 0;
+  // The output was closed while an early call was under way.
+  bool beside_early_call_ = false;
+  // All ticks since then with such a call.
+  std::int64_t excused_ = 0;
 };
 
 }  // namespace goplugin::internal
