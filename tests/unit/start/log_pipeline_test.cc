@@ -13,6 +13,8 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "goplugin/internal/log/line_splitter.h"
+#include "goplugin/internal/log/log_parser.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/start/plugin_output.h"
@@ -33,6 +35,7 @@ class HeldSink : public LogSink {
     mutex_.Await(absl::Condition(
         +[](bool* held) { return !*held; }, &held_));
     messages_.push_back(entry.message);
+    entries_.push_back(entry);
   }
   void Hold(bool held) {
     MutexLock lock(mutex_);
@@ -42,11 +45,16 @@ class HeldSink : public LogSink {
     MutexLock lock(mutex_);
     return messages_;
   }
+  std::vector<LogEntry> entries() {
+    MutexLock lock(mutex_);
+    return entries_;
+  }
 
  private:
   absl::Mutex mutex_;
   bool held_ = false;
   std::vector<std::string> messages_;
+  std::vector<LogEntry> entries_;
 };
 
 class LogPipelineTest : public ::testing::Test {
@@ -110,6 +118,55 @@ class LogPipelineTest : public ::testing::Test {
   std::unique_ptr<PluginOutput> output_ = std::make_unique<PluginOutput>(
       OutputSinks{sink_, nullptr, nullptr}, loop_, pool_, queue_);
 };
+
+// Entries' memory is used again.
+TEST_F(LogPipelineTest, NothingOfAnEntryIsInALaterOne) {
+  const std::vector<std::string> lines = {
+      R"({"@level":"warn","@message":"rich","@module":"a.module.of.some.length",)"
+      R"("@timestamp":"2026-01-02T03:04:05Z","key":"value","other":"another"})",
+      "plain",
+      "2026-01-02T03:04:05Z [ERROR] module: " + std::string(300, 'x'),
+      "panic: it is an error",
+      std::string(70000, 'y'),
+      "short",
+  };
+  LogParser parser;
+  std::vector<LogEntry> want;
+  for (size_t round = 0; round < 60; ++round) {
+    std::string bytes;
+    // Each kind comes to each place.
+    for (size_t i = 0; i < 8; ++i) {
+      const std::string& line = lines[(round + i * i) % lines.size()];
+      absl::StrAppend(&bytes, line, "\n");
+      if (line.size() <= LineSplitter::kMaxLineBytes) {
+        want.push_back(parser.Parse(line, /*is_piece=*/false));
+        continue;
+      }
+      constexpr size_t kPiece = LineSplitter::kMaxLineBytes;
+      want.push_back(parser.Parse(line.substr(0, kPiece), /*is_piece=*/true));
+      want.back().continues = true;
+      want.push_back(parser.Parse(line.substr(kPiece), /*is_piece=*/true));
+    }
+    Stderr(bytes);
+    // Not in one batch, nor one after the other.
+    if (round % 3 == 0) absl::SleepFor(absl::Milliseconds(1));
+  }
+  ASSERT_TRUE(Finish());
+  absl::Notification told;
+  queue_->Post([&] { told.Notify(); });
+  told.WaitForNotification();
+  ASSERT_EQ(dropped_, 0u);
+  const std::vector<LogEntry> entries = sink_->entries();
+  ASSERT_EQ(entries.size(), want.size());
+  for (size_t i = 0; i < want.size(); ++i) {
+    EXPECT_EQ(entries[i].level, want[i].level) << i;
+    EXPECT_EQ(entries[i].message, want[i].message) << i;
+    EXPECT_EQ(entries[i].fields, want[i].fields) << i;
+    EXPECT_EQ(entries[i].module, want[i].module) << i;
+    EXPECT_EQ(entries[i].timestamp, want[i].timestamp) << i;
+    EXPECT_EQ(entries[i].continues, want[i].continues) << i;
+  }
+}
 
 TEST_F(LogPipelineTest, FinishComesBehindEverything) {
   std::vector<std::string> want;

@@ -7,6 +7,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "goplugin/error.h"
+#include "goplugin/internal/log/line_splitter.h"
+#include "goplugin/internal/log/stderr_tail.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/pool.h"
 #include "goplugin/log_sink.h"
@@ -55,6 +59,29 @@ TEST(PluginOutput, NoPieceIsLongerThanStdioSinkSays) {
   EXPECT_EQ(outputs->text(), text);
   EXPECT_LE(errors->longest(), kLongest);
   EXPECT_EQ(errors->text(), text);
+}
+
+// Of what comes at once only the end is looked at.
+TEST(PluginOutput, TheTailIsThatOfAllLines) {
+  for (const std::size_t length : {0, 1, 40, 81, 82, 83, 1000, 20000, 70000}) {
+    std::string text;
+    StderrTail want;
+    LineSplitter splitter;
+    for (int i = 0; i < 500; ++i) {
+      absl::StrAppend(&text, i, std::string(length, 'x'), "\n");
+    }
+    splitter.Feed(text, [&](absl::string_view line, bool /*continues*/) {
+      want.Append(line);
+    });
+    EventLoop loop;
+    Pool pool(loop, "goplugin-test", 1);
+    PluginOutput output(OutputSinks(), loop, pool, Lane::Create(pool));
+    output.OnStderr("before\n");
+    output.OnStderr(text);
+    ErrorDetails details;
+    output.AddEvidence(details);
+    EXPECT_EQ(details.stderr_tail, want.ToString()) << length;
+  }
 }
 
 }  // namespace

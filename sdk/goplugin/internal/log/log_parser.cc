@@ -25,23 +25,27 @@ void Clean(absl::string_view* line, std::string* storage) {
 }  // namespace
 
 LogEntry LogParser::Parse(absl::string_view line, bool is_piece) {
+  LogEntry entry;
+  Parse(line, is_piece, &entry);
+  return entry;
+}
+
+void LogParser::Parse(absl::string_view line, bool is_piece, LogEntry* entry) {
   std::string storage;
   Clean(&line, &storage);
-  LogEntry entry;
   bool has_level = false;
   if (is_piece) {
-    entry.message = std::string(line);
+    entry->message.assign(line.data(), line.size());
   } else {
-    has_level = ParseWhole(line, &entry);
+    has_level = ParseWhole(line, entry);
   }
   const bool continued = is_piece && was_piece_;
   was_piece_ = is_piece;
   if (has_level) {
     crash_.SkipTagged();
   } else if (crash_.Add(line, continued)) {
-    entry.level = LogLevel::kError;
+    entry->level = LogLevel::kError;
   }
-  return entry;
 }
 
 bool LogParser::ParseWhole(absl::string_view line, LogEntry* entry) {

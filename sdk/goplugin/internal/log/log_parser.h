@@ -31,6 +31,8 @@ class LogParser {
   // `line` comes without its newline. `is_piece`: it is a part of an over-long
   // line, which is not taken apart. LogEntry::continues is left for the caller.
   LogEntry Parse(absl::string_view line, bool is_piece);
+  // The same into `*entry`, which is as new but for the memory of its message.
+  void Parse(absl::string_view line, bool is_piece, LogEntry* entry);
 
   // The last panic, fatal error or traceback, as far as it was read: at most
   // 16 KiB of valid UTF-8, with its middle left out if it is longer; "" when

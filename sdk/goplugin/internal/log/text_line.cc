@@ -49,7 +49,7 @@ void FillHclogText(absl::string_view text, LogEntry* entry) {
     text = absl::StripSuffix(message, ":");
     for (Field& pair : pairs) entry->fields.push_back(std::move(pair));
   }
-  entry->message = std::string(text);
+  entry->message.assign(text.data(), text.size());
 }
 
 // What follows the level in structlog's console form: "text  [logger] k=v".
@@ -65,7 +65,7 @@ void FillStructlogText(absl::string_view text, LogEntry* entry) {
       text = absl::StripTrailingAsciiWhitespace(text.substr(0, open));
     }
   }
-  entry->message = std::string(text);
+  entry->message.assign(text.data(), text.size());
 }
 
 bool ParseBracketLevel(absl::string_view text, bool rfc3339, LogEntry* entry) {
@@ -81,7 +81,7 @@ bool ParseBracketLevel(absl::string_view text, bool rfc3339, LogEntry* entry) {
   } else if (rfc3339 && upper) {
     FillHclogText(text, entry);
   } else {
-    entry->message = std::string(text);
+    entry->message.assign(text.data(), text.size());
   }
   return true;
 }
@@ -98,7 +98,7 @@ bool ParseColonLevel(absl::string_view text, LogEntry* entry) {
     text = rest;
   }
   SkipBlanks(&text);
-  entry->message = std::string(text);
+  entry->message.assign(text.data(), text.size());
   return true;
 }
 
@@ -108,7 +108,7 @@ bool ParseBareLevel(absl::string_view text, LogEntry* entry) {
   if (!level || absl::StartsWith(text, ":")) return false;
   entry->level = *level;
   SkipBlanks(&text);
-  entry->message = std::string(text);
+  entry->message.assign(text.data(), text.size());
   return true;
 }
 
@@ -120,7 +120,7 @@ bool ParseDashes(absl::string_view text, LogEntry* entry) {
   if (!name || !level || !absl::ConsumePrefix(&text, " - ")) return false;
   entry->level = *level;
   entry->module = std::string(*name);
-  entry->message = std::string(text);
+  entry->message.assign(text.data(), text.size());
   return true;
 }
 
@@ -147,7 +147,7 @@ bool ParseEnvLogger(absl::string_view text, LogEntry* entry) {
   entry->level = *level;
   if (target) entry->module = std::string(*target);
   SkipBlanks(&text);
-  entry->message = std::string(text);
+  entry->message.assign(text.data(), text.size());
   return true;
 }
 
@@ -189,15 +189,15 @@ bool ParseTextLine(absl::string_view line, LogEntry* entry) {
   line = absl::StripTrailingAsciiWhitespace(line);
   if (line.empty()) return false;
   absl::string_view text = line;
-  entry->timestamp = ConsumeTimestamp(&text);
-  if (entry->timestamp) {
+  if (const auto time = ConsumeTimestamp(&text)) {
+    entry->timestamp = time;
     const bool rfc3339 = line[10] == 'T';
     SkipBlanks(&text);
     if (ParseAfterTimestamp(text, rfc3339, entry)) return true;
   } else if (ParseUntimed(text, entry)) {
     return true;
   }
-  entry->message = std::string(text);
+  entry->message.assign(text.data(), text.size());
   return false;
 }
 

@@ -12,6 +12,7 @@ namespace {
 // plugin costs that floods and then says nothing more.
 constexpr size_t kMaxSpareEntries = 4096;
 constexpr size_t kMaxSpareBytes = size_t{256} * 1024;
+constexpr size_t kMaxSpareMessage = 128;
 
 // What they take while they wait for the parser, in a callback of its lane.
 size_t BytesOf(const LineBatch& batch) {
@@ -19,9 +20,23 @@ size_t BytesOf(const LineBatch& batch) {
          Lane::kCallbackBytes;
 }
 
-// With the first small use behind a flood the memory goes.
+// With the first small uses behind a flood the memory goes.
 bool WorthKeeping(size_t used, size_t capacity, size_t most) {
   return used >= capacity / 4 && capacity <= most;
+}
+
+// Makes it as new, but for the memory of a short message.
+void Reset(LogEntry& entry) {
+  // All there are: a new one does not compile.
+  auto& [source, level, message, fields, module, timestamp, continues] = entry;
+  source = LogEntry::Source::kPlugin;
+  level = LogLevel::kDebug;
+  message.clear();
+  if (message.capacity() > kMaxSpareMessage) message.shrink_to_fit();
+  if (!fields.empty()) fields = {};
+  if (!module.empty()) module = std::string();
+  timestamp.reset();
+  continues = false;
 }
 
 }  // namespace
@@ -67,18 +82,25 @@ void LogPipeline::Parse(LineBatch batch) {
   // Of the entries, and of all their texts, which are parts of the lines.
   size_t bytes = batch.text.size();
   std::vector<LogEntry> entries = spare_entries_.Take();
+  if (entries.size() < batch.lines.size()) entries.resize(batch.lines.size());
+  size_t count = 0;
   absl::string_view rest = batch.text;
   {
     MutexLock lock(parser_mutex_);
     for (const LineBatch::Line& line : batch.lines) {
-      LogEntry entry = parser_.Parse(rest.substr(0, line.size), line.piece);
+      LogEntry& entry = entries[count];
+      parser_.Parse(rest.substr(0, line.size), line.piece, &entry);
       rest.remove_prefix(line.size);
       entry.continues = line.continues;
       bytes += sizeof entry + entry.fields.size() * sizeof entry.fields[0];
-      if (sink_ != nullptr) entries.push_back(std::move(entry));
+      if (sink_ == nullptr) {
+        Reset(entry);
+      } else {
+        ++count;
+      }
     }
   }
-  if (!entries.empty()) HandOn(std::move(entries), bytes);
+  if (count > 0) HandOn(std::move(entries), count, bytes);
   if (WorthKeeping(batch.text.size(), batch.text.capacity(), kMaxSpareBytes)) {
     batch.Clear();
     spare_lines_.Give(std::move(batch));
@@ -86,22 +108,21 @@ void LogPipeline::Parse(LineBatch batch) {
   Release(size);
 }
 
-void LogPipeline::HandOn(std::vector<LogEntry> entries, size_t bytes) {
-  const size_t count = entries.size();
+void LogPipeline::HandOn(std::vector<LogEntry> entries, size_t count,
+                         size_t bytes) {
   sink_lane_->PostDroppable(
       count, bytes,
-      [self = shared_from_this(), entries = std::move(entries)]() mutable {
-        for (const LogEntry& entry : entries) {
-          self->sink_->Log(entry);
+      [self = shared_from_this(), entries = std::move(entries),
+       count]() mutable {
+        for (size_t i = 0; i < count; ++i) {
+          self->sink_->Log(entries[i]);
           // A slow sink may take seconds for all of them.
           self->sink_lane_->AddProgress();
+          Reset(entries[i]);
         }
-        if (!WorthKeeping(entries.size(), entries.capacity(),
-                          kMaxSpareEntries)) {
-          return;
+        if (WorthKeeping(count, entries.size(), kMaxSpareEntries)) {
+          self->spare_entries_.Give(std::move(entries));
         }
-        entries.clear();
-        self->spare_entries_.Give(std::move(entries));
       });
 }
 

@@ -20,27 +20,31 @@
 
 namespace goplugin::internal {
 
-// A buffer that was used up and may be filled again. In a flood its memory goes
-// to and fro: were it freed on the other thread, both would wait for malloc's
-// lock most of the time. Thread-safe.
+// Buffers that were used up and may be filled again. In a flood their memory
+// goes to and fro: were it freed on the other thread, both would wait for
+// malloc's lock most of the time. As many as are on their way while nobody is
+// late. Thread-safe.
 template <typename T>
-class Spare {
+class Spares {
  public:
   T Take() {
-    T buffer;
     MutexLock lock(mutex_);
-    std::swap(buffer, buffer_);
+    if (buffers_.empty()) return T();
+    T buffer = std::move(buffers_.back());
+    buffers_.pop_back();
     return buffer;
   }
+  // One too many is freed outside of the lock.
   void Give(T buffer) {
-    // What was there before is freed outside of the lock.
     MutexLock lock(mutex_);
-    std::swap(buffer, buffer_);
+    if (buffers_.size() < kMost) buffers_.push_back(std::move(buffer));
   }
 
  private:
+  static constexpr size_t kMost = 4;
+
   absl::Mutex mutex_;
-  T buffer_ ABSL_GUARDED_BY(mutex_);
+  std::vector<T> buffers_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Lines as the loop cuts them, in one piece of memory.
@@ -98,7 +102,7 @@ class LogPipeline : public std::enable_shared_from_this<LogPipeline> {
   struct Ending;
 
   void Parse(LineBatch batch);
-  void HandOn(std::vector<LogEntry> entries, size_t bytes);
+  void HandOn(std::vector<LogEntry> entries, size_t count, size_t bytes);
   void Release(size_t bytes);
   void SetTail(std::string tail);
 
@@ -106,8 +110,9 @@ class LogPipeline : public std::enable_shared_from_this<LogPipeline> {
   const std::shared_ptr<Lane> parsing_;
   const std::shared_ptr<LogSink> sink_;
   const std::shared_ptr<Lane> sink_lane_;
-  Spare<LineBatch> spare_lines_;
-  Spare<std::vector<LogEntry>> spare_entries_;
+  Spares<LineBatch> spare_lines_;
+  // Entries as new, of which some have memory for a short message.
+  Spares<std::vector<LogEntry>> spare_entries_;
 
   mutable absl::Mutex parser_mutex_;
   LogParser parser_ ABSL_GUARDED_BY(parser_mutex_);

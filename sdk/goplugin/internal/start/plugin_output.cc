@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -56,15 +57,37 @@ void PluginOutput::Add(absl::string_view line, bool continues) {
   in_long_line_ = continues;
   // The last piece of a long line may be empty, and still ends it.
   if (line.empty() && !piece) return;
-  tail_.Append(line);
   if (batch_.lines.empty()) batch_ = pipeline_->NewBatch();
   batch_.text.append(line.data(), line.size());
-  batch_.lines.push_back({line.size(), piece, continues});
+  // Not as one value: it is written in parts, and to copy it as a whole would
+  // wait for them.
+  LineBatch::Line& added = batch_.lines.emplace_back();
+  added.size = line.size();
+  added.piece = piece;
+  added.continues = continues;
 }
 
 void PluginOutput::Flush() {
   if (batch_.lines.empty()) return;
+  KeepTail();
   pipeline_->Add(std::exchange(batch_, LineBatch()));
+}
+
+// Of a flood, only the last lines can be of it.
+void PluginOutput::KeepTail() {
+  const std::vector<LineBatch::Line>& lines = batch_.lines;
+  size_t first = lines.size();
+  size_t bytes = 0;
+  while (first > 0 && bytes <= StderrTail::kMaxBytes &&
+         lines.size() - first < StderrTail::kMaxLines) {
+    bytes += lines[--first].size;
+  }
+  absl::string_view rest = batch_.text;
+  rest.remove_prefix(rest.size() - bytes);
+  for (; first < lines.size(); ++first) {
+    tail_.Append(rest.substr(0, lines[first].size));
+    rest.remove_prefix(lines[first].size);
+  }
 }
 
 void PluginOutput::OnStdout(absl::string_view bytes) {

@@ -66,6 +66,7 @@ class PluginOutput {
  private:
   void Add(absl::string_view line, bool continues);
   void Flush();
+  void KeepTail();
   // From the process's own descriptors.
   void DeliverRaw(const std::shared_ptr<StdioSink>& sink,
                   StdioChunk::Stream stream, absl::string_view bytes);
