@@ -42,12 +42,23 @@ def _without_repetitions(flags):
 # The C library's own, which stays shared.
 _OF_LIBC = ["-lc", "-ldl", "-lm", "-lpthread", "-lrt"]
 
+def _links_statically(repository_ctx):
+    return repository_ctx.os.environ.get("GOPLUGIN_LINK") == "static"
+
+def _link_flags(repository_ctx, name):
+    """What pkg-config says. A static library brings nothing that it needs itself."""
+    if _links_statically(repository_ctx):
+        flags = _pkg_config(repository_ctx, ["--libs", "--static", name])
+        if flags != None:
+            return flags
+    return _pkg_config(repository_ctx, ["--libs", name])
+
 def _linked(repository_ctx, flags, known):
     """The flags; for --config=static with static libraries, where there are any.
 
     `known` keeps what the compiler has said.
     """
-    if repository_ctx.os.environ.get("GOPLUGIN_LINK") != "static":
+    if not _links_statically(repository_ctx):
         return flags
     compiler = repository_ctx.os.environ.get("CC", "cc")
     for flag in flags:
@@ -81,7 +92,7 @@ cc_library(
 
 def _library(repository_ctx, name, hint, archives):
     compile_flags = _pkg_config(repository_ctx, ["--cflags", name])
-    link_flags = _pkg_config(repository_ctx, ["--libs", name])
+    link_flags = _link_flags(repository_ctx, name)
     if compile_flags == None or link_flags == None:
         return _missing(name, hint)
 

@@ -131,6 +131,7 @@ run_plain() {
   check "consumer workspace" tests/consumer/run.sh \
     "$bin/examples/plugin_cpp/plugin_cpp"
   run_installed "$bin/examples/plugin_cpp/plugin_cpp"
+  check "a static plugin" static_plugin "$bin"
 }
 
 # Users without Bazel; $1: the plugin that they call.
@@ -144,6 +145,17 @@ run_installed() {
   for kind in pkg-config cmake module; do
     check "consumer $kind" tests/consumer/installed.sh "$kind" "$prefix" "$1"
   done
+}
+
+# Last: it takes the place of the other one. $1: where programs are.
+static_plugin() {
+  "$BAZEL" build --config=static --show_progress_rate_limit=60 \
+    //examples/plugin_cpp || return
+  if ldd "$1/examples/plugin_cpp/plugin_cpp" | grep -E 'libgrpc|libssl'; then
+    echo "it is not static"
+    return 1
+  fi
+  quickstart "$1"
 }
 
 # The plugin keeps its values in the working directory.
