@@ -38,8 +38,11 @@ Pool::Pool(EventLoop& loop, const char* thread_name, size_t max_threads)
       thread_name_(thread_name),
       max_threads_(max_threads),
       progress_timer_(std::make_shared<Timer>(loop)) {
+  // Not under the lock, which the new thread wants at once.
+  absl::StatusOr<SdkThread> thread = MakeWorker(/*permanent=*/true);
   MutexLock lock(mutex_);
-  status_ = StartWorker(/*permanent=*/true);
+  status_ = thread.status();
+  if (thread.ok()) threads_.push_back(*std::move(thread));
 }
 
 absl::Status Pool::status() const {
@@ -119,14 +122,17 @@ void Pool::AddWorkers(size_t count) {
   for (; count > 0; --count) StartWorker(/*permanent=*/false).IgnoreError();
 }
 
+absl::StatusOr<SdkThread> Pool::MakeWorker(bool permanent) {
+  return StartSdkThread(thread_name_, [this, permanent] {
+    this_thread_stays = permanent;
+    RunWorker();
+  });
+}
+
 absl::Status Pool::StartWorker(bool permanent) {
   for (SdkThread& thread : finished_) thread.Join();
   finished_.clear();
-  absl::StatusOr<SdkThread> thread =
-      StartSdkThread(thread_name_, [this, permanent] {
-        this_thread_stays = permanent;
-        RunWorker();
-      });
+  absl::StatusOr<SdkThread> thread = MakeWorker(permanent);
   if (!thread.ok()) return thread.status();
   threads_.push_back(*std::move(thread));
   return absl::OkStatus();
@@ -141,9 +147,13 @@ void Pool::FinishWorker() {
   threads_.erase(self);
 }
 
+// Nobody queues for the mutex itself here: under the first in a process who does
+// that, Abseil measures the processor's frequency, and nobody gets the mutex for
+// 3 ms. It would be a first Launch that waits.
 void Pool::AwaitWork() {
   if (this_thread_stays) {
-    return mutex_.Await(absl::Condition(this, &Pool::WorkerMayMove));
+    while (!WorkerMayMove()) changed_.Wait(mutex_);
+    return;
   }
   changed_.WaitFor(mutex_, kLinger, [this] {
     mutex_.AssertReaderHeld();

@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/event_loop.h"
@@ -55,6 +56,7 @@ class Pool {
   void RunWorker();
   // Until there is some, or the thread's time is over.
   void AwaitWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<SdkThread> MakeWorker(bool permanent);
   absl::Status StartWorker(bool permanent)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishWorker() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
