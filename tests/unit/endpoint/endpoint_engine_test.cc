@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -217,6 +218,31 @@ TEST_F(EndpointEngineTest, WhatIsOverCantBeCancelled) {
   EXPECT_TRUE(result.Wait().ok());
   EXPECT_FALSE(engine->CancelConnect(handle));
   EXPECT_FALSE(engine->CancelConnect(EventEngine::ConnectionHandle::kInvalid));
+}
+
+// What it has of its parent's is the parent's: its attempt goes on.
+TEST_F(EndpointEngineTest, AForkedChildCancelsNothing) {
+  Result result;
+  const EventEngine::ConnectionHandle handle = Connect(result, Silent());
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(10);
+    engine->CancelConnect(handle);
+    engine.reset();
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  std::thread accepting([this] {
+    UniqueFd accepted;
+    do {
+      accepted.reset(accept(listener.get(), nullptr, nullptr));
+    } while (accepted.valid());
+  });
+  EXPECT_TRUE(result.Wait().ok());
+  shutdown(listener.get(), SHUT_RDWR);
+  accepting.join();
 }
 
 // Cancelled, or called: never both, never neither.

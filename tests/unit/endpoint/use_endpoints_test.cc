@@ -480,6 +480,23 @@ TEST_F(UseEndpointsTest, WithoutAnIoThreadConnectionsAreGrpcs) {
       ::testing::ExitedWithCode(0), "");
 }
 
+// At the exit of the process: a plugin that others run may still be there, and
+// nobody hears what it answers.
+TEST_F(UseEndpointsTest, ACallAfterTheHaltDoesNotWait) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        alarm(60);
+        const auto server = std::make_unique<Server>(Listen());
+        const auto channel = MakeChannel();
+        if (!Call(channel, "hello").status.ok()) _exit(2);
+        HaltIoThreads(kSoon);
+        const grpc::Status after = Call(channel, "hello", false).status;
+        _exit(after.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
 // The last: the other kind is for good.
 TEST_F(UseEndpointsTest, PeersAreTheSameOverBothKinds) {
   int port = 0;

@@ -73,6 +73,13 @@ bool HasMutator(const grpc::ChannelArguments& arguments) {
       });
 }
 
+// Asks no file: one whose server is gone (NFS) answers when it likes.
+bool IsSocket(int fd) {
+  int type = 0;
+  socklen_t size = sizeof(type);
+  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
+}
+
 }  // namespace
 
 std::shared_ptr<ConnectingSockets> ConnectingSockets::Watch(
@@ -99,8 +106,8 @@ bool ConnectingSockets::ShutDown() {
 
 bool ConnectingSockets::IsStill(const Socket& socket, int fd) {
   struct stat file = {};
-  return fstat(fd, &file) == 0 && file.st_dev == socket.device &&
-         file.st_ino == socket.inode;
+  return IsSocket(fd) && fstat(fd, &file) == 0 &&
+         file.st_dev == socket.device && file.st_ino == socket.inode;
 }
 
 bool ConnectingSockets::EndSocket(const Socket& socket) {

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "goplugin/internal/endpoint/connect_attempt.h"
+#include "goplugin/internal/endpoint/io_threads.h"
 #include "goplugin/internal/endpoint/stream_endpoint.h"
 #include "goplugin/internal/versions/mutex_lock.h"
 
@@ -65,6 +66,13 @@ int ErrorOf(int fd) {
 }
 
 }  // namespace
+
+ConnectAttempt::~ConnectAttempt() {
+  // Its place is one on the parent's thread.
+  if (!over_ && ForkedFromIoThreads()) {
+    static_cast<void>(new Ended{std::move(parts_), std::move(socket_)});
+  }
+}
 
 void ConnectAttempt::Start(const EventEngine::ResolvedAddress& given,
                            EventEngine::Duration timeout) {

@@ -37,6 +37,7 @@ class ConnectAttempt final
   };
 
   explicit ConnectAttempt(Parts parts) : parts_(std::move(parts)) {}
+  ~ConnectAttempt() override;
 
   // Once. `on_connect` is called later, whatever comes of it.
   void Start(const EventEngine::ResolvedAddress& given,

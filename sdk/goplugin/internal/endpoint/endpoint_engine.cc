@@ -63,6 +63,8 @@ EndpointEngine::ConnectionHandle EndpointEngine::Connect(
 
 bool EndpointEngine::CancelConnect(ConnectionHandle handle) {
   if (handle.keys[1] != OwnKey()) return grpcs_->CancelConnect(handle);
+  // Whoever held the locks is not here.
+  if (ForkedFromIoThreads()) return false;
   std::shared_ptr<Attempt> attempt;
   {
     MutexLock lock(attempts_->mutex);

@@ -26,6 +26,7 @@ constexpr size_t kMostThreads = 4;
 
 // 0 before the first place.
 std::atomic<pid_t> owner{0};
+std::atomic<bool> halted{false};
 
 // The threads that have places. One for all, never destroyed; thread-safe.
 class IoThreads {
@@ -160,7 +161,11 @@ void IoPlace::Unwatch() {
 }
 
 void HaltIoThreads(absl::Duration grace) {
-  if (owner == getpid()) IoThreads::Instance().Halt(grace);
+  if (owner != getpid()) return;
+  halted = true;
+  IoThreads::Instance().Halt(grace);
 }
+
+bool IoThreadsHalted() { return halted; }
 
 }  // namespace goplugin::internal

@@ -62,6 +62,8 @@ class IoPlace {
 // For the exit of the process: from now on nobody is told of anything. Waits
 // for the calls under way, but for one that it is called from, at most `grace`.
 void HaltIoThreads(absl::Duration grace);
+// From when it begins.
+bool IoThreadsHalted();
 
 // Whether the process was forked from the one that had the io threads first.
 bool ForkedFromIoThreads();

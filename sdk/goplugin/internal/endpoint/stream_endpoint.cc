@@ -101,6 +101,12 @@ class StreamEndpoint final : public EventEngine::Endpoint {
   bool Write(IoCallback on_written, SliceBuffer* data,
              WriteArgs /*args*/) override {
     if (ForkedFromIoThreads()) return false;
+    if (IoThreadsHalted()) {
+      // Whoever asks would wait for an answer that nobody reads.
+      CallLater(std::move(on_written),
+                absl::UnavailableError("the process exits"));
+      return false;
+    }
     return connection_->output().Write(std::move(on_written), data);
   }
 

@@ -62,6 +62,9 @@ class HandshakeReader {
 
   State state() const { return state_; }
 
+  // Bytes of the line that has not ended; 0 when it is too long to be one.
+  size_t unfinished() const { return line_.size(); }
+
   // True when the line was found and is usable.
   bool has_response() const { return result_.ok(); }
 

@@ -10,7 +10,8 @@ namespace goplugin::internal {
 namespace {
 
 constexpr size_t kMaxUnparsed = size_t{256} * 1024;
-// What takes the loop no longer than to hand it to another thread.
+// What takes the loop no longer than to hand it to another thread. With the
+// line that it goes on with, which is looked at as a whole.
 constexpr size_t kShort = size_t{4} * 1024;
 
 HandshakePolicy PolicyOf(const ClientOptions& options) {
@@ -84,7 +85,7 @@ void HandshakeSteps::Parse(absl::optional<HandshakeReader::End> end) {
   if (end == HandshakeReader::End::kSilence && !unparsed_.empty()) end.reset();
   std::string bytes = std::exchange(unparsed_, std::string());
   std::weak_ptr<Waiting> waiting = waiting_;
-  if (bytes.size() <= kShort) {
+  if (reader_->unfinished() + bytes.size() <= kShort) {
     return loop_.Post([waiting = std::move(waiting), work = begin_work_(),
                        parsed = ParseStep(*reader_, bytes, end)]() mutable {
       const std::shared_ptr<Waiting> alive = waiting.lock();

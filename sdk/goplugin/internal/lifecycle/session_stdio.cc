@@ -42,6 +42,9 @@ void SessionStdio::Open(CallQueue& queue,
 
 void SessionStdio::Start() {
   if (ending_ || channel_ == nullptr) return;
+  // Resume may come before the next try.
+  again_.Cancel();
+  if (std::exchange(untold_, false)) TellCut();
   const int opening = ++opening_;
   open_ = true;
   since_opening_ = Stopwatch();
@@ -85,9 +88,7 @@ void SessionStdio::OnEnd(int opening, const grpc::Status& status) {
 }
 
 void SessionStdio::StartAgain() {
-  if (!setup_.wanted()) return;
-  if (std::exchange(untold_, false)) TellCut();
-  Start();
+  if (setup_.wanted()) Start();
 }
 
 void SessionStdio::TellCut() const {

@@ -1,5 +1,6 @@
 #include "goplugin/internal/lifecycle/starvation_watch.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,8 +17,9 @@ namespace goplugin::internal {
 namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(500);
-constexpr std::int64_t kTicks = 4;     // 2 s
-constexpr std::int64_t kExcused = 40;  // 20 s
+constexpr std::int64_t kTicks = 4;      // 2 s
+constexpr std::int64_t kExcused = 40;   // 20 s
+constexpr std::int64_t kLongest = 600;  // 5 min
 
 constexpr char kAdvice[] =
     "give its server more threads (Python: max_workers of 4 and more)";
@@ -59,8 +61,9 @@ void StarvationWatch::Check() {
           const bool beside_output = self->state_ == State::kOpen;
           self->OnAnswer(status);
           // Older ones may have been answered while it was closed.
-          if (beside_output && number == self->checks_ && IsAnswer(status)) {
-            self->doubted_ = false;
+          if (beside_output && number == self->checks_ && IsAnswer(status) &&
+              std::exchange(self->doubted_, false)) {
+            self->BePatient();
           }
         });
         work.reset();
@@ -85,6 +88,7 @@ void StarvationWatch::OnAnswer(const grpc::Status& status) {
   ticks_ = 0;
   if (state_ == State::kStuck) {
     state_ = State::kOpen;
+    BePatient();
     setup_.explain("");
     return Check();
   }
@@ -198,6 +202,10 @@ void StarvationWatch::OnHelped(bool was_late_perhaps) {
   End();
   setup_.explain(text);
   setup_.warn(text);
+}
+
+void StarvationWatch::BePatient() {
+  patience_ = std::max(patience_, std::min(2 * patience_, kLongest));
 }
 
 void StarvationWatch::OnStuck() {

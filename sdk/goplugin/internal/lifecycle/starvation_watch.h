@@ -45,6 +45,9 @@ namespace goplugin::internal {
 // debugger) don't count. One whose health check took its time before there were
 // any streams gets twice that more: it is slow, and not for want of threads.
 //
+// One that was late by itself (it answers when both are open again) has twice
+// as long from then on: it would see its streams closed and opened for ever.
+//
 // A call that the user began before the streams may have the only thread. Then
 // closing the output is a try, as above, and the broker's stream is left alone
 // for as long as that call is under way, up to 20 s.
@@ -100,10 +103,11 @@ class StarvationWatch : public std::enable_shared_from_this<StarvationWatch> {
   void OnRefused();
   void OnHelped(bool was_late_perhaps);
   void OnStuck();
+  void BePatient();
 
   const Setup setup_;
   // In ticks.
-  const std::int64_t patience_;
+  std::int64_t patience_;
   State state_ = State::kOpen;
   CallHandle check_;
   // Which check that is.
