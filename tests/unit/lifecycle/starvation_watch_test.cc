@@ -3,10 +3,12 @@
 #include <grpcpp/support/status.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/pool.h"
@@ -86,6 +88,36 @@ TEST_F(StarvationWatchTest, WhoIsLateByItselfIsGivenMoreTime) {
   ASSERT_TRUE(closed_again.WaitFor(kSoon));
   // At first it was 2 s.
   EXPECT_GE(open_for, absl::Seconds(3.5));
+}
+
+// Such as a machine that stood still.
+TEST_F(StarvationWatchTest, OneLateAnswerCostsNoOutput) {
+  std::atomic<int> closed{0};
+  std::atomic<int> warned{0};
+  SteadyNotification is_closed;
+  SteadyNotification opened;
+  StarvationWatch::Setup setup = NewSetup();
+  setup.close_output = [&] {
+    if (++closed == 1) is_closed.Notify();
+    return true;
+  };
+  setup.open_output = [&] { opened.Notify(); };
+  setup.warn = [&](const std::string&) { ++warned; };
+  Start(std::move(setup));
+  ASSERT_TRUE(is_closed.WaitFor(kSoon));
+  bool is_open = false;
+  for (const Stopwatch since; !is_open && since.Elapsed() < kSoon;) {
+    Answer();
+    is_open = opened.WaitFor(absl::Milliseconds(10));
+  }
+  EXPECT_TRUE(is_open);
+  // As long as it would take to be taken for starved.
+  for (const Stopwatch since; since.Elapsed() < absl::Seconds(5);) {
+    Answer();
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  EXPECT_EQ(closed, 1);
+  EXPECT_EQ(warned, 0);
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ void StarvationWatch::OnAnswer(const grpc::Status& status) {
       status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
     return OnRefused();
   }
-  const bool answered_before = std::exchange(ever_answered_, true);
+  ever_answered_ = true;
   ticks_ = 0;
   if (state_ == State::kStuck) {
     state_ = State::kOpen;
@@ -92,10 +92,7 @@ void StarvationWatch::OnAnswer(const grpc::Status& status) {
     setup_.explain("");
     return Check();
   }
-  if (state_ != State::kOpen) {
-    return OnHelped(answered_before ||
-                    (beside_early_call_ && state_ == State::kWithoutOutput));
-  }
+  if (state_ != State::kOpen) return OnHelped();
   setup_.explain("");
 }
 
@@ -184,8 +181,9 @@ void StarvationWatch::OnRefused() {
   Check();
 }
 
-void StarvationWatch::OnHelped(bool was_late_perhaps) {
-  if (was_late_perhaps && !std::exchange(doubted_, true)) {
+void StarvationWatch::OnHelped() {
+  const bool may_be_chance = state_ == State::kWithoutOutput && !refused_;
+  if (may_be_chance && !std::exchange(doubted_, true)) {
     state_ = State::kOpen;
     setup_.open_output();
     return Check();

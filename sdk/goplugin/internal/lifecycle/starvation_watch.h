@@ -28,9 +28,10 @@ namespace goplugin::internal {
 //     ^                            it stays closed           answered: |
 //     +----------------------------------------------------------------+
 //
-// One that has answered beside both before may have been late by itself: a call
-// that blocks the only thread of a runtime (Rust, Node). Its output is opened
-// again, and it is asked once more; what is not answered then is starved.
+// One that answers without its output may have been late by itself: a call that
+// blocks the only thread of a runtime (Rust, Node), a machine that stood still.
+// The output is opened again, and it is asked once more; what is not answered
+// then is starved.
 //
 // "Unanswered" is a health check: a Ping of the user's, or the one that is made
 // as the streams are opened. Of the latter RESOURCE_EXHAUSTED is no answer, but
@@ -48,9 +49,8 @@ namespace goplugin::internal {
 // One that was late by itself (it answers when both are open again) has twice
 // as long from then on: it would see its streams closed and opened for ever.
 //
-// A call that the user began before the streams may have the only thread. Then
-// closing the output is a try, as above, and the broker's stream is left alone
-// for as long as that call is under way, up to 20 s.
+// A call that the user began before the streams may have the only thread. The
+// broker's stream is left alone for as long as it is under way, up to 20 s.
 //
 // Lives on the loop's thread, in a shared_ptr.
 class StarvationWatch : public std::enable_shared_from_this<StarvationWatch> {
@@ -101,7 +101,7 @@ class StarvationWatch : public std::enable_shared_from_this<StarvationWatch> {
   bool IsWaiting() const;
   void OnUnanswered();
   void OnRefused();
-  void OnHelped(bool was_late_perhaps);
+  void OnHelped();
   void OnStuck();
   void BePatient();
 
