@@ -114,7 +114,11 @@ TEST_F(CutConnectionsTest, AgainAndAgainIsNoSpinning) {
 
 // The plugin's end cuts its connection, too.
 TEST_F(CutConnectionsTest, AnEndIsNoCut) {
-  ASSERT_NO_FATAL_FAILURE(Start({"--die-after=400ms"}));
+  ASSERT_NO_FATAL_FAILURE(Start({}));
+  // The streams are there.
+  Get(*client_, "!stdout:printed");
+  ASSERT_TRUE(stdio_->WaitForPiped("printed\n"));
+  Get(*client_, "!signal:9");
   EXPECT_TRUE(client_->WaitForExit(kPatience).ok());
   client_.reset();
   EXPECT_EQ(CountEntries(kCut), 0);

@@ -49,13 +49,22 @@ class EarlyCallsTest : public ::testing::Test {
             grpc::ChannelArguments(), std::move(factories)));
   }
 
-  std::unique_ptr<Call> Begin(bool waits) {
+  std::unique_ptr<Call> Prepare(bool waits) {
     auto call = std::make_unique<Call>();
     call->context.set_wait_for_ready(waits);
     call->reader = stub_->PrepareUnaryCall(&call->context, "/service/Method",
                                            grpc::ByteBuffer(), &queue_);
-    call->reader->StartCall();
-    call->reader->Finish(&call->response, &call->status, nullptr);
+    return call;
+  }
+
+  static void Start(Call& call) {
+    call.reader->StartCall();
+    call.reader->Finish(&call.response, &call.status, nullptr);
+  }
+
+  std::unique_ptr<Call> Begin(bool waits) {
+    std::unique_ptr<Call> call = Prepare(waits);
+    Start(*call);
     return call;
   }
 
@@ -98,14 +107,19 @@ TEST_F(EarlyCallsTest, IsNoneAfterClose) {
   ASSERT_NO_FATAL_FAILURE(AwaitEnd());
 }
 
-// Prepared, and never begun.
-TEST_F(EarlyCallsTest, EndsWithItsContext) {
-  auto context = std::make_unique<grpc::ClientContext>();
-  auto reader = stub_->PrepareUnaryCall(context.get(), "/service/Method",
-                                        grpc::ByteBuffer(), &queue_);
-  EXPECT_TRUE(calls_->under_way());
-  reader.reset();
-  context.reset();
+// It is behind whatever came meanwhile.
+TEST_F(EarlyCallsTest, IsNoneThatWasPreparedBeforeCloseAndBegunLater) {
+  const std::unique_ptr<Call> call = Prepare(/*waits=*/true);
+  EXPECT_FALSE(calls_->under_way());
+  calls_->Close();
+  Start(*call);
+  EXPECT_FALSE(calls_->under_way());
+  call->context.TryCancel();
+  ASSERT_NO_FATAL_FAILURE(AwaitEnd());
+}
+
+TEST_F(EarlyCallsTest, IsNoneThatWasNeverBegun) {
+  { const std::unique_ptr<Call> call = Prepare(/*waits=*/false); }
   EXPECT_FALSE(calls_->under_way());
 }
 

@@ -10,14 +10,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "gtest/gtest.h"
+#include "tests/support/serve/foreign_host.h"
 
 namespace goplugin::internal {
 namespace {
+
+using ::testing::ElementsAre;
 
 // Longer than a host is waited for.
 constexpr int kLongMs = 3000;
@@ -99,6 +105,68 @@ class Orphan {
 
   Ends report_;
 };
+
+// `end` never comes. Calls `let_go` once; true when the host is lost.
+using Watching = std::function<bool(HostWatch& watch, int end,
+                                    const std::function<void()>& let_go)>;
+
+// What becomes of a plugin whose host, this process, lives: exit code 0 when it
+// finds that lost. When it calls let_go, the shell that has started it is
+// killed, and then the host closes its pipes.
+std::vector<int> EndsBehindAKilledShell(const Watching& watching) {
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  Ends output = Pipe();
+  Ends asked = Pipe();
+  Ends done = Pipe();
+  const pid_t shell = fork();
+  if (shell == 0) {
+    output.host.reset();
+    done.plugin.reset();
+    if (fork() != 0) {
+      for (;;) pause();
+    }
+    dup2(output.plugin.get(), STDOUT_FILENO);
+    dup2(output.plugin.get(), STDERR_FILENO);
+    HostWatch watch;
+    const Ends end = Pipe();
+    const bool lost = watching(watch, end.host.get(), [&] {
+      char none;
+      if (write(asked.plugin.get(), "?", 1) != 1) _exit(1);
+      if (read(done.host.get(), &none, 1) != 0) _exit(1);
+    });
+    _exit(lost ? 0 : 2);
+  }
+  char word;
+  EXPECT_EQ(read(asked.host.get(), &word, 1), 1);
+  kill(shell, SIGKILL);
+  EXPECT_EQ(waitpid(shell, nullptr, 0), shell);
+  output.host.reset();
+  done.plugin.reset();
+  return AwaitChildren(kPatienceMs / 1000.0);
+}
+
+// On a busy machine a host may do all that before a plugin whose line it has
+// gets to its watch.
+TEST(HostWatchTest, AShellMayBeKilledBeforeTheWatchBegins) {
+  const auto late = [](HostWatch& watch, int end, const auto& let_go) {
+    let_go();
+    return watch.WaitForLoss(end, {"no name", [] { return 1; }});
+  };
+  EXPECT_THAT(EndsBehindAKilledShell(late), ElementsAre(0));
+}
+
+// With the pipes closed nothing tells of its visit.
+TEST(HostWatchTest, AHostThatHasLetGoMayComeOnceMore) {
+  const auto visited = [](HostWatch& watch, int end, const auto& let_go) {
+    int looks = 0;
+    const auto visits = [&] {
+      if (++looks == 1) let_go();
+      return looks > 2 ? 1 : 0;
+    };
+    return watch.WaitForLoss(end, {"no name", visits});
+  };
+  EXPECT_THAT(EndsBehindAKilledShell(visited), ElementsAre(0));
+}
 
 // Read ends that a sibling has inherited, for one.
 TEST(HostWatchTest, EachPipeMustBeWithoutAReader) {

@@ -117,13 +117,14 @@ void Session::Settle() {
 
 // In this order: of a plugin with one thread the output gets it.
 void Session::OpenStreams() {
+  // First: a call that begins now may have to wait behind them.
+  plugin_.early_calls->Close();
   MakeStdio();
   MakeStarvationWatch();
   stdio_->Open(runtime_->calls(), keeper_->channel());
   broker_->Open(runtime_->calls(), keeper_->channel(), runtime_->loop(),
                 [this](const grpc::Status& status) { OnBrokerCut(status); });
   starvation_->Start();
-  plugin_.early_calls->Close();
 }
 
 void Session::MakeStdio() {

@@ -11,26 +11,32 @@ namespace goplugin::internal {
 // Ends with the call's status, or with a call that is given up without one.
 class EarlyCalls::Call final : public grpc::experimental::Interceptor {
  public:
-  explicit Call(std::shared_ptr<EarlyCalls> calls) : calls_(std::move(calls)) {
-    ++calls_->under_way_;
-  }
+  explicit Call(std::shared_ptr<EarlyCalls> calls) : calls_(std::move(calls)) {}
   ~Call() override { End(); }
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* batch) override {
-    if (batch->QueryInterceptionHookPoint(
-            grpc::experimental::InterceptionHookPoints::POST_RECV_STATUS)) {
-      End();
+    using Point = grpc::experimental::InterceptionHookPoints;
+    if (batch->QueryInterceptionHookPoint(Point::PRE_SEND_INITIAL_METADATA)) {
+      Begin();
     }
+    if (batch->QueryInterceptionHookPoint(Point::POST_RECV_STATUS)) End();
     batch->Proceed();
   }
 
  private:
+  void Begin() {
+    if (calls_->closed_) return;
+    counted_ = calls_;
+    ++counted_->under_way_;
+  }
   void End() {
-    const std::shared_ptr<EarlyCalls> calls = std::exchange(calls_, nullptr);
+    const std::shared_ptr<EarlyCalls> calls = std::exchange(counted_, nullptr);
     if (calls != nullptr) --calls->under_way_;
   }
 
-  std::shared_ptr<EarlyCalls> calls_;
+  const std::shared_ptr<EarlyCalls> calls_;
+  // Null before and after.
+  std::shared_ptr<EarlyCalls> counted_;
 };
 
 std::unique_ptr<grpc::experimental::Interceptor> EarlyCalls::See() {

@@ -12,9 +12,9 @@
 namespace goplugin::internal {
 namespace {
 
-// For a sign whose end nothing tells, and for a connection that has ended
-// already.
-constexpr absl::Duration kPollTime = absl::Seconds(2);
+// For the end of a process that nothing tells of, and for connections: one that
+// has ended already, and the first one.
+constexpr absl::Duration kPollTime = absl::Seconds(1);
 constexpr absl::Duration kVisitTime = absl::Milliseconds(500);
 
 // True when `end` is readable.
@@ -29,7 +29,9 @@ bool Sleep(int end, std::vector<pollfd> watched, absl::Duration at_most) {
   return ready > 0 && watched.back().revents != 0;
 }
 
-bool HasEnded(const ForeignProcess& process) { return !process.lives(); }
+std::uint64_t Visits(const HostDoor& door) {
+  return door.visits ? door.visits() : 0;
+}
 
 }  // namespace
 
@@ -56,33 +58,38 @@ HostWatch::HostWatch() {
 }
 
 bool HostWatch::WaitForLoss(int end, const HostDoor& door) {
-  // A shell that has left it at once ("plugin &") has not failed.
-  auto& between = starter_.between;
-  between.erase(std::remove_if(between.begin(), between.end(), HasEnded),
-                between.end());
+  ForgetWhoHasLeft(door);
   const Stopwatch clock;
   LostHost host;
   for (;;) {
-    const absl::optional<HostSign> sign = Look(door);
-    const LostHost::Verdict verdict = host.See(sign, clock.Elapsed());
+    const LostHost::Verdict verdict = host.See(Look(door), clock.Elapsed());
     if (verdict.gone) return true;
-    absl::Duration at_most = verdict.look_again;
-    if (sign.has_value() && watched_.empty()) {
-      at_most = sign == HostSign::kConnection ? kVisitTime : kPollTime;
+    if (Sleep(end, watched_, std::min(verdict.look_again, look_again_))) {
+      return false;
     }
-    if (Sleep(end, watched_, at_most)) return false;
+  }
+}
+
+void HostWatch::ForgetWhoHasLeft(const HostDoor& door) {
+  const auto ended = EndedInBetween();
+  // The host may have the line for long, and whoever has come may have ended
+  // them since. So that is asked last.
+  if (Visits(door) == 0) {
+    starter_.between.erase(ended, starter_.between.end());
   }
 }
 
 absl::optional<HostSign> HostWatch::Look(const HostDoor& door) {
   watched_.clear();
   connections_.clear();
+  look_again_ = absl::InfiniteDuration();
   const absl::optional<HostSign> visit = LookForVisits(door);
   absl::optional<HostSign> sign = LookForReaders();
   if (!sign.has_value()) sign = LookForStarter();
   if (!sign.has_value()) sign = LookForConnections(door.name);
-  if (!sign.has_value()) sign = visit;
-  return sign;
+  if (sign.has_value() || !visit.has_value()) return sign;
+  look_again_ = kVisitTime;
+  return visit;
 }
 
 absl::optional<HostSign> HostWatch::LookForReaders() {
@@ -95,35 +102,48 @@ absl::optional<HostSign> HostWatch::LookForReaders() {
 
 absl::optional<HostSign> HostWatch::LookForStarter() {
   // It may live until it has connected, and be lost like any other then.
-  if (starter_.is_outside && visits_ == 0) return HostSign::kStarter;
-  if (!starter_.process.lives()) return absl::nullopt;
-  // Who lives is watched, and looked at once for both: one that ends meanwhile
-  // wakes at once.
-  const auto watch = [this](const ForeignProcess& process) {
-    if (process.descriptor() < 0) return;
-    watched_.push_back({process.descriptor(), POLLIN, 0});
-  };
-  watch(starter_.process);
-  bool has_ended = false;
-  for (const ForeignProcess& process : starter_.between) {
-    if (process.lives()) {
-      watch(process);
-    } else {
-      has_ended = true;
-    }
+  if (starter_.is_outside && visits_ == 0) {
+    look_again_ = kVisitTime;
+    return HostSign::kStarter;
   }
+  if (!starter_.process.lives()) return absl::nullopt;
+  const auto ended = EndedInBetween();
+  const bool all_live = ended == starter_.between.end();
   // The host has seen the end of what it had started, and lets go: what it
   // started has left this process behind.
-  if (!has_ended || visits_ == 0) return HostSign::kStarter;
-  watched_.clear();
-  return absl::nullopt;
+  if (!all_live && visits_ != 0) return absl::nullopt;
+  // One that has ended since wakes at once.
+  Watch(starter_.process);
+  std::for_each(starter_.between.begin(), ended,
+                [this](const ForeignProcess& process) { Watch(process); });
+  // Nothing tells here of the first visit.
+  if (!all_live) look_again_ = kVisitTime;
+  return HostSign::kStarter;
+}
+
+std::vector<ForeignProcess>::iterator HostWatch::EndedInBetween() {
+  return std::partition(
+      starter_.between.begin(), starter_.between.end(),
+      [](const ForeignProcess& process) { return process.lives(); });
+}
+
+void HostWatch::Watch(const ForeignProcess& process) {
+  if (process.descriptor() >= 0) {
+    watched_.push_back({process.descriptor(), POLLIN, 0});
+  } else {
+    look_again_ = kPollTime;
+  }
 }
 
 absl::optional<HostSign> HostWatch::LookForConnections(
     const std::string& listener) {
   absl::optional<std::vector<UniqueFd>> connections = HostConnections(listener);
-  if (connections.has_value() && connections->empty()) return absl::nullopt;
-  if (connections.has_value()) connections_ = *std::move(connections);
+  if (!connections.has_value()) {
+    look_again_ = kVisitTime;
+    return HostSign::kConnection;
+  }
+  if (connections->empty()) return absl::nullopt;
+  connections_ = *std::move(connections);
   for (const UniqueFd& connection : connections_) {
     watched_.push_back({connection.get(), POLLRDHUP, 0});
   }
@@ -131,7 +151,7 @@ absl::optional<HostSign> HostWatch::LookForConnections(
 }
 
 absl::optional<HostSign> HostWatch::LookForVisits(const HostDoor& door) {
-  const std::uint64_t visits = door.visits ? door.visits() : 0;
+  const std::uint64_t visits = Visits(door);
   if (std::exchange(visits_, visits) == visits) return absl::nullopt;
   return HostSign::kConnection;
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/serve/host_output.h"
@@ -41,13 +42,19 @@ class HostWatch {
   bool WaitForLoss(int end, const HostDoor& door);
 
  private:
-  // The first sign of a host, and in watched_ what tells of its end.
+  // A shell that has left it at once ("plugin &") has not failed.
+  void ForgetWhoHasLeft(const HostDoor& door);
+  // The first sign of a host; in watched_ what tells of its end, and in
+  // look_again_ how long to rely on that.
   absl::optional<HostSign> Look(const HostDoor& door);
   absl::optional<HostSign> LookForReaders();
   absl::optional<HostSign> LookForStarter();
   absl::optional<HostSign> LookForConnections(const std::string& listener);
   // Also of connections that have come and gone between two looks.
   absl::optional<HostSign> LookForVisits(const HostDoor& door);
+  // Where those begin, of the processes in between, that have ended.
+  std::vector<ForeignProcess>::iterator EndedInBetween();
+  void Watch(const ForeignProcess& process);
 
   // Those whose other end the host has, where that is known.
   std::vector<HostOutput> outputs_;
@@ -55,6 +62,7 @@ class HostWatch {
   std::uint64_t visits_ = 0;
   std::vector<UniqueFd> connections_;
   std::vector<pollfd> watched_;
+  absl::Duration look_again_ = absl::InfiniteDuration();
 };
 
 }  // namespace goplugin::internal

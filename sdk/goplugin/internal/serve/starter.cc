@@ -63,6 +63,15 @@ bool IsInBetween(pid_t pid, const std::vector<HostOutput>& outputs) {
                                          });
 }
 
+std::vector<ForeignProcess>::iterator FirstNotInBetween(
+    std::vector<ForeignProcess>& ancestors,
+    const std::vector<HostOutput>& outputs) {
+  return std::find_if(ancestors.begin(), ancestors.end(),
+                      [&outputs](const ForeignProcess& process) {
+                        return !IsInBetween(process.pid(), outputs);
+                      });
+}
+
 // Whoever has the other end of a pipe, ancestor or not: pid 0 for nobody that
 // may be looked at.
 ForeignProcess SearchReader(const HostOutput& line) {
@@ -131,17 +140,16 @@ Starter FindStarter(const HostOutput* line,
   auto found = ancestors.end();
   if (starter.reads_line) {
     --found;
-  } else {
-    if (has_line && MayBeAnyOther(*line, ancestors)) {
-      starter.process = SearchReader(*line);
-      starter.reads_line = starter.process.pid() > 0;
-      if (starter.reads_line) return starter;
-    }
+  } else if (has_line && MayBeAnyOther(*line, ancestors)) {
+    starter.process = SearchReader(*line);
+    starter.reads_line = starter.process.pid() > 0;
+    // An ancestor all the same, if a busy machine has kept it from being seen.
     found = std::find_if(ancestors.begin(), ancestors.end(),
-                         [&outputs](const ForeignProcess& process) {
-                           return !IsInBetween(process.pid(), outputs);
+                         [pid = starter.process.pid()](const auto& process) {
+                           return process.pid() == pid;
                          });
   }
+  if (!starter.reads_line) found = FirstNotInBetween(ancestors, outputs);
   if (found == ancestors.end()) return starter;
   starter.process = std::move(*found);
   starter.between.assign(std::make_move_iterator(ancestors.begin()),
