@@ -147,9 +147,9 @@ void Pool::FinishWorker() {
   threads_.erase(self);
 }
 
-// Nobody queues for the mutex itself here: under the first in a process who does
-// that, Abseil measures the processor's frequency, and nobody gets the mutex for
-// 3 ms. It would be a first Launch that waits.
+// Nobody queues for the mutex itself here: under the first in a process who
+// does that, Abseil measures the processor's frequency, and nobody gets the
+// mutex for 3 ms. It would be a first Launch that waits.
 void Pool::AwaitWork() {
   if (this_thread_stays) {
     while (!WorkerMayMove()) changed_.Wait(mutex_);
