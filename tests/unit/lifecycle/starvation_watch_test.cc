@@ -117,7 +117,8 @@ TEST_F(StarvationWatchTest, OneLateAnswerCostsNoOutput) {
     absl::SleepFor(absl::Milliseconds(10));
   }
   EXPECT_EQ(closed, 1);
-  EXPECT_EQ(warned, 0);
+  // Of what may be lost.
+  EXPECT_EQ(warned, 1);
 }
 
 }  // namespace

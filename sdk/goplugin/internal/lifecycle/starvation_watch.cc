@@ -185,7 +185,7 @@ void StarvationWatch::OnHelped() {
   const bool may_be_chance = state_ == State::kWithoutOutput && !refused_;
   if (may_be_chance && !std::exchange(doubted_, true)) {
     state_ = State::kOpen;
-    setup_.open_output();
+    OpenAgain();
     return Check();
   }
   const bool both = state_ == State::kWithoutBoth;
@@ -202,6 +202,14 @@ void StarvationWatch::OnHelped() {
   setup_.warn(text);
 }
 
+void StarvationWatch::OpenAgain() {
+  setup_.open_output();
+  setup_.warn(
+      "the plugin answered no health check for a while, in which the stream of "
+      "its output was closed; it is open again: what was printed meanwhile may "
+      "be lost");
+}
+
 void StarvationWatch::BePatient() {
   patience_ = std::max(patience_, std::min(2 * patience_, kLongest));
 }
@@ -209,8 +217,11 @@ void StarvationWatch::BePatient() {
 void StarvationWatch::OnStuck() {
   const bool never = !ever_answered_ && !refused_;
   state_ = State::kStuck;
+  if (!never) {
+    OpenAgain();
+    return setup_.explain("");
+  }
   setup_.open_output();
-  if (!never) return setup_.explain("");
   setup_.warn(absl::StrCat(
       "the plugin answers no health check since its streams were opened, and "
       "to close them did not help: it is stuck, or its threads are (",

@@ -103,6 +103,7 @@ class StarvationWatch : public std::enable_shared_from_this<StarvationWatch> {
   void OnRefused();
   void OnHelped();
   void OnStuck();
+  void OpenAgain();
   void BePatient();
 
   const Setup setup_;
