@@ -119,6 +119,8 @@ class BoundsTest : public HarnessTest {
     options_.stdio_sink = stdio_;
     // For plugins that do not stop writing.
     options_.shutdown = ShortLadder().shutdown;
+    // For a busy machine.
+    options_.shutdown.exit_timeout = absl::Seconds(3);
   }
 
   std::shared_ptr<RecordingLogSink> log_ = std::make_shared<RecordingLogSink>();
