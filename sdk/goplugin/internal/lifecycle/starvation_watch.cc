@@ -139,8 +139,8 @@ void StarvationWatch::OnTick(bool stopped) {
 }
 
 bool StarvationWatch::IsExcused() {
-  return state_ == State::kWithoutOutput && beside_early_call_ &&
-         setup_.early_call() && ++excused_ <= kExcused;
+  return state_ == State::kWithoutOutput && setup_.early_call() &&
+         ++excused_ <= kExcused;
 }
 
 bool StarvationWatch::IsWaiting() const {
@@ -159,7 +159,6 @@ void StarvationWatch::OnUnanswered() {
   ticks_ = 0;
   if (state_ == State::kOpen) {
     state_ = State::kWithoutOutput;
-    beside_early_call_ = setup_.early_call();
     if (setup_.close_output()) return Check();
   }
   if (state_ == State::kWithoutOutput && !ever_answered_ && !refused_ &&

@@ -123,9 +123,7 @@ class StarvationWatch : public std::enable_shared_from_this<StarvationWatch> {
   bool ticking_ = false;  // until the tick has looked at the plugin
   // Ticks since there was an answer, or one was asked for.
   std::int64_t ticks_ = 0;
-  // The output was closed while an early call was under way.
-  bool beside_early_call_ = false;
-  // All ticks since then with such a call.
+  // Ticks without the output and with an early call.
   std::int64_t excused_ = 0;
 };
 

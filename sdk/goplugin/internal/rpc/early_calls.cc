@@ -25,18 +25,15 @@ class EarlyCalls::Call final : public grpc::experimental::Interceptor {
 
  private:
   void Begin() {
-    if (calls_->closed_) return;
-    counted_ = calls_;
-    ++counted_->under_way_;
+    counted_ = !calls_->closed_;
+    if (counted_) ++calls_->under_way_;
   }
   void End() {
-    const std::shared_ptr<EarlyCalls> calls = std::exchange(counted_, nullptr);
-    if (calls != nullptr) --calls->under_way_;
+    if (std::exchange(counted_, false)) --calls_->under_way_;
   }
 
   const std::shared_ptr<EarlyCalls> calls_;
-  // Null before and after.
-  std::shared_ptr<EarlyCalls> counted_;
+  bool counted_ = false;
 };
 
 std::unique_ptr<grpc::experimental::Interceptor> EarlyCalls::See() {
