@@ -5,12 +5,13 @@
 #include <memory>
 #include <string>
 
-#include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
 #include "goplugin/client_options.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/pool.h"
 #include "goplugin/internal/versions/steady_condition.h"
+#include "tests/support/loop/run_on_loop.h"
 
 namespace goplugin::internal {
 namespace {
@@ -33,13 +34,8 @@ class HandshakeStepsTest : public ::testing::Test {
     OnLoop([this] { steps.reset(); });
   }
 
-  void OnLoop(absl::AnyInvocable<void()> task) {
-    SteadyNotification done;
-    loop.Post([&] {
-      task();
-      done.Notify();
-    });
-    done.WaitFor(kSoon);
+  void OnLoop(absl::FunctionRef<void()> task) {
+    testing::RunOnLoop(loop, task);
   }
   // How many steps are done when the loop has come to rest.
   int Feed(const std::string& bytes) {

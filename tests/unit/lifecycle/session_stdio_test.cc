@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "goplugin/internal/loop/event_loop.h"
@@ -14,7 +14,7 @@
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/start/plugin_output.h"
-#include "goplugin/internal/versions/steady_condition.h"
+#include "tests/support/loop/run_on_loop.h"
 #include "tests/unit/lifecycle/holding_server.h"
 
 namespace goplugin::internal {
@@ -45,13 +45,8 @@ class SessionStdioTest : public ::testing::Test {
     server.AnswerAll(grpc::Status::OK);
   }
 
-  void OnLoop(absl::AnyInvocable<void()> task) {
-    SteadyNotification done;
-    loop.Post([&] {
-      task();
-      done.Notify();
-    });
-    done.WaitFor(kSoon);
+  void OnLoop(absl::FunctionRef<void()> task) {
+    testing::RunOnLoop(loop, task);
   }
   bool TakesStreams(size_t count) const {
     const Stopwatch stopwatch;

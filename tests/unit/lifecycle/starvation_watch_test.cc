@@ -15,6 +15,7 @@
 #include "goplugin/internal/loop/stopwatch.h"
 #include "goplugin/internal/rpc/call_queue.h"
 #include "goplugin/internal/versions/steady_condition.h"
+#include "tests/support/loop/run_on_loop.h"
 #include "tests/unit/lifecycle/holding_server.h"
 
 namespace goplugin::internal {
@@ -46,13 +47,10 @@ class StarvationWatchTest : public ::testing::Test {
     });
   }
   ~StarvationWatchTest() override {
-    SteadyNotification ended;
-    loop.Post([this, &ended] {
+    testing::RunOnLoop(loop, [this] {
       if (watch != nullptr) watch->End();
       watch.reset();
-      ended.Notify();
     });
-    ended.WaitFor(kSoon);
   }
 
   // Whatever is said is an answer.

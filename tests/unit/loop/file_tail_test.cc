@@ -17,6 +17,7 @@
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/loop/pool.h"
 #include "gtest/gtest.h"
+#include "tests/support/loop/run_on_loop.h"
 
 namespace goplugin::internal {
 namespace {
@@ -35,14 +36,7 @@ class FileTailTest : public ::testing::Test {
     close(writer_);
   }
 
-  void Run(std::function<void()> task) {
-    absl::Notification ran;
-    loop_.Post([&] {
-      task();
-      ran.Notify();
-    });
-    ran.WaitForNotification();
-  }
+  void Run(std::function<void()> task) { testing::RunOnLoop(loop_, task); }
 
   void Follow(int descriptor) {
     Run([&] {

@@ -34,6 +34,7 @@
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/process/unique_fd.h"
 #include "goplugin/internal/versions/mutex_lock.h"
+#include "tests/support/loop/run_on_loop.h"
 #include "tests/unit/mux/sockets.h"
 
 namespace goplugin::internal {
@@ -135,12 +136,7 @@ class MultiplexerTest : public ::testing::TestWithParam<StreamKind> {
   }
 
   void OnLoop(const std::function<void()>& task) {
-    absl::Notification done;
-    loop_.Post([&] {
-      task();
-      done.Notify();
-    });
-    done.WaitForNotification();
+    testing::RunOnLoop(loop_, task);
   }
 
   std::shared_ptr<Multiplexer> Make(YamuxRole role, std::string peer,

@@ -15,10 +15,10 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "goplugin/internal/loop/event_loop.h"
 #include "goplugin/internal/mux/multiplexer.h"
 #include "goplugin/internal/process/unique_fd.h"
+#include "tests/support/loop/run_on_loop.h"
 #include "tests/unit/mux/frames.h"
 #include "tests/unit/mux/sockets.h"
 
@@ -59,12 +59,7 @@ class OpeningOrderTest : public ::testing::TestWithParam<StreamKind> {
   }
 
   void OnLoop(const std::function<void()>& task) {
-    absl::Notification done;
-    loop_.Post([&] {
-      task();
-      done.Notify();
-    });
-    done.WaitForNotification();
+    testing::RunOnLoop(loop_, task);
   }
 
   Ids Knocks() {

@@ -21,6 +21,7 @@
 #include "goplugin/internal/versions/mutex_lock.h"
 #include "goplugin/log_sink.h"
 #include "gtest/gtest.h"
+#include "tests/support/loop/run_on_loop.h"
 
 namespace goplugin::internal {
 namespace {
@@ -64,14 +65,7 @@ class LogPipelineTest : public ::testing::Test {
     Run([this] { output_.reset(); });
   }
 
-  void Run(std::function<void()> task) {
-    absl::Notification ran;
-    loop_.Post([&] {
-      task();
-      ran.Notify();
-    });
-    ran.WaitForNotification();
-  }
+  void Run(std::function<void()> task) { testing::RunOnLoop(loop_, task); }
 
   void Stderr(const std::string& bytes) {
     Run([&] { output_->OnStderr(bytes); });
